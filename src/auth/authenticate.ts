@@ -1,0 +1,23 @@
+/**
+ * Who sent a request. There are no accounts yet, so a caller is anonymous, or is on this very machine.
+ *
+ * "On this machine" has to survive proxies, tunnels and web pages: the host is a loopback name (a page that rebinds its
+ * own name to 127.0.0.1 sends that name), there is no Origin (a page that fetches across origins sends one), and no
+ * header that a proxy or Cloudflare adds. `npm start` switches it on, and only when it listens on loopback.
+ */
+import type { Config } from '../config.ts';
+import type { Principal } from './policy.ts';
+
+const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
+const FORWARDING_HEADERS = ['forwarded', 'via', 'x-real-ip', 'origin', 'sec-fetch-site'];
+const FORWARDING_PREFIXES = ['x-forwarded-', 'cf-'];
+
+export function authenticate(request: Request, config: Pick<Config, 'openLoopback'>): Principal {
+  return { kind: config.openLoopback && isLocal(request.headers) ? 'local' : 'anonymous' };
+}
+
+function isLocal(headers: Headers): boolean {
+  if (!LOOPBACK_HOST.test(headers.get('host') ?? '')) return false;
+  if (FORWARDING_HEADERS.some((name) => headers.has(name))) return false;
+  return ![...headers.keys()].some((name) => FORWARDING_PREFIXES.some((prefix) => name.startsWith(prefix)));
+}

@@ -1,0 +1,44 @@
+/**
+ * Who may do what. Pure: no I/O, no clock.
+ * There is one policy so far, a setting: what a caller without credentials may do. Default: nothing.
+ */
+import type { Config } from '../config.ts';
+import type { RepositoryName } from '../oci/repository-name.ts';
+
+/** What a route needs. `ping` is the API's base, which tells nothing but that the caller may come in. */
+export type Right = 'ping' | 'pull' | 'push' | 'delete';
+
+/** `local`: provably somebody on the machine that an open-on-loopback registry runs on. */
+export interface Principal {
+  kind: 'anonymous' | 'local';
+}
+
+export type Decision = { allowed: true; rule: string } | { allowed: false; rule: string; message: string };
+
+const CLOSED_MESSAGE =
+  'this registry is closed: the setting BERTH_ANONYMOUS is "none". ' +
+  'Its operator can open it for everyone who reaches it with BERTH_ANONYMOUS=read or read-write.';
+const READ_ONLY_MESSAGE =
+  'this registry is open for pulls only: the setting BERTH_ANONYMOUS is "read". ' +
+  'Its operator can open it for pushes too with BERTH_ANONYMOUS=read-write.';
+
+export function authorize(
+  policy: Pick<Config, 'anonymous'>,
+  principal: Principal,
+  right: Right,
+  // The one policy makes no difference between repositories; every caller names it all the same.
+  _repository: RepositoryName | undefined,
+): Decision {
+  if (principal.kind === 'local') return { allowed: true, rule: 'open on loopback' };
+  const rule = `BERTH_ANONYMOUS=${policy.anonymous}`;
+  switch (policy.anonymous) {
+    case 'read-write':
+      return { allowed: true, rule };
+    case 'read':
+      return right === 'ping' || right === 'pull'
+        ? { allowed: true, rule }
+        : { allowed: false, rule, message: READ_ONLY_MESSAGE };
+    case 'none':
+      return { allowed: false, rule, message: CLOSED_MESSAGE };
+  }
+}

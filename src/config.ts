@@ -1,0 +1,90 @@
+/**
+ * Every setting, parsed once an isolate, and the limits that are not settings.
+ * docs/configuration.md explains each. A wrong setting opens nothing: the front answers 503 and the log names it.
+ */
+import * as v from 'valibot';
+
+const SECONDS_MS = 1_000;
+const DAY_SECONDS = 86_400;
+/** Requests to objects carry at most 32 MiB, so a manifest has to stay well below. */
+const LARGEST_MANIFEST_SETTING_BYTES = 16 * 1024 * 1024;
+/** R2 drops unfinished multipart uploads after seven days; a session must end before. */
+const LONGEST_UPLOAD_SECONDS = 6 * DAY_SECONDS;
+const LONGEST_GRACE_SECONDS = 90 * DAY_SECONDS;
+const LONGEST_EXISTENCE_CACHE_SECONDS = 3_600;
+
+const wholeNumber = (least: number, most: number) =>
+  v.pipe(
+    v.string(),
+    v.regex(/^\d{1,15}$/, 'must be a whole number'),
+    v.transform(Number),
+    v.minValue(least, `must be at least ${String(least)}`),
+    v.maxValue(most, `must be at most ${String(most)}`),
+  );
+
+const oneOf = <const Choices extends readonly string[]>(choices: Choices) =>
+  v.picklist(choices, `must be one of ${choices.join(', ')}`);
+
+const SettingsSchema = v.pipe(
+  v.object({
+    BERTH_ANONYMOUS: v.optional(oneOf(['none', 'read', 'read-write']), 'none'),
+    BERTH_OPEN_LOOPBACK: v.optional(oneOf(['off', 'on']), 'off'),
+    BERTH_MAX_MANIFEST_BYTES: v.optional(wholeNumber(1_024, LARGEST_MANIFEST_SETTING_BYTES), '4194304'),
+    BERTH_UPLOAD_EXPIRY_SECONDS: v.optional(wholeNumber(1, LONGEST_UPLOAD_SECONDS), '86400'),
+    BERTH_GRACE_SECONDS: v.optional(wholeNumber(0, LONGEST_GRACE_SECONDS), '86400'),
+    BERTH_EXISTENCE_CACHE_SECONDS: v.optional(wholeNumber(0, LONGEST_EXISTENCE_CACHE_SECONDS), '60'),
+    BERTH_JURISDICTION: v.optional(oneOf(['eu', 'fedramp'])),
+    BERTH_LOCATION_HINT: v.optional(oneOf(['wnam', 'enam', 'sam', 'weur', 'eeur', 'apac', 'oc', 'afr', 'me'])),
+  }),
+  v.forward(
+    v.check(
+      // Zero is for tests and demonstrations: what nothing refers to goes at once.
+      ({ BERTH_GRACE_SECONDS: grace, BERTH_UPLOAD_EXPIRY_SECONDS: expiry }) => grace === 0 || grace >= expiry,
+      'must be 0 or at least BERTH_UPLOAD_EXPIRY_SECONDS: a blob has to outlive the push that it belongs to',
+    ),
+    ['BERTH_GRACE_SECONDS'],
+  ),
+);
+
+type LocationHint = v.InferOutput<typeof SettingsSchema>['BERTH_LOCATION_HINT'];
+
+export interface Config {
+  /** What a caller without credentials may do. */
+  readonly anonymous: 'none' | 'read' | 'read-write';
+  /** Set by `npm start` on a loopback address: requests that provably come from this machine may do everything. */
+  readonly openLoopback: boolean;
+  readonly maxManifestBytes: number;
+  /** How long an upload session lives after its POST. */
+  readonly uploadExpiryMs: number;
+  /** How long a blob that nothing refers to is kept, first by its repository, then by the directory. */
+  readonly graceMs: number;
+  /** How long a data centre may believe that a repository has a blob or manifest; 0 switches that cache off. */
+  readonly existenceCacheMs: number;
+  /** Where objects may live at all, and where they are first placed (Cloudflare only). */
+  readonly jurisdiction: 'eu' | 'fedramp' | undefined;
+  readonly locationHint: LocationHint;
+}
+
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+}
+
+/** Throws ConfigurationError with one line a mistake. */
+export function parseConfig(environment: unknown): Config {
+  const parsed = v.safeParse(SettingsSchema, environment);
+  if (!parsed.success) {
+    const problems = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? 'settings'} ${issue.message}`);
+    throw new ConfigurationError(problems.join('; '));
+  }
+  const settings = parsed.output;
+  return {
+    anonymous: settings.BERTH_ANONYMOUS,
+    openLoopback: settings.BERTH_OPEN_LOOPBACK === 'on',
+    maxManifestBytes: settings.BERTH_MAX_MANIFEST_BYTES,
+    uploadExpiryMs: settings.BERTH_UPLOAD_EXPIRY_SECONDS * SECONDS_MS,
+    graceMs: settings.BERTH_GRACE_SECONDS * SECONDS_MS,
+    existenceCacheMs: settings.BERTH_EXISTENCE_CACHE_SECONDS * SECONDS_MS,
+    jurisdiction: settings.BERTH_JURISDICTION,
+    locationHint: settings.BERTH_LOCATION_HINT,
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * From request to answer: find the route, say who asks, check the right, run the handler, render what it throws, and
+ * write one line of log. itty-router matches the paths; its own error page would show messages to clients, so every
+ * failure is caught here.
+ */
+import { Router, type IRequest } from 'itty-router';
+import { authenticate } from '../auth/authenticate.ts';
+import { authorize, type Right } from '../auth/policy.ts';
+import { RegistryError } from '../oci/error.ts';
+import { parseRepositoryName } from '../oci/repository-name.ts';
+import { openServices, type Context } from './context.ts';
+import { NEVER_CACHED } from './caching.ts';
+import { errorResponse } from './error-response.ts';
+import { logRequest, type RequestRecord } from './request-log.ts';
+import { ROUTES, type Method, type Route } from './routes.ts';
+
+interface Call {
+  env: Env;
+  execution: ExecutionContext;
+  record: RequestRecord;
+}
+
+const router = buildRouter();
+
+export async function handle(request: Request, env: Env, execution: ExecutionContext): Promise<Response> {
+  const record: RequestRecord = { id: crypto.randomUUID(), started: Date.now(), method: request.method };
+  let response: Response;
+  try {
+    response = await router.fetch(request, { env, execution, record } satisfies Call);
+  } catch (error) {
+    response = errorResponse(error, record.id);
+    record.error = error instanceof RegistryError ? error.code : 'UNKNOWN';
+  }
+  const answered = finished(response, record);
+  logRequest(record, answered);
+  return answered;
+}
+
+function buildRouter() {
+  const router = Router<IRequest & Request, [Call], Response>();
+  for (const route of ROUTES) {
+    for (const method of [route.method].flat()) {
+      router[verb(method)](route.path, (request, call) => run(route, request, call));
+    }
+  }
+  for (const path of new Set(ROUTES.map((route) => route.path))) {
+    router.all(path, (request) => notAllowed(request.method, path));
+  }
+  router.get('/v2', (request) => Response.redirect(new URL('/v2/', request.url).toString(), 301));
+  router.all('*', () => {
+    throw new RegistryError('UNSUPPORTED', { status: 404, message: 'there is nothing at this path' });
+  });
+  return router;
+}
+
+async function run(route: Route, request: IRequest & Request, { env, execution, record }: Call): Promise<Response> {
+  record.route = route.name;
+  const services = openServices(env, (work) => {
+    execution.waitUntil(work);
+  });
+  record.meter = services.meter;
+  const principal = authenticate(request, services.config);
+  const params: Readonly<Record<string, string | undefined>> = request.params;
+  const context: Context = { ...services, id: record.id, request, url: new URL(request.url), principal, params };
+  if (route.right === 'anyone') return route.handler(context);
+  if (route.right === 'ping') {
+    demand(context, route.right, undefined);
+    return route.handler(context);
+  }
+  const repository = parseRepositoryName(params['name'] ?? '');
+  record.repository = repository;
+  record.reference = params['reference'] ?? params['digest'] ?? params['upload'];
+  demand(context, route.right, repository);
+  if (repository === undefined) {
+    throw new RegistryError('NAME_INVALID', {
+      message: 'a repository name is lower-case words of letters and digits, joined by . _ __ or -, in parts joined by /',
+      detail: { name: params['name']?.slice(0, 300) },
+    });
+  }
+  return route.handler({ ...context, repository });
+}
+
+/** Throws unless the policy grants the right. Before anything is looked up, so that nothing can be told apart. */
+function demand({ config, principal }: Context, right: Right, repository: ReturnType<typeof parseRepositoryName>): void {
+  const decision = authorize(config, principal, right, repository);
+  if (decision.allowed) return;
+  throw new RegistryError('UNAUTHORIZED', {
+    message: decision.message,
+    headers: { 'www-authenticate': 'Basic realm="Berth"' },
+  });
+}
+
+function notAllowed(method: string, path: string): never {
+  const allowed = ROUTES.filter((route) => route.path === path).flatMap((route) => route.method);
+  throw new RegistryError('UNSUPPORTED', {
+    status: 405,
+    message: `${method.slice(0, 20)} is not supported here`,
+    headers: { allow: allowed.join(', ') },
+  });
+}
+
+function verb(method: Method): 'get' | 'head' | 'put' | 'post' | 'patch' | 'delete' {
+  const verbs = { GET: 'get', HEAD: 'head', PUT: 'put', POST: 'post', PATCH: 'patch', DELETE: 'delete' } as const;
+  return verbs[method];
+}
+
+/** Headers that every answer carries. */
+function finished(response: Response, record: RequestRecord): Response {
+  const headers = new Headers(response.headers);
+  headers.set('docker-distribution-api-version', 'registry/2.0');
+  headers.set('x-content-type-options', 'nosniff');
+  headers.set('x-request-id', record.id);
+  if (!headers.has('cache-control')) headers.set('cache-control', NEVER_CACHED);
+  // A manifest's type is whatever its author wrote; no browser is to run it here.
+  headers.set('content-security-policy', "default-src 'none'; sandbox");
+  const body = record.method === 'HEAD' ? null : response.body;
+  return new Response(body, { status: response.status, statusText: response.statusText, headers });
+}

@@ -1,0 +1,46 @@
+/** Request bodies: their announced length, and reading a small one into memory under a limit. */
+import { RegistryError } from '../oci/error.ts';
+
+const READ_BYTES = 64 * 1024;
+
+/** The `Content-Length` (RFC 9110 §8.6), or `undefined` for a body of unknown length. */
+export function contentLength(request: Request): number | undefined {
+  const header = request.headers.get('content-length');
+  if (header === null) return undefined;
+  const length = /^\d{1,16}$/.test(header) ? Number(header) : Number.NaN;
+  if (!Number.isSafeInteger(length)) {
+    throw new RegistryError('SIZE_INVALID', { message: 'Content-Length must be a whole number of bytes' });
+  }
+  return length;
+}
+
+/** Reads a body of at most `limit` bytes; `too-large` as soon as that is sure, and no more of it is held. */
+export async function readBody(request: Request, limit: number): Promise<Uint8Array | 'too-large'> {
+  if ((contentLength(request) ?? 0) > limit) return 'too-large';
+  if (request.body === null) return new Uint8Array();
+  const reader = request.body.getReader({ mode: 'byob' });
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.readAtLeast(READ_BYTES, new Uint8Array(READ_BYTES));
+    if (value !== undefined && value.byteLength > 0) {
+      pieces.push(value);
+      size += value.byteLength;
+    }
+    if (size > limit) {
+      await reader.cancel();
+      return 'too-large';
+    }
+    if (done) return joined(pieces, size);
+  }
+}
+
+function joined(pieces: readonly Uint8Array[], size: number): Uint8Array {
+  const whole = new Uint8Array(size);
+  let offset = 0;
+  for (const piece of pieces) {
+    whole.set(piece, offset);
+    offset += piece.byteLength;
+  }
+  return whole;
+}

@@ -1,0 +1,15 @@
+/** Cache headers. What is not immutable says `no-store`, since some caches keep what says nothing. */
+import type { Config } from '../config.ts';
+
+const IMMUTABLE_SECONDS = 31_536_000;
+
+/**
+ * For bytes that their digest names. Private unless the repository is readable by everybody; `no-transform` keeps the
+ * edge from compressing JSON, which would change the bytes that the digest is of.
+ */
+export function immutable({ anonymous }: Config): string {
+  const scope = anonymous === 'none' ? 'private' : 'public';
+  return `${scope}, max-age=${String(IMMUTABLE_SECONDS)}, immutable, no-transform`;
+}
+
+export const NEVER_CACHED = 'no-store, no-transform';

@@ -1,0 +1,101 @@
+/** What a handler is given: the request, what it may use, and what is logged of it. */
+import { ConfigurationError, parseConfig, type Config } from '../config.ts';
+import type { Principal } from '../auth/policy.ts';
+import { RegistryError } from '../oci/error.ts';
+import { parseReference, type Reference } from '../oci/reference.ts';
+import type { RepositoryName } from '../oci/repository-name.ts';
+import { parseDigest, type Digest } from '../oci/digest.ts';
+import { parseUploadId, type UploadId } from '../oci/upload-id.ts';
+import { logEvent } from '../observability/log.ts';
+import { WorkMeter } from '../observability/work.ts';
+import { Objects } from '../objects/stubs.ts';
+import { ExistenceCache } from '../registry/existence-cache.ts';
+import { Registry } from '../registry/registry.ts';
+import { Uploads } from '../registry/uploads.ts';
+import { metered } from '../storage/metered.ts';
+import { openStore } from '../storage/stores.ts';
+
+export interface Context {
+  readonly id: string;
+  readonly request: Request;
+  readonly url: URL;
+  readonly config: Config;
+  readonly principal: Principal;
+  readonly registry: Registry;
+  readonly uploads: Uploads;
+  readonly meter: WorkMeter;
+  /** Path parameters of the route, still as they came. */
+  readonly params: Readonly<Record<string, string | undefined>>;
+}
+
+/** A handler of a route below a repository. */
+export interface RepositoryContext extends Context {
+  readonly repository: RepositoryName;
+}
+
+interface Services {
+  config: Config;
+  registry: Registry;
+  uploads: Uploads;
+  meter: WorkMeter;
+}
+
+/** Everything that a request may use. Throws UNAVAILABLE when the settings are wrong: that opens nothing. */
+export function openServices(env: Env, waitUntil: (work: Promise<unknown>) => void): Services {
+  const config = configOf(env);
+  const meter = new WorkMeter();
+  const objects = new Objects(env, config);
+  const store = metered(openStore(env), meter);
+  const cache = new ExistenceCache(config.existenceCacheMs, waitUntil);
+  return {
+    config,
+    meter,
+    registry: new Registry(config, objects, store, meter, cache),
+    uploads: new Uploads(objects, store, meter, waitUntil),
+  };
+}
+
+function configOf(env: Env): Config {
+  try {
+    return parseConfig(env);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    logEvent('error', 'wrong settings', { problems: error.message });
+    throw new RegistryError('UNAVAILABLE', {
+      message: "this registry's settings are wrong; its log names them",
+      cause: error,
+    });
+  }
+}
+
+export function referenceOf({ params }: Context): Reference {
+  const given = params['reference'] ?? '';
+  const reference = parseReference(given);
+  if (reference !== undefined) return reference;
+  if (given.includes(':')) throw badDigest(given);
+  throw new RegistryError('TAG_INVALID', { detail: { tag: given } });
+}
+
+export function digestOf(given: string): Digest {
+  const digest = parseDigest(given);
+  if (digest === undefined) throw badDigest(given);
+  return digest;
+}
+
+function badDigest(given: string): RegistryError {
+  return new RegistryError('DIGEST_INVALID', {
+    message: 'the digest must be sha256: and 64 lower-case hex digits, or sha512: and 128',
+    detail: { digest: given.slice(0, 200) },
+  });
+}
+
+export function uploadIdOf({ params }: Context): UploadId {
+  const id = parseUploadId(params['upload'] ?? '');
+  if (id === undefined) throw new RegistryError('BLOB_UPLOAD_UNKNOWN');
+  return id;
+}
+
+/** A query parameter; `undefined` when it is absent. */
+export function query({ url }: Context, name: string): string | undefined {
+  return url.searchParams.get(name) ?? undefined;
+}

@@ -1,0 +1,31 @@
+/**
+ * The one place where failures become answers. A RegistryError is the client's to know (spec: "Error Codes"). Anything
+ * else is ours: the client is told a request id and nothing more, and the log gets everything.
+ */
+import { RegistryError } from '../oci/error.ts';
+import { logEvent } from '../observability/log.ts';
+
+const RETRY_AFTER_SECONDS = '1';
+
+export function errorResponse(error: unknown, requestId: string): Response {
+  const known = error instanceof RegistryError ? error : unexpected(error, requestId);
+  const { code, message, status, detail, headers } = known;
+  const entry = detail === undefined ? { code, message } : { code, message, detail };
+  return Response.json({ errors: [entry] }, { status, headers: { ...headers } });
+}
+
+function unexpected(error: unknown, requestId: string): RegistryError {
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  logEvent('error', 'unexpected failure', { id: requestId, error: stack });
+  const detail = { requestId };
+  // The platform marks what is worth another try: an object that moved, or has too much to do.
+  if (isTransient(error)) {
+    return new RegistryError('UNAVAILABLE', { detail, headers: { 'retry-after': RETRY_AFTER_SECONDS } });
+  }
+  return new RegistryError('UNKNOWN', { message: 'something went wrong here; the log has more under this id', detail });
+}
+
+function isTransient(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  return ('retryable' in error && error.retryable === true) || ('overloaded' in error && error.overloaded === true);
+}

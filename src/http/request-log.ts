@@ -1,0 +1,37 @@
+/** One structured line a request. No header, query or body is in it, so no secret can be. */
+import { logEvent } from '../observability/log.ts';
+import type { WorkMeter } from '../observability/work.ts';
+
+export interface RequestRecord {
+  id: string;
+  /** Milliseconds since the epoch. */
+  started: number;
+  method: string;
+  route?: string;
+  repository?: string | undefined;
+  reference?: string | undefined;
+  /** The error code of a refused request. */
+  error?: string;
+  meter?: WorkMeter;
+}
+
+/** Anything longer in a path is somebody's play. */
+const LOGGED_CHARACTERS = 300;
+
+export function logRequest(record: RequestRecord, response: Response): void {
+  const work = record.meter?.work;
+  const length = response.headers.get('content-length');
+  logEvent(response.status >= 500 ? 'error' : 'info', 'request', {
+    id: record.id,
+    method: record.method.slice(0, LOGGED_CHARACTERS),
+    route: record.route ?? 'none',
+    repository: record.repository,
+    reference: record.reference?.slice(0, LOGGED_CHARACTERS),
+    status: response.status,
+    error: record.error,
+    bytes: length === null ? undefined : Number(length),
+    durationMs: Date.now() - record.started,
+    objectCalls: work?.objectCalls ?? 0,
+    storeOperations: work?.storeOperations ?? 0,
+  });
+}

@@ -1,0 +1,45 @@
+/**
+ * The table of routes, each with the right that it needs. The right is checked before the handler runs; a route without
+ * one does not compile. Names may hold slashes, so `:name+` is greedy; what it matched is parsed before it is used.
+ */
+import type { Right } from '../auth/policy.ts';
+import { base, health } from './base.ts';
+import { getBlob } from './blobs.ts';
+import type { Context, RepositoryContext } from './context.ts';
+import { getManifest, putManifest } from './manifests.ts';
+import { listTags } from './tags.ts';
+import { appendToUpload, cancelUpload, closeUpload, getUpload, openUpload } from './uploads.ts';
+
+export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
+
+interface RouteBase {
+  /** What the log calls it. */
+  name: string;
+  method: Method | readonly Method[];
+  path: string;
+}
+
+/** `anyone`: answers without authentication and tells nothing. */
+export type Route =
+  | (RouteBase & { right: 'anyone' | 'ping'; handler: (context: Context) => Response | Promise<Response> })
+  | (RouteBase & {
+      right: Exclude<Right, 'ping'>;
+      handler: (context: RepositoryContext) => Response | Promise<Response>;
+    });
+
+const READ = ['GET', 'HEAD'] as const;
+
+export const ROUTES: readonly Route[] = [
+  { name: 'health', method: READ, path: '/', right: 'anyone', handler: health },
+  { name: 'health', method: READ, path: '/healthz', right: 'anyone', handler: health },
+  { name: 'base', method: READ, path: '/v2/', right: 'ping', handler: base },
+  { name: 'tags', method: READ, path: '/v2/:name+/tags/list', right: 'pull', handler: listTags },
+  { name: 'manifest', method: READ, path: '/v2/:name+/manifests/:reference', right: 'pull', handler: getManifest },
+  { name: 'manifest', method: 'PUT', path: '/v2/:name+/manifests/:reference', right: 'push', handler: putManifest },
+  { name: 'uploads', method: 'POST', path: '/v2/:name+/blobs/uploads/', right: 'push', handler: openUpload },
+  { name: 'upload', method: 'GET', path: '/v2/:name+/blobs/uploads/:upload', right: 'push', handler: getUpload },
+  { name: 'upload', method: 'PATCH', path: '/v2/:name+/blobs/uploads/:upload', right: 'push', handler: appendToUpload },
+  { name: 'upload', method: 'PUT', path: '/v2/:name+/blobs/uploads/:upload', right: 'push', handler: closeUpload },
+  { name: 'upload', method: 'DELETE', path: '/v2/:name+/blobs/uploads/:upload', right: 'push', handler: cancelUpload },
+  { name: 'blob', method: READ, path: '/v2/:name+/blobs/:digest', right: 'pull', handler: getBlob },
+];

@@ -1,0 +1,174 @@
+/**
+ * Upload sessions: `POST /v2/<name>/blobs/uploads/` (end-4a, end-4b), `PATCH` (end-5), `PUT ?digest=` (end-6),
+ * `GET` (end-13) and `DELETE` (end-14) of the session. `Range` and `Content-Range` have no unit here, unlike on a blob.
+ */
+import type { Digest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/error.ts';
+import { formatUploadRange, parseContentRange } from '../oci/range.ts';
+import type { UploadId } from '../oci/upload-id.ts';
+import type { AppendResult, Owner } from '../objects/upload/messages.ts';
+import { contentLength } from './body.ts';
+import { digestOf, query, uploadIdOf, type RepositoryContext } from './context.ts';
+
+const NO_CONTENT = 204;
+
+export async function openUpload(context: RepositoryContext): Promise<Response> {
+  const { request, uploads } = context;
+  const given = query(context, 'digest');
+  const length = contentLength(request);
+  if (given === undefined) {
+    const id = await uploads.open(ownerOf(context));
+    return sessionAnswer(context, 202, id, 0);
+  }
+  const digest = digestOf(given);
+  if (request.body === null || length === undefined) {
+    throw new RegistryError('SIZE_INVALID', {
+      message: 'a POST with a digest brings the whole blob and says its Content-Length; or POST without a digest first',
+    });
+  }
+  const { id, result } = await uploads.openAndPut(ownerOf(context), digest, { stream: request.body, length });
+  return commitAnswer(context, id, digest, result);
+}
+
+export async function appendToUpload(context: RepositoryContext): Promise<Response> {
+  const { request, uploads } = context;
+  const id = uploadIdOf(context);
+  const chunk = chunkOf(request);
+  const body = request.body ?? new Blob([]).stream();
+  const result = await uploads.append(id, { ...ownerOf(context), ...chunk }, body);
+  if (result.kind === 'appended') return sessionAnswer(context, 202, id, result.committed);
+  throw failure(context, id, result);
+}
+
+export async function closeUpload(context: RepositoryContext): Promise<Response> {
+  const { request, uploads } = context;
+  const id = uploadIdOf(context);
+  const digest = digestOf(query(context, 'digest') ?? '');
+  const owner = ownerOf(context);
+  const { start, length } = chunkOf(request);
+  const stream = request.body;
+  if (stream === null || length === 0) {
+    return commitAnswer(context, id, digest, await uploads.close(owner, id, digest));
+  }
+  const whole = length !== undefined && (start === undefined || start === 0);
+  const result = whole
+    ? await uploads.put(owner, id, digest, { stream, length })
+    : await uploads.append(id, { ...owner, start, length, digest }, stream);
+  return commitAnswer(context, id, digest, result);
+}
+
+export async function getUpload(context: RepositoryContext): Promise<Response> {
+  const id = uploadIdOf(context);
+  const status = await context.uploads.status(ownerOf(context), id);
+  // A finished session is over for everybody but who repeats its PUT.
+  if (status.kind !== 'open') throw unknownUpload();
+  return sessionAnswer(context, NO_CONTENT, id, status.committed);
+}
+
+export async function cancelUpload(context: RepositoryContext): Promise<Response> {
+  const result = await context.uploads.cancel(ownerOf(context), uploadIdOf(context));
+  if (result.kind === 'unknown') throw unknownUpload();
+  if (result.kind === 'too-late') {
+    throw new RegistryError('BLOB_UPLOAD_INVALID', {
+      status: 409,
+      message: 'this upload is being finished, and cannot be cancelled any more',
+    });
+  }
+  return new Response(null, { status: NO_CONTENT });
+}
+
+/** A session belongs to its repository and to the principal that opened it. */
+function ownerOf({ repository, principal }: RepositoryContext): Owner {
+  return { repository, principal: principal.kind };
+}
+
+/** Where a chunk starts and how long it is, as far as the client says. */
+function chunkOf(request: Request): { start: number | undefined; length: number | undefined } {
+  const length = contentLength(request);
+  const header = request.headers.get('content-range');
+  if (header === null) return { start: undefined, length };
+  const range = parseContentRange(header);
+  if (range === undefined) {
+    throw new RegistryError('RANGE_INVALID', {
+      status: 400,
+      message: 'Content-Range of a chunk must be <first>-<last>, both inclusive, as in 0-1023',
+    });
+  }
+  const announced = range.end - range.start + 1;
+  if (length !== undefined && length !== announced) {
+    throw new RegistryError('SIZE_INVALID', {
+      message: 'Content-Range and Content-Length announce different sizes',
+      detail: { range: announced, length },
+    });
+  }
+  return { start: range.start, length: announced };
+}
+
+function sessionAnswer(context: RepositoryContext, status: number, id: UploadId, committed: number): Response {
+  return new Response(null, { status, headers: sessionHeaders(context, id, committed) });
+}
+
+function sessionHeaders({ repository }: RepositoryContext, id: UploadId, committed: number): Record<string, string> {
+  return {
+    location: `/v2/${repository}/blobs/uploads/${id}`,
+    range: formatUploadRange(committed),
+    'docker-upload-uuid': id,
+  };
+}
+
+function commitAnswer(context: RepositoryContext, id: UploadId, digest: Digest, result: AppendResult): Response {
+  if (result.kind !== 'committed') throw failure(context, id, result, digest);
+  return new Response(null, {
+    status: 201,
+    headers: { location: `/v2/${context.repository}/blobs/${digest}`, 'docker-content-digest': digest },
+  });
+}
+
+function unknownUpload(): RegistryError {
+  return new RegistryError('BLOB_UPLOAD_UNKNOWN', {
+    message: 'no such upload: it was finished, cancelled or has expired; begin again with a POST',
+  });
+}
+
+function failure(context: RepositoryContext, id: UploadId, result: AppendResult, digest?: Digest): RegistryError {
+  switch (result.kind) {
+    case 'unknown':
+      return unknownUpload();
+    case 'digest-mismatch':
+      return new RegistryError('DIGEST_INVALID', {
+        message: 'the bytes that arrived have another digest; nothing was stored',
+        detail: { digest },
+      });
+    case 'out-of-order':
+      return new RegistryError('RANGE_INVALID', {
+        message: `the next chunk starts at byte ${String(result.committed)}`,
+        headers: sessionHeaders(context, id, result.committed),
+      });
+    case 'wrong-length':
+      return new RegistryError('SIZE_INVALID', {
+        message: `the body and its announced length differ; ${String(result.committed)} bytes are safe, go on from there`,
+        headers: sessionHeaders(context, id, result.committed),
+      });
+    case 'idle':
+      return new RegistryError('BLOB_UPLOAD_INVALID', {
+        status: 408,
+        message: `the body stopped; ${String(result.committed)} bytes are safe, go on from there`,
+        headers: sessionHeaders(context, id, result.committed),
+      });
+    case 'too-large':
+      return new RegistryError('SIZE_INVALID', { status: 413, message: 'the blob has more parts than one may have' });
+    case 'busy':
+    case 'superseded':
+      return new RegistryError('BLOB_UPLOAD_INVALID', {
+        status: 409,
+        message: 'another request is writing this upload; ask GET for its offset, and go on with a Content-Range',
+      });
+    case 'retry':
+    case 'appended':
+    case 'committed':
+      return new RegistryError('UNAVAILABLE', {
+        message: 'the bytes could not be stored just now; nothing is lost, send the request again',
+        headers: { 'retry-after': '1' },
+      });
+  }
+}

@@ -1,0 +1,69 @@
+/** Tables of Repository: tags, manifests, links to blobs, the edges between them, and intents. */
+import { TASKS_SCHEMA } from '../tasks.ts';
+
+export const MIGRATIONS = [
+  `
+  -- One row. The sequence counts changes of presence and survives an emptied repository.
+  CREATE TABLE identity (
+    name TEXT NOT NULL,
+    incarnation TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    present INTEGER NOT NULL
+  ) STRICT;
+
+  -- A digest that this repository may serve. The location is a hint; the directory knows better.
+  CREATE TABLE links (
+    id INTEGER PRIMARY KEY,
+    digest TEXT NOT NULL UNIQUE,
+    store TEXT NOT NULL,
+    key TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    claim_id TEXT NOT NULL,
+    keep_until INTEGER NOT NULL,
+    uses INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX links_unused ON links (keep_until) WHERE uses = 0;
+
+  -- Claims that were asked for and not yet answered.
+  CREATE TABLE intents (
+    claim_id TEXT PRIMARY KEY,
+    digest TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- Small manifests carry their bytes; a large one is a blob, and content_link leads to it.
+  CREATE TABLE manifests (
+    id INTEGER PRIMARY KEY,
+    digest TEXT NOT NULL UNIQUE,
+    media_type TEXT NOT NULL,
+    artifact_type TEXT,
+    subject TEXT,
+    size INTEGER NOT NULL,
+    bytes BLOB,
+    content_link INTEGER REFERENCES links (id),
+    pushed_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX manifests_by_subject ON manifests (subject) WHERE subject IS NOT NULL;
+
+  CREATE TABLE blob_edges (
+    manifest INTEGER NOT NULL REFERENCES manifests (id),
+    link INTEGER NOT NULL REFERENCES links (id),
+    PRIMARY KEY (manifest, link)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX blob_edges_by_link ON blob_edges (link);
+
+  CREATE TABLE manifest_edges (
+    parent INTEGER NOT NULL REFERENCES manifests (id),
+    child INTEGER NOT NULL REFERENCES manifests (id),
+    PRIMARY KEY (parent, child)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX manifest_edges_by_child ON manifest_edges (child);
+
+  CREATE TABLE tags (
+    name TEXT PRIMARY KEY,
+    manifest INTEGER NOT NULL REFERENCES manifests (id),
+    moved_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX tags_by_manifest ON tags (manifest);
+  ${TASKS_SCHEMA}
+  `,
+] as const;

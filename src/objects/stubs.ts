@@ -1,0 +1,70 @@
+/**
+ * The one place where names become Durable Objects.
+ *
+ * Repository: one a repository name. BlobDirectory: sixteen shards by the digest's first hex digit. Catalog: one.
+ * Upload: one a session, by a random id that the platform signs, so a forged id never reaches an object.
+ * Jurisdiction and location hint come from the settings; they count when an object is first made and never later.
+ */
+import type { Config } from '../config.ts';
+import { digestHex, type Digest } from '../oci/digest.ts';
+import type { RepositoryName } from '../oci/repository-name.ts';
+import { parseUploadId, type UploadId } from '../oci/upload-id.ts';
+import type { BlobDirectory } from './blob-directory/blob-directory.ts';
+import type { Catalog } from './catalog/catalog.ts';
+import type { Repository } from './repository/repository.ts';
+import type { Upload } from './upload/upload.ts';
+
+export class Objects {
+  readonly #env: Env;
+  readonly #config: Config;
+
+  constructor(env: Env, config: Config) {
+    this.#env = env;
+    this.#config = config;
+  }
+
+  repository(name: RepositoryName): DurableObjectStub<Repository> {
+    return this.#named(this.#env.REPOSITORY, name);
+  }
+
+  directory(digest: Digest): DurableObjectStub<BlobDirectory> {
+    return this.#named(this.#env.BLOB_DIRECTORY, digestHex(digest).charAt(0));
+  }
+
+  catalog(): DurableObjectStub<Catalog> {
+    return this.#named(this.#env.CATALOG, 'catalog');
+  }
+
+  newUpload(): { id: UploadId; stub: DurableObjectStub<Upload> } {
+    const namespace = this.#within(this.#env.UPLOAD);
+    const objectId = namespace.newUniqueId();
+    const id = parseUploadId(objectId.toString());
+    if (id === undefined) throw new Error('the platform made an object id of an unknown form');
+    return { id, stub: namespace.get(objectId, this.#options()) };
+  }
+
+  /** `undefined` when the id was not made by this deployment. */
+  upload(id: UploadId): DurableObjectStub<Upload> | undefined {
+    const namespace = this.#within(this.#env.UPLOAD);
+    try {
+      return namespace.get(namespace.idFromString(id));
+    } catch {
+      return undefined;
+    }
+  }
+
+  #named<T extends Rpc.DurableObjectBranded>(namespace: DurableObjectNamespace<T>, name: string): DurableObjectStub<T> {
+    const within = this.#within(namespace);
+    return within.get(within.idFromName(name), this.#options());
+  }
+
+  #within<T extends Rpc.DurableObjectBranded>(namespace: DurableObjectNamespace<T>): DurableObjectNamespace<T> {
+    const { jurisdiction } = this.#config;
+    return jurisdiction === undefined ? namespace : namespace.jurisdiction(jurisdiction);
+  }
+
+  #options(): DurableObjectNamespaceGetDurableObjectOptions {
+    const { locationHint } = this.#config;
+    return locationHint === undefined ? {} : { locationHint };
+  }
+}

@@ -1,0 +1,303 @@
+/**
+ * Cuts the body of one PATCH into equal parts, hashes it on the way, and stores the parts with several in flight.
+ *
+ * What is committed is always a contiguous prefix: stored parts in a row, then the tail that is not yet a whole part.
+ * Part row, tail, offset and the digest so far change in one transaction. A body that ends or breaks off commits its
+ * tail, so that a client that vanished goes on from the byte that it is told.
+ *
+ * The hash must be known at the committed offset, whatever happens to the parts in flight: each part carries a copy of
+ * the running hash at its end (`hash.copy()`, native).
+ */
+import type { Hash } from 'node:crypto';
+import { mintKey, type StorageDriver } from '../../storage/driver.ts';
+import type { Journal } from './journal.ts';
+import { partBudget, readBudget } from './memory-budget.ts';
+
+/** Small enough that a slow client is not taken for idle, large enough that reads cost nothing. */
+const READ_AT_LEAST_BYTES = 64 * 1024;
+const READ_BUFFER_BYTES = 128 * 1024;
+/** Where a part's buffer starts; it doubles with what arrives. */
+const FIRST_BUFFER_BYTES = 256 * 1024;
+const PARTS_IN_FLIGHT = 3;
+const PART_TRIES = 3;
+const PART_RETRY_MS = 200;
+/** A body that brings less than READ_AT_LEAST_BYTES in this time ends its PATCH. */
+export const IDLE_BODY_MS = 60_000;
+const STALL_CHECK_MS = 1_000;
+
+/**
+ * `complete`: the body ended. `interrupted`: it broke off. `overrun`: it was longer than announced, and nothing past
+ * the announced end counts. `superseded`: another writer took over, and nothing uncommitted counts.
+ */
+export type AssemblyOutcome = 'complete' | 'interrupted' | 'idle' | 'overrun' | 'full' | 'superseded' | 'store-failed';
+
+interface Cut {
+  number: number;
+  size: number;
+  hash: Hash | undefined;
+  receipt: string | undefined;
+  stored: Promise<void>;
+}
+
+class StoreFailure extends Error {}
+
+export class Assembler {
+  readonly #journal: Journal;
+  readonly #store: StorageDriver;
+  readonly #share = partBudget.open();
+  readonly #readShare = readBudget.open();
+  readonly #epoch: number;
+  readonly #partSize: number;
+  readonly #cuts: Cut[] = [];
+  #hash: Hash | undefined;
+  #committedHash: Hash | undefined;
+  #nextNumber: number;
+  #buffer: ArrayBuffer | undefined;
+  /** Bytes of the part that is being filled; `#persisted` of them lie in the tail already. */
+  #filled: number;
+  #persisted: number;
+  #failure: unknown;
+  #superseded = false;
+  #multipart: Promise<string> | undefined;
+  #reader: ReadableStreamBYOBReader | undefined;
+
+  constructor(
+    journal: Journal,
+    store: StorageDriver,
+    run: { epoch: number; partSize: number; hash: Hash | undefined },
+  ) {
+    this.#journal = journal;
+    this.#store = store;
+    this.#epoch = run.epoch;
+    this.#partSize = run.partSize;
+    this.#hash = run.hash;
+    this.#committedHash = run.hash?.copy();
+    this.#nextNumber = (journal.parts().at(-1)?.number ?? 0) + 1;
+    this.#filled = journal.tailBytes();
+    this.#persisted = this.#filled;
+  }
+
+  /** The running hash at the committed offset, for the next PATCH. */
+  get committedHash(): Hash | undefined {
+    return this.#committedHash;
+  }
+
+  /** Makes a running assembly end soon, without committing anything more. */
+  supersede(): void {
+    this.#superseded = true;
+    void this.#reader?.cancel().catch(() => undefined);
+  }
+
+  /** Takes in a body of at most `limit` bytes. Never rejects for what the client or the store does. */
+  async run(body: ReadableStream<Uint8Array>, limit: number): Promise<AssemblyOutcome> {
+    let outcome: AssemblyOutcome;
+    const reader = body.getReader({ mode: 'byob' });
+    this.#reader = reader;
+    try {
+      await this.#readShare.take(READ_BUFFER_BYTES);
+      outcome = await this.#receive(reader, limit);
+    } catch (error) {
+      outcome = error instanceof StoreFailure ? 'store-failed' : 'interrupted';
+    }
+    await reader.cancel().catch(() => undefined);
+    await this.#settle();
+    if (this.#superseded) outcome = 'superseded';
+    else if (this.#failure !== undefined) outcome = 'store-failed';
+    else if (!this.#commitTail()) outcome = 'superseded';
+    this.#freeBuffer();
+    this.#readShare.give(READ_BUFFER_BYTES);
+    return outcome;
+  }
+
+  async #receive(reader: ReadableStreamBYOBReader, limit: number): Promise<AssemblyOutcome> {
+    let readBuffer = new ArrayBuffer(READ_BUFFER_BYTES);
+    let received = 0;
+    for (;;) {
+      const read = await this.#read(reader, readBuffer);
+      if (read === 'idle') return 'idle';
+      if (this.#superseded) return 'superseded';
+      if (this.#failure !== undefined) return 'store-failed';
+      const bytes = read.value;
+      if (bytes !== undefined && bytes.byteLength > 0) {
+        const wanted = bytes.subarray(0, limit - received);
+        received += wanted.byteLength;
+        if (!(await this.#append(wanted))) return 'full';
+        if (wanted.byteLength < bytes.byteLength) return 'overrun';
+        readBuffer = bytes.buffer;
+      }
+      if (read.done) return 'complete';
+    }
+  }
+
+  /** Waits for the client, and gives way meanwhile if others need the memory. */
+  async #read(
+    reader: ReadableStreamBYOBReader,
+    buffer: ArrayBuffer,
+  ): Promise<{ done: boolean; value: Uint8Array<ArrayBuffer> | undefined } | 'idle'> {
+    const pending = reader.readAtLeast(READ_AT_LEAST_BYTES, new Uint8Array(buffer));
+    for (let waited = 0; waited < IDLE_BODY_MS; waited += STALL_CHECK_MS) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const stalled = new Promise<'stalled'>((resolve) => {
+        timer = setTimeout(resolve, STALL_CHECK_MS, 'stalled');
+      });
+      const read = await Promise.race([pending, stalled]);
+      clearTimeout(timer);
+      if (read !== 'stalled') return { done: read.done, value: read.value };
+      this.#share.touch();
+      this.#readShare.touch();
+      if (this.#share.contended && this.#buffer !== undefined) await this.#giveWay();
+    }
+    pending.catch(() => undefined);
+    return 'idle';
+  }
+
+  /** False when the session has as many parts as an object may have. */
+  async #append(bytes: Uint8Array): Promise<boolean> {
+    let rest = bytes;
+    while (rest.byteLength > 0) {
+      if (this.#nextNumber > this.#store.maxParts) return false;
+      const buffer = await this.#room();
+      const piece = rest.subarray(0, buffer.byteLength - this.#filled);
+      new Uint8Array(buffer).set(piece, this.#filled);
+      this.#hash?.update(piece);
+      this.#filled += piece.byteLength;
+      if (this.#filled === this.#partSize) await this.#cut(buffer);
+      rest = rest.subarray(piece.byteLength);
+    }
+    return true;
+  }
+
+  /** A buffer with room for at least one byte. It grows with what has arrived. */
+  async #room(): Promise<ArrayBuffer> {
+    for (;;) {
+      const held = this.#buffer?.byteLength ?? 0;
+      if (held > this.#filled && this.#buffer !== undefined) return this.#buffer;
+      const wanted = Math.min(this.#partSize, Math.max(FIRST_BUFFER_BYTES, held * 2, nextPowerOfTwo(this.#filled + 1)));
+      if (this.#share.tryTake(wanted - held)) {
+        this.#buffer = this.#grown(wanted);
+        continue;
+      }
+      // Own parts in flight give memory back as they land; only with none left is it others that have it.
+      const inFlight = this.#cuts.map(({ stored }) => stored);
+      if (inFlight.length > 0) {
+        await Promise.race(inFlight);
+        if (this.#failure !== undefined) throw new StoreFailure('a part could not be stored', { cause: this.#failure });
+        continue;
+      }
+      await this.#giveWay();
+      await this.#share.take(this.#partSize);
+      this.#buffer = this.#grown(this.#partSize);
+    }
+  }
+
+  #grown(bytes: number): ArrayBuffer {
+    if (this.#buffer !== undefined) return this.#buffer.transfer(bytes);
+    const buffer = new ArrayBuffer(bytes);
+    if (this.#persisted > 0) this.#journal.readTail(new Uint8Array(buffer));
+    return buffer;
+  }
+
+  /** Moves what is buffered to the tail and frees the memory. */
+  async #giveWay(): Promise<void> {
+    await this.#settle();
+    if (this.#failure !== undefined) throw new StoreFailure('a part could not be stored', { cause: this.#failure });
+    if (!this.#commitTail()) {
+      this.#superseded = true;
+      throw new Error('another request writes this upload now');
+    }
+    this.#freeBuffer();
+  }
+
+  async #cut(buffer: ArrayBuffer): Promise<void> {
+    while (this.#cuts.length >= PARTS_IN_FLIGHT && this.#failure === undefined) {
+      await Promise.race(this.#cuts.map(({ stored }) => stored));
+    }
+    if (this.#failure !== undefined) throw new StoreFailure('a part could not be stored', { cause: this.#failure });
+    const cut: Cut = {
+      number: this.#nextNumber,
+      size: this.#filled,
+      hash: this.#hash?.copy(),
+      receipt: undefined,
+      stored: Promise.resolve(),
+    };
+    this.#nextNumber += 1;
+    this.#cuts.push(cut);
+    cut.stored = this.#storePart(cut, buffer);
+    this.#buffer = undefined;
+    this.#filled = 0;
+    this.#persisted = 0;
+  }
+
+  /** Never rejects: a failure ends the PATCH, and the parts before it stay. */
+  async #storePart(cut: Cut, buffer: ArrayBuffer): Promise<void> {
+    try {
+      const multipart = await (this.#multipart ??= this.#begin());
+      cut.receipt = await this.#writePart(multipart, cut.number, new Uint8Array(buffer, 0, cut.size));
+      this.#commitPrefix();
+    } catch (error) {
+      this.#failure ??= error;
+    } finally {
+      this.#share.give(buffer.byteLength);
+    }
+  }
+
+  async #begin(): Promise<string> {
+    const present = this.#journal.session();
+    if (present?.multipart !== undefined) return present.multipart;
+    const key = mintKey();
+    if (!this.#journal.setKey(key)) throw new Error('the session ended');
+    const multipart = await this.#store.begin(key, this.#partSize);
+    if (this.#journal.setMultipart(key, multipart)) return multipart;
+    await this.#store.abort(multipart);
+    throw new Error('the session ended');
+  }
+
+  async #writePart(multipart: string, number: number, bytes: Uint8Array): Promise<string> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#store.writePart(multipart, number, bytes);
+      } catch (error) {
+        if (attempt === PART_TRIES || this.#superseded) throw error;
+        await new Promise((resolve) => setTimeout(resolve, PART_RETRY_MS * 2 ** (attempt - 1)));
+      }
+    }
+  }
+
+  #commitPrefix(): void {
+    for (let cut = this.#cuts[0]; cut?.receipt !== undefined; cut = this.#cuts[0]) {
+      const { number, size, receipt, hash } = cut;
+      const hashed = hash?.copy().digest('hex');
+      if (this.#superseded || !this.#journal.commitPart(this.#epoch, { number, size, receipt, hashed })) {
+        this.#superseded = true;
+        return;
+      }
+      this.#committedHash = hash;
+      this.#cuts.shift();
+    }
+  }
+
+  /** False when another writer has taken over. */
+  #commitTail(): boolean {
+    if (this.#cuts.length > 0) return false;
+    if (this.#filled === this.#persisted || this.#buffer === undefined) return true;
+    const fresh = new Uint8Array(this.#buffer, this.#persisted, this.#filled - this.#persisted);
+    if (!this.#journal.commitTail(this.#epoch, fresh, this.#hash?.copy().digest('hex'))) return false;
+    this.#persisted = this.#filled;
+    this.#committedHash = this.#hash?.copy();
+    return true;
+  }
+
+  async #settle(): Promise<void> {
+    await Promise.all(this.#cuts.map(({ stored }) => stored));
+  }
+
+  #freeBuffer(): void {
+    if (this.#buffer === undefined) return;
+    this.#share.give(this.#buffer.byteLength);
+    this.#buffer = undefined;
+  }
+}
+
+function nextPowerOfTwo(bytes: number): number {
+  return 2 ** Math.ceil(Math.log2(bytes));
+}

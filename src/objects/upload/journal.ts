@@ -1,0 +1,288 @@
+/**
+ * The journal of an upload session. Every method is one synchronous step or one transaction; each transition names the
+ * state that it leaves, so a step that comes too late changes nothing and says so.
+ */
+import type { Digest } from '../../oci/digest.ts';
+import { Database } from '../database.ts';
+import { MIGRATIONS } from './schema.ts';
+
+/** Below the 2 MB that a row may hold. */
+const TAIL_PIECE_BYTES = 1_900_000;
+
+export type SessionState = 'open' | 'storing' | 'stored' | 'done' | 'gone';
+
+export interface Session {
+  repository: string;
+  principal: string;
+  expiresAt: number;
+  state: SessionState;
+  epoch: number;
+  committed: number;
+  hashed: string | undefined;
+  partSize: number | undefined;
+  key: string | undefined;
+  multipart: string | undefined;
+  digest: string | undefined;
+  size: number | undefined;
+}
+
+export interface Attempt {
+  key: string;
+  multipart: string | undefined;
+  digest: string | undefined;
+  size: number | undefined;
+  leaseUntil: number;
+  /** How often the key was looked at after its lease. */
+  looks: number;
+  /** The directory may have been told of the key: it has to be disowned before it is deleted. */
+  offered: boolean;
+}
+
+interface SessionRow extends Record<string, string | number | null> {
+  repository: string;
+  principal: string;
+  expires_at: number;
+  state: SessionState;
+  epoch: number;
+  committed: number;
+  hashed: string | null;
+  part_size: number | null;
+  key: string | null;
+  multipart: string | null;
+  digest: string | null;
+  size: number | null;
+}
+
+interface AttemptRow extends Record<string, string | number | null> {
+  key: string;
+  multipart: string | null;
+  digest: string | null;
+  size: number | null;
+  lease_until: number;
+  looks: number;
+  offered: number;
+}
+
+export interface CommittedPart {
+  number: number;
+  size: number;
+  receipt: string;
+  /** SHA-256 of everything up to the end of this part, if the running hash is there. */
+  hashed: string | undefined;
+}
+
+export class Journal {
+  readonly database: Database;
+
+  constructor(storage: DurableObjectStorage) {
+    this.database = new Database(storage, 'Upload', MIGRATIONS);
+  }
+
+  open(repository: string, principal: string, expiresAt: number): void {
+    this.database.ensure();
+    this.database.run(
+      'INSERT INTO session (repository, principal, expires_at, hashed) VALUES (?, ?, ?, NULL)',
+      repository,
+      principal,
+      expiresAt,
+    );
+  }
+
+  session(): Session | undefined {
+    if (!this.database.opened()) return undefined;
+    const row = this.database.first<SessionRow>('SELECT * FROM session');
+    if (row === undefined) return undefined;
+    return {
+      repository: row.repository,
+      principal: row.principal,
+      expiresAt: row.expires_at,
+      state: row.state,
+      epoch: row.epoch,
+      committed: row.committed,
+      hashed: row.hashed ?? undefined,
+      partSize: row.part_size ?? undefined,
+      key: row.key ?? undefined,
+      multipart: row.multipart ?? undefined,
+      digest: row.digest ?? undefined,
+      size: row.size ?? undefined,
+    };
+  }
+
+  /** The writer of the old epoch can commit nothing more. */
+  nextEpoch(): number {
+    this.database.run('UPDATE session SET epoch = epoch + 1');
+    return this.session()?.epoch ?? 0;
+  }
+
+  choosePartSize(bytes: number): void {
+    this.database.run('UPDATE session SET part_size = ? WHERE part_size IS NULL', bytes);
+  }
+
+  /** Journalled before `begin`, so that the key can be swept whatever happens next. */
+  setKey(key: string): boolean {
+    return this.database.run("UPDATE session SET key = ? WHERE state = 'open'", key) > 0;
+  }
+
+  setMultipart(key: string, state: string): boolean {
+    return this.database.run("UPDATE session SET multipart = ? WHERE state = 'open' AND key = ?", state, key) > 0;
+  }
+
+  parts(): { number: number; size: number; receipt: string }[] {
+    return this.database.all('SELECT number, size, receipt FROM parts ORDER BY number');
+  }
+
+  tailBytes(): number {
+    return this.database.first<{ bytes: number | null }>('SELECT sum(length(bytes)) AS bytes FROM tail')?.bytes ?? 0;
+  }
+
+  /** Copies the tail to the start of `target`, piece by piece. */
+  readTail(target: Uint8Array): void {
+    let offset = 0;
+    for (const { id } of this.database.all<{ id: number }>('SELECT id FROM tail ORDER BY id')) {
+      const piece = this.database.first<{ bytes: ArrayBuffer }>('SELECT bytes FROM tail WHERE id = ?', id);
+      if (piece === undefined) continue;
+      target.set(new Uint8Array(piece.bytes), offset);
+      offset += piece.bytes.byteLength;
+    }
+  }
+
+  /** The next part in a row is stored: it, and whatever of it lay in the tail, become one. False: another epoch writes. */
+  commitPart(epoch: number, part: CommittedPart): boolean {
+    return this.database.transaction(() => {
+      if (!this.#writes(epoch)) return false;
+      const { number, size, receipt } = part;
+      this.database.run('INSERT INTO parts (number, size, receipt) VALUES (?, ?, ?)', number, size, receipt);
+      this.database.run('DELETE FROM tail');
+      const stored = this.database.first<{ bytes: number }>('SELECT sum(size) AS bytes FROM parts')?.bytes ?? 0;
+      this.database.run('UPDATE session SET committed = ?, hashed = ?', stored, part.hashed ?? null);
+      return true;
+    });
+  }
+
+  /** Appends to the tail; what is there already is not written again. */
+  commitTail(epoch: number, bytes: Uint8Array, hashed: string | undefined): boolean {
+    return this.database.transaction(() => {
+      if (!this.#writes(epoch)) return false;
+      for (let start = 0; start < bytes.byteLength; start += TAIL_PIECE_BYTES) {
+        const piece = new Uint8Array(bytes.subarray(start, start + TAIL_PIECE_BYTES)).buffer;
+        this.database.run('INSERT INTO tail (bytes) VALUES (?)', piece);
+      }
+      this.database.run('UPDATE session SET committed = committed + ?, hashed = ?', bytes.byteLength, hashed ?? null);
+      return true;
+    });
+  }
+
+  /** Parts are being put together to one object. Its digest is what the client says; nothing is proven yet. */
+  beginStoring(digest: Digest): boolean {
+    return this.database.run("UPDATE session SET state = 'storing', digest = ? WHERE state = 'open'", digest) > 0;
+  }
+
+  /** The bytes lie at `key` and are proven to have `digest`. */
+  setStored(from: 'open' | 'storing', key: string, digest: Digest, size: number): boolean {
+    return this.database.transaction(() => {
+      const session = this.session();
+      if (session?.state !== from) return false;
+      this.database.run(
+        "UPDATE session SET state = 'stored', key = ?, multipart = NULL, digest = ?, size = ?",
+        key,
+        digest,
+        size,
+      );
+      this.database.run('DELETE FROM attempts WHERE key = ?', key);
+      this.database.run('DELETE FROM parts');
+      this.database.run('DELETE FROM tail');
+      if (session.key !== undefined && session.key !== key) this.#leave(session);
+      return true;
+    });
+  }
+
+  /** The repository serves the digest. `keep`: by this session's object; otherwise that is left to be deleted. */
+  setDone(key: string, keep: boolean): boolean {
+    return this.database.transaction(() => {
+      const session = this.session();
+      if (session?.state !== 'stored' || session.key !== key) return false;
+      this.database.run("UPDATE session SET state = 'done', key = NULL");
+      if (!keep) this.#leave(session);
+      return true;
+    });
+  }
+
+  /** Nothing of the session counts any more; its object is left to be deleted. */
+  setGone(): void {
+    this.database.transaction(() => {
+      const session = this.session();
+      if (session === undefined) return;
+      this.#leave(session);
+      this.database.run(
+        "UPDATE session SET state = 'gone', epoch = epoch + 1, key = NULL, multipart = NULL, hashed = NULL",
+      );
+      this.database.run('DELETE FROM parts');
+      this.database.run('DELETE FROM tail');
+    });
+  }
+
+  /** A key under which somebody is about to write, until the lease ends. */
+  addAttempt(key: string, digest: Digest, size: number, leaseUntil: number): void {
+    this.database.run(
+      'INSERT INTO attempts (key, digest, size, lease_until) VALUES (?, ?, ?, ?)',
+      key,
+      digest,
+      size,
+      leaseUntil,
+    );
+  }
+
+  attempt(key: string): Attempt | undefined {
+    if (!this.database.opened()) return undefined;
+    const row = this.database.first<AttemptRow>('SELECT * FROM attempts WHERE key = ?', key);
+    if (row === undefined) return undefined;
+    return {
+      key: row.key,
+      multipart: row.multipart ?? undefined,
+      digest: row.digest ?? undefined,
+      size: row.size ?? undefined,
+      leaseUntil: row.lease_until,
+      looks: row.looks,
+      offered: row.offered === 1,
+    };
+  }
+
+  /** Every key that is not the session's own object, with the end of its lease (ms since the epoch). */
+  attempts(): { key: string; leaseUntil: number }[] {
+    const rows = this.database.all<{ key: string; lease_until: number }>('SELECT key, lease_until FROM attempts');
+    return rows.map(({ key, lease_until: leaseUntil }) => ({ key, leaseUntil }));
+  }
+
+  /** Nobody writes under the key any more. */
+  endLease(key: string): void {
+    this.database.run('UPDATE attempts SET lease_until = 0 WHERE key = ?', key);
+  }
+
+  renewLease(key: string, leaseUntil: number): boolean {
+    return this.database.run('UPDATE attempts SET lease_until = ? WHERE key = ? AND looks = 0', leaseUntil, key) > 0;
+  }
+
+  noteLook(key: string): void {
+    this.database.run('UPDATE attempts SET looks = looks + 1 WHERE key = ?', key);
+  }
+
+  endAttempt(key: string): void {
+    this.database.run('DELETE FROM attempts WHERE key = ?', key);
+  }
+
+  /** Hands the session's object over to the sweep. */
+  #leave({ key, multipart, digest, state }: Session): void {
+    if (key === undefined) return;
+    this.database.run(
+      'INSERT OR REPLACE INTO attempts (key, multipart, digest, lease_until, offered) VALUES (?, ?, ?, 0, ?)',
+      key,
+      multipart ?? null,
+      digest ?? null,
+      state === 'stored' ? 1 : 0,
+    );
+  }
+
+  #writes(epoch: number): boolean {
+    return this.database.first('SELECT 1 AS found FROM session WHERE epoch = ? AND state = ?', epoch, 'open') !== undefined;
+  }
+}

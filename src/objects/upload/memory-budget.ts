@@ -1,0 +1,162 @@
+/**
+ * What all uploads of an isolate may buffer together (an isolate has 128 MB for everything).
+ *
+ * Nobody waits while holding: who cannot grow first writes its bytes to its own tail and gives everything back, then
+ * asks for a whole part at once, in turn. So a waiter's wish is always met in the end, and no two can block each other.
+ * A slow client gives way as well: its upload does the same when others wait (see Assembler).
+ *
+ * An object may vanish with what it holds (a crash, an eviction). A holder that has not shown itself for three minutes
+ * is taken for dead: a living one does so every second while it waits for its client.
+ */
+
+/** Parts that are being filled or stored. */
+const PART_BUDGET_BYTES = 48 * 1024 * 1024;
+/** Read buffers, which a PATCH holds to its end: kept apart, so that they can never use up what parts need. */
+const READ_BUDGET_BYTES = 16 * 1024 * 1024;
+const HOLDER_DEAD_MS = 180_000;
+const WAITER_DEAD_MS = 10_000;
+const WAITER_POLL_MS = 1_000;
+
+interface Waiter {
+  share: BudgetShare;
+  bytes: number;
+  seen: number;
+  granted: boolean;
+  wake: () => void;
+}
+
+export class MemoryBudget {
+  readonly #limit: number;
+  readonly #holders = new Map<BudgetShare, number>();
+  readonly #waiters: Waiter[] = [];
+  #used = 0;
+  #peak = 0;
+
+  constructor(limitBytes: number) {
+    this.#limit = limitBytes;
+  }
+
+  get usedBytes(): number {
+    return this.#used;
+  }
+
+  /** The most that was ever taken at once. */
+  get peakBytes(): number {
+    return this.#peak;
+  }
+
+  /** Whether somebody waits: then the slow give way. */
+  get contended(): boolean {
+    return this.#waiters.length > 0;
+  }
+
+  open(): BudgetShare {
+    return new BudgetShare(this);
+  }
+
+  tryTake(share: BudgetShare, bytes: number): boolean {
+    if (this.contended || !this.#fits(bytes)) return false;
+    this.#charge(share, bytes);
+    return true;
+  }
+
+  /** Waits in turn. The timer also keeps the request alive in the runtime's eyes while another one frees memory. */
+  async take(share: BudgetShare, bytes: number): Promise<void> {
+    if (this.tryTake(share, bytes)) return;
+    const waiter: Waiter = { share, bytes, seen: Date.now(), granted: false, wake: () => undefined };
+    while (!waiter.granted) {
+      // Also after it was taken for dead by mistake.
+      if (!this.#waiters.includes(waiter)) this.#waiters.push(waiter);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, WAITER_POLL_MS);
+        waiter.wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      waiter.seen = Date.now();
+      if (!waiter.granted) this.#serve();
+    }
+  }
+
+  give(share: BudgetShare, bytes: number): void {
+    const given = Math.min(bytes, share.heldBytes);
+    share.heldBytes -= given;
+    this.#used -= given;
+    if (share.heldBytes === 0) this.#holders.delete(share);
+    this.#serve();
+  }
+
+  touch(share: BudgetShare): void {
+    if (this.#holders.has(share)) this.#holders.set(share, Date.now());
+  }
+
+  #serve(): void {
+    this.#buryDead();
+    for (let next = this.#waiters[0]; next !== undefined && this.#fits(next.bytes); next = this.#waiters[0]) {
+      this.#waiters.shift();
+      // Charged here already, so that nobody slips in before the waiter wakes.
+      this.#charge(next.share, next.bytes);
+      next.granted = true;
+      next.wake();
+    }
+  }
+
+  #buryDead(): void {
+    const now = Date.now();
+    for (const [share, seen] of this.#holders) {
+      if (now - seen < HOLDER_DEAD_MS) continue;
+      this.#used -= share.heldBytes;
+      share.heldBytes = 0;
+      this.#holders.delete(share);
+    }
+    const living = this.#waiters.filter(({ seen }) => now - seen < WAITER_DEAD_MS);
+    this.#waiters.splice(0, this.#waiters.length, ...living);
+  }
+
+  /** A part larger than the whole budget still gets through, alone. */
+  #fits(bytes: number): boolean {
+    return this.#used + bytes <= this.#limit || this.#used === 0;
+  }
+
+  #charge(share: BudgetShare, bytes: number): void {
+    this.#used += bytes;
+    this.#peak = Math.max(this.#peak, this.#used);
+    share.heldBytes += bytes;
+    this.#holders.set(share, Date.now());
+  }
+}
+
+/** What one upload holds. */
+export class BudgetShare {
+  readonly #budget: MemoryBudget;
+  heldBytes = 0;
+
+  constructor(budget: MemoryBudget) {
+    this.#budget = budget;
+  }
+
+  get contended(): boolean {
+    return this.#budget.contended;
+  }
+
+  tryTake(bytes: number): boolean {
+    return this.#budget.tryTake(this, bytes);
+  }
+
+  take(bytes: number): Promise<void> {
+    return this.#budget.take(this, bytes);
+  }
+
+  give(bytes: number): void {
+    this.#budget.give(this, bytes);
+  }
+
+  touch(): void {
+    this.#budget.touch(this);
+  }
+}
+
+/** Shared by every upload of this isolate: 64 MiB together. */
+export const partBudget = new MemoryBudget(PART_BUDGET_BYTES);
+export const readBudget = new MemoryBudget(READ_BUDGET_BYTES);

@@ -1,0 +1,50 @@
+/** Tables of Upload: one session's journal. docs/storage.md draws the states. */
+import { TASKS_SCHEMA } from '../tasks.ts';
+
+export const MIGRATIONS = [
+  `
+  -- One row. open → storing → stored → done; gone when it expired or was cancelled and only clean-up is left.
+  CREATE TABLE session (
+    repository TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'open',
+    -- Grows when a writer takes over, so that the old one's commits come to nothing.
+    epoch INTEGER NOT NULL DEFAULT 0,
+    -- Bytes that are safe: stored parts in a row, and the tail.
+    committed INTEGER NOT NULL DEFAULT 0,
+    -- SHA-256 of those bytes in hex, or NULL where the running hash was lost.
+    hashed TEXT,
+    part_size INTEGER,
+    -- The object of a session that writes parts, or of a stored one.
+    key TEXT,
+    multipart TEXT,
+    digest TEXT,
+    size INTEGER
+  ) STRICT;
+
+  CREATE TABLE parts (
+    number INTEGER PRIMARY KEY,
+    size INTEGER NOT NULL,
+    receipt TEXT NOT NULL
+  ) STRICT;
+
+  -- What is not yet a whole part, in pieces below the row limit.
+  CREATE TABLE tail (
+    id INTEGER PRIMARY KEY,
+    bytes BLOB NOT NULL
+  ) STRICT;
+
+  -- Keys that this session owns and that are not its own object: writes under way, and what is left to delete.
+  CREATE TABLE attempts (
+    key TEXT PRIMARY KEY,
+    multipart TEXT,
+    digest TEXT,
+    size INTEGER,
+    lease_until INTEGER NOT NULL,
+    looks INTEGER NOT NULL DEFAULT 0,
+    offered INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;
+  ${TASKS_SCHEMA}
+  `,
+] as const;

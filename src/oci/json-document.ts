@@ -1,0 +1,73 @@
+/**
+ * JSON from outside, read so that every client reads the same (RFC 8259 §8.1: UTF-8 without a byte order mark).
+ *
+ * Most clients are written in Go, whose decoder takes `Layers` for `layers`. A document that spells a name that matters
+ * in another case would mean one thing here and another there, so whoever reads a document asks for look-alikes.
+ */
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+export type JsonDocumentResult = { ok: true; value: JsonObject } | { ok: false; message: string };
+
+/** No name that anybody asks for is longer. */
+const MAX_FOLDED_CHARACTERS = 32;
+const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b]);
+const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d]);
+
+/** Never throws; a message says what to mend. */
+export function parseJsonDocument(bytes: Uint8Array, maxDepth: number): JsonDocumentResult {
+  if (isDeeperThan(bytes, maxDepth)) {
+    return { ok: false, message: `must not be nested deeper than ${String(maxDepth)} levels` };
+  }
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    const value: unknown = JSON.parse(text);
+    if (isJsonObject(value)) return { ok: true, value };
+  } catch {
+    // Both the decoder and the parser say no by throwing; the answer is the same.
+  }
+  return { ok: false, message: 'must be a JSON object in UTF-8, without a byte order mark' };
+}
+
+/** Names by their folded form, for `lookAlike`. */
+export function foldNames(names: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(names.map((name) => [fold(name), name]));
+}
+
+/** The first key of `object` that differs from one of the names in case alone. */
+export function lookAlike(
+  object: object,
+  names: ReadonlyMap<string, string>,
+): { key: string; name: string } | undefined {
+  for (const key of Object.keys(object)) {
+    const name = key.length > MAX_FOLDED_CHARACTERS ? undefined : names.get(fold(key));
+    if (name !== undefined && name !== key) return { key, name };
+  }
+  return undefined;
+}
+
+/** Both directions, since the long s has only an upper case in ASCII, and the Kelvin sign only a lower one. */
+function fold(key: string): string {
+  return key.toUpperCase().toLowerCase();
+}
+
+function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Counts brackets outside strings, before anything is built from them. In UTF-8 no other character has these bytes. */
+function isDeeperThan(bytes: Uint8Array, maxDepth: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let index = 0; index < bytes.length; index += 1) {
+    const byte = bytes[index] ?? 0;
+    if (inString) {
+      if (byte === BACKSLASH) index += 1;
+      else if (byte === QUOTE) inString = false;
+    } else if (byte === QUOTE) inString = true;
+    else if (OPENING.has(byte)) depth += 1;
+    else if (CLOSING.has(byte)) depth -= 1;
+    if (depth > maxDepth) return true;
+  }
+  return false;
+}

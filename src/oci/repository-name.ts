@@ -1,0 +1,16 @@
+/** Repository names (distribution-spec, "Pulling manifests": `<name>`). */
+
+declare const brand: unique symbol;
+export type RepositoryName = string & { readonly [brand]: 'RepositoryName' };
+
+/** Many clients and hosts limit host and name together to 255 characters. */
+const MAX_NAME_CHARACTERS = 255;
+const FORM = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+
+export function parseRepositoryName(input: string): RepositoryName | undefined {
+  return isRepositoryName(input) ? input : undefined;
+}
+
+function isRepositoryName(input: string): input is RepositoryName {
+  return input.length <= MAX_NAME_CHARACTERS && FORM.test(input);
+}

@@ -1,0 +1,71 @@
+/**
+ * The storage-driver contract: where the bytes of blobs lie. A driver knows keys and bytes; digests, names and
+ * ownership are the business of its callers.
+ *
+ * Rules that every driver keeps (test/workers/storage/contract.ts proves them):
+ * - A write creates. Writing to a key that exists is refused and leaves the object as it was.
+ * - An object appears whole or not at all.
+ * - A multipart write shows nothing before `complete`, and then just the parts whose receipts were named.
+ * - `state` and `receipt` are opaque strings that the caller journals; a driver keeps nothing in memory between calls.
+ * - A missing object is `undefined`, not an error. Deleting what is not there succeeds, and so does aborting twice.
+ * - Anything else that goes wrong throws; the caller then knows nothing about the outcome and asks `head`.
+ */
+import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
+
+export type PutOutcome = 'stored' | 'exists' | 'digest-mismatch';
+export type CompleteOutcome = 'stored' | 'exists';
+
+/** A slice of an object, in bytes. */
+export interface ByteRange {
+  offset: number;
+  length: number;
+}
+
+export interface StoredObject {
+  /** Exactly the bytes asked for. */
+  body: ReadableStream<Uint8Array>;
+  /** Size of the whole object in bytes. */
+  size: number;
+}
+
+export interface StorageDriver {
+  /** Recorded beside each key, so that a registry can use several stores. */
+  readonly name: string;
+  /** The algorithms that `put` verifies by itself while the bytes pass. For others the caller hashes. */
+  readonly verifies: ReadonlySet<DigestAlgorithm>;
+  /** Every part but the last must be of one size, and at least this many bytes. */
+  readonly minPartBytes: number;
+  readonly maxParts: number;
+  /** Largest object that one `put` may bring. */
+  readonly maxPutBytes: number;
+
+  /**
+   * Stores one object in one go. `length` is the exact size in bytes; a stream that ends early or fails rejects.
+   * With a `digest` of an algorithm in `verifies`, other bytes are refused with `digest-mismatch`.
+   */
+  put(
+    key: string,
+    body: ReadableStream<Uint8Array> | Uint8Array,
+    length: number,
+    digest?: Digest,
+  ): Promise<PutOutcome>;
+
+  /** Begins a multipart write and returns its state. */
+  begin(key: string, partSizeBytes: number): Promise<string>;
+  /** Stores part `number` (from 1) and returns its receipt. A part written twice counts by the receipt that is named. */
+  writePart(state: string, number: number, bytes: Uint8Array): Promise<string>;
+  /** Makes the object of the parts named, in their order. */
+  complete(state: string, receipts: readonly string[]): Promise<CompleteOutcome>;
+  /** Gives a multipart write up and frees its parts. */
+  abort(state: string): Promise<void>;
+
+  read(key: string, range?: ByteRange): Promise<StoredObject | undefined>;
+  head(key: string): Promise<{ size: number } | undefined>;
+  delete(keys: readonly string[]): Promise<void>;
+}
+
+/** Mints a key that was never used and never will be again: `blobs/ab/<128 random bits>`. */
+export function mintKey(): string {
+  const random = crypto.randomUUID().replaceAll('-', '');
+  return `blobs/${random.slice(0, 2)}/${random}`;
+}

@@ -1,0 +1,87 @@
+/**
+ * Run as a program of its own: `node build-worker.ts <project> <directory>`. Wrangler bundles the Worker exactly as
+ * `wrangler deploy` would, and translates wrangler.toml into Miniflare's options exactly as `wrangler dev` would, so
+ * wrangler.toml stays the only description of the Worker. Nothing here reaches for the network.
+ */
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { isDeepStrictEqual, promisify } from 'node:util';
+import { BUNDLE_FILE, OPTIONS_FILE } from './built-worker.ts';
+
+/** Far beyond what wrangler prints about an error. */
+const OUTPUT_LIMIT_BYTES = 16 * 1024 * 1024;
+
+const [root, directory] = process.argv.slice(2);
+if (root === undefined || directory === undefined) throw new Error('usage: node build-worker.ts <project> <directory>');
+
+const scratch = join(directory, 'wrangler');
+mkdirSync(scratch);
+const environment = {
+  ...process.env,
+  // No telemetry, and no question to the registry whether there is a newer wrangler.
+  WRANGLER_SEND_METRICS: 'false',
+  WRANGLER_HIDE_BANNER: 'true',
+  WRANGLER_LOG_PATH: join(scratch, 'log'),
+  // Another environment of wrangler.toml is for deploying; here there is one.
+  CLOUDFLARE_ENV: '',
+};
+Object.assign(process.env, environment);
+
+const configuration = join(root, 'wrangler.toml');
+const [bundle] = await Promise.all([makeBundle(), writeOptions()]).catch((error: unknown) => {
+  // What wrangler has to say about the project is the message; a stack of this file would only hide it.
+  console.error(error instanceof Error && 'stderr' in error && error.stderr !== '' ? error.stderr : error);
+  process.exit(1);
+});
+copyFileSync(bundle, join(directory, BUNDLE_FILE));
+rmSync(scratch, { recursive: true });
+
+async function makeBundle(): Promise<string> {
+  const wrangler = join(dirname(createRequire(import.meta.url).resolve('wrangler/package.json')), 'bin', 'wrangler.js');
+  const output = join(scratch, 'bundle');
+  await promisify(execFile)(
+    process.execPath,
+    [wrangler, 'deploy', '--dry-run', '--config', configuration, '--outdir', output],
+    { cwd: root, env: environment, maxBuffer: OUTPUT_LIMIT_BYTES },
+  );
+  const modules = readdirSync(output).filter((name) => !name.endsWith('.map') && name !== 'README.md');
+  const [entry] = modules;
+  if (entry === undefined || modules.length > 1)
+    throw new Error(`expected one module of wrangler and found ${modules.join(', ')}: teach this program about them`);
+  return join(output, entry);
+}
+
+async function writeOptions(): Promise<void> {
+  const { unstable_getMiniflareWorkerOptions: getOptions, unstable_readConfig: readConfig } = await import('wrangler');
+  const config = readConfig({ config: configuration });
+  // No .dev.vars: settings of `npm start` come from wrangler.toml and the environment alone.
+  const { workerOptions, externalWorkers } = getOptions(config, undefined, { envFiles: [] });
+  // The bundle is one module, for which no rules are needed.
+  const { modulesRules: _rules, ...options } = workerOptions;
+  const written = JSON.stringify({ name: config.name, workerOptions: options });
+  const lost = Object.entries(options)
+    .filter(([, value]) => !isDeepStrictEqual(withoutUndefined(value), throughJson(value)))
+    .map(([name]) => name);
+  if (lost.length > 0 || externalWorkers.length > 0)
+    throw new Error(
+      `wrangler.toml asks for what this program can't hand on yet (${[...lost, ...externalWorkers.map((worker) => `Worker ${worker.name ?? ''}`)].join(', ')})`,
+    );
+  writeFileSync(join(directory ?? '', OPTIONS_FILE), written);
+}
+
+function throughJson(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+}
+
+/** JSON drops what is undefined, which makes no difference to Miniflare. */
+function withoutUndefined(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutUndefined);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, entry]) => entry !== undefined)
+      .map(([name, entry]) => [name, withoutUndefined(entry)]),
+  );
+}

@@ -1,0 +1,159 @@
+/**
+ * What is written by build-worker.ts and read by the serving process: the Worker's bundle, and Miniflare's options for it
+ * as wrangler makes them from wrangler.toml. Kept under the hash of everything that they are made from.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { mkdtemp, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { WorkerOptions } from 'miniflare';
+import * as v from 'valibot';
+import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
+
+export const OPTIONS_FILE = 'options.json';
+export const BUNDLE_FILE = 'worker.js';
+
+/** Changing branches back and forth shouldn't build each time; a megabyte each is cheap. */
+const KEPT_BUILDS = 4;
+
+/** Only what this program itself touches; Miniflare checks all of it when it starts. */
+const Options = v.looseObject({ bindings: v.optional(v.record(v.string(), v.unknown()), {}) });
+const BuiltOptions = v.object({
+  name: v.string(),
+  workerOptions: v.pipe(
+    v.custom<WorkerOptions>((value) => v.is(Options, value)),
+    v.transform((options) => ({ ...options, bindings: v.parse(Options, options).bindings })),
+  ),
+});
+
+export interface BuiltWorker {
+  readonly name: string;
+  readonly options: v.InferOutput<typeof BuiltOptions>['workerOptions'];
+  readonly bundle: string;
+}
+
+export interface BuildPlaces {
+  /** The project: wrangler.toml, src/, package-lock.json, node_modules/. */
+  readonly root: string;
+  /** Where builds go when node_modules can't be written, as where another user installed it. */
+  readonly fallback: string;
+  readonly signal: AbortSignal;
+  readonly onBuild: () => void;
+}
+
+/** The build of what stands in the project now; made first if there is none. */
+export async function builtWorker({ root, fallback, signal, onBuild }: BuildPlaces): Promise<BuiltWorker> {
+  const cache = cacheDirectory(root, fallback);
+  const directory = join(cache, hashSources(root));
+  const ready = readBuild(directory);
+  if (ready !== undefined) return ready;
+  onBuild();
+  await build(root, cache, directory, signal);
+  const made = readBuild(directory);
+  if (made === undefined) throw new StartFailure(`${directory} is damaged. Delete it, then start again.`);
+  return made;
+}
+
+function cacheDirectory(root: string, fallback: string): string {
+  const preferred = join(root, 'node_modules', '.cache', 'berth');
+  try {
+    mkdirSync(preferred, { recursive: true });
+    accessSync(preferred, constants.W_OK);
+    return preferred;
+  } catch {
+    const other = join(fallback, 'build');
+    mkdirSync(other, { recursive: true });
+    return other;
+  }
+}
+
+function hashSources(root: string): string {
+  const hash = createHash('sha256');
+  const sources = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  const makers = ['wrangler.toml', 'package-lock.json'].map((name) => join(root, name));
+  for (const file of [...makers, import.meta.filename, join(import.meta.dirname, 'build-worker.ts'), ...sources]) {
+    const content = readOptional(file);
+    hash.update(`${file.slice(file.startsWith(root) ? root.length : 0)}\0${String(content.length)}\0`).update(content);
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+function readOptional(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    // Without a lock file there is one input less; without anything else the build itself tells what is missing.
+    if (systemErrorCode(error) === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  }
+}
+
+function readBuild(directory: string): BuiltWorker | undefined {
+  let text: string;
+  let bundle: string;
+  try {
+    text = readFileSync(join(directory, OPTIONS_FILE), 'utf8');
+    bundle = readFileSync(join(directory, BUNDLE_FILE), 'utf8');
+    const now = new Date();
+    // Pruning goes by the time of the last use; where it can't be set, by the time of the build.
+    utimesSync(directory, now, now);
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  const { name, workerOptions } = v.parse(v.pipe(v.string(), v.parseJson(), BuiltOptions), text);
+  return { name, options: workerOptions, bundle };
+}
+
+/**
+ * In a process of its own: wrangler takes a second and 250 MB, which the serving process never gives back.
+ * It writes beside its destination and is renamed there when whole, so a reader sees all of it or nothing,
+ * and of two that build at once the second to finish simply finds it done.
+ */
+async function build(root: string, cache: string, directory: string, signal: AbortSignal): Promise<void> {
+  const unfinished = await mkdtemp(join(cache, 'unfinished-'));
+  try {
+    await runBuilder(root, unfinished, signal);
+    prune(cache);
+    await rename(unfinished, directory);
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
+}
+
+function runBuilder(root: string, directory: string, signal: AbortSignal): Promise<void> {
+  const program = join(import.meta.dirname, 'build-worker.ts');
+  const child = spawn(process.execPath, [program, root, directory], { stdio: ['ignore', 'pipe', 'pipe'], signal });
+  const output: string[] = [];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => output.push(text));
+  return new Promise((settle, fail) => {
+    child.once('error', (error) => {
+      fail(signal.aborted ? error : new StartFailure(`The Worker could not be built: ${describeError(error)}`, { cause: error }));
+    });
+    child.once('close', (code) => {
+      if (code === 0) settle();
+      else fail(new StartFailure(`The Worker could not be built from ${root}:\n${output.join('').trim()}`));
+    });
+  });
+}
+
+/** Keeps those used last. A process that serves has read its build and needs the files no more. */
+function prune(cache: string): void {
+  const builds = readdirSync(cache)
+    .map((name) => ({ path: join(cache, name), used: modified(join(cache, name)) }))
+    .filter(({ path }) => !path.includes('unfinished-'))
+    .sort((one, other) => other.used - one.used);
+  for (const { path } of builds.slice(KEPT_BUILDS - 1)) rmSync(path, { recursive: true, force: true });
+}
+
+function modified(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}

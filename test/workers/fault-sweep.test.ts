@@ -1,0 +1,168 @@
+/**
+ * Every call that a push makes to the store or to another object is interrupted on purpose, one after another: it fails
+ * before it is made or after it succeeded, or its caller crashes there. The client does what clients do: it repeats what
+ * was answered 5xx, and begins anew when its upload is gone. In the end the push must have worked, the right bytes must be
+ * served, nothing else may be left in the store, and no object may be stuck with work.
+ */
+import { listDurableObjectIds, runInDurableObject } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { faults, type Call, type FaultKind } from './faults.ts';
+import {
+  blobOf,
+  manifestOf,
+  mapped,
+  newBlob,
+  newWorld,
+  openUpload,
+  passAllGraces,
+  pushBlob,
+  pushManifest,
+  putWhole,
+  request,
+  served,
+  storedKeys,
+  type Blob,
+} from './world.ts';
+
+const KINDS: readonly FaultKind[] = ['fail-before', 'fail-after', 'crash-before', 'crash-after'];
+const TRIES = 6;
+const PART_BYTES = 8 * 1024 * 1024;
+
+interface Scenario {
+  name: string;
+  size: number;
+  /** What is there before the push that is interrupted. */
+  prepare?: (blob: Blob) => Promise<void>;
+  push: (blob: Blob) => Promise<number>;
+}
+
+/** One PATCH with the body, then an empty PUT: as docker and skopeo push. */
+async function patchThenPut(path: string, { bytes, digest }: Blob): Promise<number> {
+  const patched = await request(path, { method: 'PATCH', body: bytes });
+  if (patched.status !== 202) return patched.status;
+  return closeWithRetries(path, digest);
+}
+
+async function closeWithRetries(path: string, digest: string): Promise<number> {
+  let status = 503;
+  for (let attempt = 0; attempt < TRIES && status >= 500; attempt += 1) {
+    status = (await request(`${path}?digest=${digest}`, { method: 'PUT' })).status;
+  }
+  return status;
+}
+
+const SCENARIOS: readonly Scenario[] = [
+  { name: 'a whole body in one PUT', size: 1_000, push: wholePut },
+  { name: 'a small blob by PATCH', size: 1_000, push: small },
+  { name: 'a blob of several parts by PATCH', size: PART_BYTES + 100_000, push: small },
+  {
+    name: 'a blob that is there already',
+    size: 1_000,
+    prepare: async (blob) => {
+      expect(await pushBlob('other', blob)).toBe(201);
+    },
+    push: wholePut,
+  },
+  {
+    name: 'a blob that the store has lost',
+    size: 1_000,
+    prepare: async (blob) => {
+      expect(await pushBlob('a', blob)).toBe(201);
+      await env.BLOBS.delete((await mapped(blob.digest))?.key ?? '');
+    },
+    push: wholePut,
+  },
+];
+
+async function wholePut(blob: Blob): Promise<number> {
+  const { path } = await openUpload('a');
+  let status = 503;
+  for (let attempt = 0; attempt < TRIES && status >= 500; attempt += 1) status = (await putWhole(path, blob)).status;
+  return status;
+}
+
+async function small(blob: Blob): Promise<number> {
+  return patchThenPut((await openUpload('a')).path, blob);
+}
+
+async function persist(step: () => Promise<number>): Promise<number> {
+  let status = 0;
+  for (let attempt = 0; attempt < TRIES && status !== 201; attempt += 1) status = await step();
+  return status;
+}
+
+async function pushImage(scenario: Scenario, blob: Blob, manifest: string): Promise<void> {
+  expect(await persist(() => scenario.push(blob))).toBe(201);
+  expect(await persist(() => pushManifest('a', 'latest', manifest))).toBe(201);
+}
+
+/** Nothing waits for ever: an object that is done has no task that is due. */
+async function overdueTasks(): Promise<string[]> {
+  const overdue: string[] = [];
+  for (const namespace of [env.UPLOAD, env.REPOSITORY, env.BLOB_DIRECTORY] as const) {
+    for (const id of await listDurableObjectIds<unknown>(namespace as DurableObjectNamespace)) {
+      const stub = (namespace as DurableObjectNamespace).get(id);
+      const kinds = await runInDurableObject(stub, (_object, state) => {
+        const tables = state.storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'tasks'").toArray();
+        if (tables.length === 0) return [];
+        return state.storage.sql
+          .exec<{ kind: string; subject: string }>('SELECT kind, subject FROM tasks WHERE due <= ?', Date.now())
+          .toArray();
+      });
+      overdue.push(...kinds.map(({ kind, subject }) => `${kind} ${subject}`));
+    }
+  }
+  return overdue;
+}
+
+async function expectSound(blob: Blob, manifest: string): Promise<void> {
+  expect(await served('a', blob.digest)).toEqual(blob.bytes);
+  await passAllGraces();
+  expect(await served('a', blob.digest)).toEqual(blob.bytes);
+  expect(await (await request('/v2/a/manifests/latest')).text()).toBe(manifest);
+  const wanted = await Promise.all([blob, await blobFrom(manifest)].map(async ({ digest }) => (await mapped(digest))?.key));
+  expect(await storedKeys()).toEqual(wanted.filter((key) => key !== undefined).sort());
+  expect(await overdueTasks()).toEqual([]);
+}
+
+async function blobFrom(text: string): Promise<Blob> {
+  return blobOf(new TextEncoder().encode(text));
+}
+
+describe.each(SCENARIOS)('$name', (scenario) => {
+  let calls: Call[] = [];
+  const manifestFor = (blob: Blob) => manifestOf(blob, 70_000);
+
+  beforeAll(async () => {
+    await newWorld();
+    const blob = await newBlob(scenario.size);
+    await scenario.prepare?.(blob);
+    faults.reset();
+    await pushImage(scenario, blob, manifestFor(blob));
+    calls = faults.trace.filter(({ point }) => !point.startsWith('Catalog'));
+    await expectSound(blob, manifestFor(blob));
+  });
+
+  it.each(KINDS)('survives %s at every call', async (kind) => {
+    expect(calls.length).toBeGreaterThan(5);
+    let fired = 0;
+    for (const call of calls) {
+      await newWorld();
+      const blob = await newBlob(scenario.size);
+      await scenario.prepare?.(blob);
+      faults.reset();
+      faults.inject(call.point, kind, call.nth);
+      await pushImage(scenario, blob, manifestFor(blob));
+      fired += faults.fired.length;
+      await expectSound(blob, manifestFor(blob)).catch((error: unknown) => {
+        throw new Error(`after ${kind} at ${call.point} #${String(call.nth)}`, { cause: error });
+      });
+    }
+    expect(fired).toBe(calls.length);
+  });
+
+  afterAll(() => {
+    faults.reset();
+  });
+});

@@ -1,0 +1,146 @@
+/**
+ * The registry as a whole, for tests of ownership: its clock, its objects, its alarms and its bucket.
+ * Looks at what is stored from outside; nothing of Berth is replaced.
+ */
+import { abortAllDurableObjects, listDurableObjectIds, reset, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
+import { env, exports } from 'cloudflare:workers';
+import { vi } from 'vitest';
+import { parseConfig } from '../../src/config.ts';
+import { formatDigest, type Digest } from '../../src/oci/digest.ts';
+import { parseRepositoryName, type RepositoryName } from '../../src/oci/repository-name.ts';
+import { Objects } from '../../src/objects/stubs.ts';
+import type { Location } from '../../src/objects/blob-directory/blob-directory.ts';
+import { OCI_MANIFEST } from '../../src/oci/media-type.ts';
+import { faults } from './faults.ts';
+
+export const config = parseConfig(env);
+export const objects = new Objects(env, config);
+const NAMESPACES = ['UPLOAD', 'REPOSITORY', 'BLOB_DIRECTORY', 'CATALOG'] as const;
+const ALARM_ROUNDS = 12;
+
+/** An empty registry at a time of its own. Alarms that lie ahead of the machine's clock do not ring by themselves. */
+export async function newWorld(): Promise<void> {
+  faults.reset();
+  await abortAllDurableObjects();
+  await reset();
+  await env.BLOBS.delete(await storedKeys());
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
+}
+
+export function passTime(ms: number): void {
+  vi.setSystemTime(Date.now() + ms);
+}
+
+/** Longer than an upload, a grace and a late write together. */
+export function passEverything(): void {
+  passTime(config.uploadExpiryMs + config.graceMs + 3_600_000);
+}
+
+/** Rings every alarm whose time has come, until there is nothing left to do now. */
+export async function settle(): Promise<void> {
+  for (let round = 0; round < ALARM_ROUNDS; round += 1) {
+    let rang = 0;
+    for (const name of NAMESPACES) {
+      for (const id of await listDurableObjectIds(env[name])) {
+        const stub = env[name].get(id) as DurableObjectStub;
+        const due = await runInDurableObject(stub, (_object, state) => state.storage.getAlarm());
+        if (due !== null && due <= Date.now() && (await runDurableObjectAlarm(stub))) rang += 1;
+      }
+    }
+    if (rang === 0) return;
+  }
+}
+
+/** Lets every grace pass, in steps, with all the work that falls due on the way. */
+export async function passAllGraces(): Promise<void> {
+  for (let step = 0; step < 4; step += 1) {
+    passEverything();
+    await settle();
+  }
+}
+
+export async function crash(stub: DurableObjectStub): Promise<void> {
+  await runInDurableObject(stub, (_object, state) => {
+    state.abort('crashed on purpose');
+  }).catch(() => undefined);
+}
+
+export async function storedKeys(): Promise<string[]> {
+  const { objects: listed } = await env.BLOBS.list();
+  return listed.map(({ key }) => key).sort();
+}
+
+/** What the directory maps a digest to. */
+export async function mapped(digest: Digest): Promise<Location | undefined> {
+  return (await objects.directory(digest).lookup(digest)).result;
+}
+
+export function repositoryName(text: string): RepositoryName {
+  const name = parseRepositoryName(text);
+  if (name === undefined) throw new Error(`'${text}' is no repository name`);
+  return name;
+}
+
+export function request(path: string, init?: RequestInit): Promise<Response> {
+  return exports.default.fetch(new Request(`http://127.0.0.1${path}`, init));
+}
+
+export interface Blob {
+  bytes: Uint8Array<ArrayBuffer>;
+  digest: Digest;
+}
+
+export async function blobOf(bytes: Uint8Array<ArrayBuffer>): Promise<Blob> {
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  const hex = [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return { bytes, digest: formatDigest('sha256', hex) };
+}
+
+export async function newBlob(size = 1_000): Promise<Blob> {
+  const bytes = new Uint8Array(size);
+  for (let start = 0; start < size; start += 65_536) crypto.getRandomValues(bytes.subarray(start, start + 65_536));
+  return blobOf(bytes);
+}
+
+/** POST: the location of a new session, and its object. */
+export async function openUpload(repository: string): Promise<{ path: string; stub: DurableObjectStub }> {
+  const response = await request(`/v2/${repository}/blobs/uploads/`, { method: 'POST' });
+  const path = response.headers.get('location') ?? '';
+  const id = path.split('/').at(-1) ?? '';
+  return { path, stub: env.UPLOAD.get(env.UPLOAD.idFromString(id)) as DurableObjectStub };
+}
+
+/** PUT with the whole body. */
+export function putWhole(path: string, { bytes, digest }: Blob): Promise<Response> {
+  const headers = { 'content-length': String(bytes.byteLength) };
+  return request(`${path}?digest=${digest}`, { method: 'PUT', body: bytes, headers });
+}
+
+export async function pushBlob(repository: string, blob: Blob): Promise<number> {
+  const { path } = await openUpload(repository);
+  return (await putWhole(path, blob)).status;
+}
+
+/** A manifest that refers to one blob, as config and as layer, so that it is kept. `padding` makes it large. */
+export function manifestOf({ bytes, digest }: Blob, padding = 0): string {
+  const descriptor = { mediaType: 'application/octet-stream', digest, size: bytes.byteLength };
+  return JSON.stringify({
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    config: descriptor,
+    layers: [descriptor],
+    annotations: { padding: 'x'.repeat(padding) },
+  });
+}
+
+export async function pushManifest(repository: string, tag: string, body: string): Promise<number> {
+  const headers = { 'content-type': OCI_MANIFEST };
+  return (await request(`/v2/${repository}/manifests/${tag}`, { method: 'PUT', body, headers })).status;
+}
+
+/** The bytes that the registry serves under a digest, or the status that it answers instead. */
+export async function served(repository: string, digest: Digest): Promise<Uint8Array | number> {
+  const response = await request(`/v2/${repository}/blobs/${digest}`);
+  const body = new Uint8Array(await response.arrayBuffer());
+  return response.status === 200 ? body : response.status;
+}
