@@ -35,19 +35,31 @@ export default defineConfig(
       '@typescript-eslint/consistent-type-exports': 'error',
       '@typescript-eslint/no-import-type-side-effects': 'error',
       '@typescript-eslint/no-unsafe-type-assertion': 'error',
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true, caughtErrors: 'all' },
+      ],
       // An interface is opened again by whoever declares it twice; both forms have their place.
       '@typescript-eslint/consistent-type-definitions': 'off',
       // The compiler asks for these brackets (noPropertyAccessFromIndexSignature).
       '@typescript-eslint/dot-notation': ['error', { allowIndexSignaturePropertyAccess: true }],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      // `async` without `await` turns a throw into a rejection, which is often the point.
+      '@typescript-eslint/require-await': 'off',
+      // Numbers read well in a message and can't be confused with anything.
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       // `while (true)` with a way out is clearer than a flag.
-      '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: 'only-allowed-literals' }],
+      '@typescript-eslint/no-unnecessary-condition': [
+        'error',
+        { allowConstantLoopConditions: 'only-allowed-literals' },
+      ],
     },
   },
   {
     files: ['**/*.{ts,js,mjs,cjs}'],
     rules: {
-      eqeqeq: 'error',
+      // `== null` asks for null and undefined alike, as SQL's rows and optional fields mix them.
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
       'max-lines': ['error', MAX_LINES],
       'no-restricted-syntax': ['error', noDefaultExport, noNamespaceOfEverything],
       'object-shorthand': 'error',

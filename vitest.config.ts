@@ -1,27 +1,54 @@
+/**
+ * The three kinds of test: `unit` (pure code, in Node), `workers` (in workerd, beside the Worker), `e2e` (real
+ * processes and clients). Long campaigns are no tests of this runner: see test/long/run.ts.
+ */
 import { cloudflareTest } from '@cloudflare/vitest-pool-workers';
 import { defineConfig } from 'vitest/config';
 
+/** A few hundred objects and uploads of many parts, beside other test files on a small machine. */
+const WORKERS_TIMEOUT_MS = 60_000;
 /** Real clients and processes take their time on a small machine. */
 const E2E_TIMEOUT_MS = 240_000;
 
 export default defineConfig({
   test: {
+    watch: false,
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], environment: 'node' } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          environment: 'node',
+          sequence: { groupOrder: 0 },
+        },
+      },
       {
         plugins: [
-          cloudflareTest({ main: 'test/workers/worker.ts', wrangler: { configPath: './wrangler.toml' }, miniflare: { bindings: { BERTH_ANONYMOUS: 'read-write' } } }),
+          cloudflareTest({
+            main: 'test/workers/worker.ts',
+            wrangler: { configPath: './wrangler.toml' },
+            miniflare: { bindings: { BERTH_ANONYMOUS: 'read-write' } },
+          }),
         ],
-        test: { name: 'workers', include: ['test/workers/**/*.test.ts'], testTimeout: 60_000 },
+        test: {
+          name: 'workers',
+          include: ['test/workers/**/*.test.ts'],
+          setupFiles: ['test/workers/pool-repair.ts'],
+          testTimeout: WORKERS_TIMEOUT_MS,
+          hookTimeout: WORKERS_TIMEOUT_MS,
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           environment: 'node',
+          // Each file has the machine to itself: a client that waits for a busy core must not look like a hang.
           fileParallelism: false,
           testTimeout: E2E_TIMEOUT_MS,
           hookTimeout: E2E_TIMEOUT_MS,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

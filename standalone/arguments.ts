@@ -79,9 +79,10 @@ export function parseArguments(words: readonly string[]): Command {
     if (name === undefined)
       return mistake(`${quote(token.rawName)} is unknown. npm start -- --help lists the options.`);
     // Without an equals sign the parser takes whatever follows, another option included.
-    const missing = token.value === undefined || token.value === '' || (!token.inlineValue && token.value.startsWith('-'));
+    const missing =
+      token.value === undefined || token.value === '' || (!token.inlineValue && token.value.startsWith('-'));
     if (missing) return mistake(`--${name} needs a value, for example: npm start -- --${name} ${EXAMPLES[name]}`);
-    values[name] = token.value ?? '';
+    values[name] = token.value;
   }
   if (asked !== undefined) return { kind: asked };
 

@@ -4,10 +4,12 @@
  * wrangler.toml stays the only description of the Worker. Nothing here reaches for the network.
  */
 import { execFile } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { isDeepStrictEqual, promisify } from 'node:util';
+import * as v from 'valibot';
 import { BUNDLE_FILE, OPTIONS_FILE } from './built-worker.ts';
 
 /** Far beyond what wrangler prints about an error. */
@@ -29,6 +31,14 @@ const environment = {
 };
 Object.assign(process.env, environment);
 
+// The start that asked for this was told to stop; what was begun here must stop too.
+let wrangler: ChildProcess | undefined;
+process.once('SIGTERM', () => {
+  const end = (): never => process.exit(1);
+  if (wrangler?.kill('SIGKILL') === true) wrangler.once('exit', end);
+  else end();
+});
+
 const configuration = join(root, 'wrangler.toml');
 const [bundle] = await Promise.all([makeBundle(), writeOptions()]).catch((error: unknown) => {
   // What wrangler has to say about the project is the message; a stack of this file would only hide it.
@@ -39,13 +49,16 @@ copyFileSync(bundle, join(directory, BUNDLE_FILE));
 rmSync(scratch, { recursive: true });
 
 async function makeBundle(): Promise<string> {
-  const wrangler = join(dirname(createRequire(import.meta.url).resolve('wrangler/package.json')), 'bin', 'wrangler.js');
+  // What wrangler's own command runs in yet another process.
+  const program = createRequire(import.meta.url).resolve('wrangler');
   const output = join(scratch, 'bundle');
-  await promisify(execFile)(
+  const running = promisify(execFile)(
     process.execPath,
-    [wrangler, 'deploy', '--dry-run', '--config', configuration, '--outdir', output],
+    [program, 'deploy', '--dry-run', '--config', configuration, '--outdir', output],
     { cwd: root, env: environment, maxBuffer: OUTPUT_LIMIT_BYTES },
   );
+  wrangler = running.child;
+  await running;
   const modules = readdirSync(output).filter((name) => !name.endsWith('.map') && name !== 'README.md');
   const [entry] = modules;
   if (entry === undefined || modules.length > 1)
@@ -55,19 +68,20 @@ async function makeBundle(): Promise<string> {
 
 async function writeOptions(): Promise<void> {
   const { unstable_getMiniflareWorkerOptions: getOptions, unstable_readConfig: readConfig } = await import('wrangler');
-  const config = readConfig({ config: configuration });
-  // No .dev.vars: settings of `npm start` come from wrangler.toml and the environment alone.
-  const { workerOptions, externalWorkers } = getOptions(config, undefined, { envFiles: [] });
+  const { name } = v.parse(v.object({ name: v.string() }), readConfig({ config: configuration }));
+  // No .dev.vars: settings of `npm start` come from wrangler.toml and the environment alone. The option is missing in
+  // wrangler's types, which take it only beside one that they know.
+  const withoutEnvFiles = { envFiles: [], overrides: {} };
+  const { workerOptions, externalWorkers } = getOptions(configuration, undefined, withoutEnvFiles);
   // The bundle is one module, for which no rules are needed.
-  const { modulesRules: _rules, ...options } = workerOptions;
-  const written = JSON.stringify({ name: config.name, workerOptions: options });
+  const options = { ...workerOptions, modulesRules: undefined };
+  const written = JSON.stringify({ name, workerOptions: options });
   const lost = Object.entries(options)
     .filter(([, value]) => !isDeepStrictEqual(withoutUndefined(value), throughJson(value)))
-    .map(([name]) => name);
-  if (lost.length > 0 || externalWorkers.length > 0)
-    throw new Error(
-      `wrangler.toml asks for what this program can't hand on yet (${[...lost, ...externalWorkers.map((worker) => `Worker ${worker.name ?? ''}`)].join(', ')})`,
-    );
+    .map(([option]) => option);
+  if (externalWorkers.length > 0) lost.push('bindings to other Workers');
+  if (lost.length > 0)
+    throw new Error(`wrangler.toml asks for what this program can't hand on yet: ${lost.join(', ')}`);
   writeFileSync(join(directory ?? '', OPTIONS_FILE), written);
 }
 

@@ -4,8 +4,18 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
-import { mkdtemp, rename } from 'node:fs/promises';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WorkerOptions } from 'miniflare';
 import * as v from 'valibot';
@@ -16,6 +26,10 @@ export const BUNDLE_FILE = 'worker.js';
 
 /** Changing branches back and forth shouldn't build each time; a megabyte each is cheap. */
 const KEPT_BUILDS = 4;
+
+/** Left by a process that was killed while it built, which takes seconds. */
+const UNFINISHED = 'unfinished-';
+const ABANDONED_AFTER_MS = 3_600_000;
 
 /** Only what this program itself touches; Miniflare checks all of it when it starts. */
 const Options = v.looseObject({ bindings: v.optional(v.record(v.string(), v.unknown()), {}) });
@@ -42,7 +56,7 @@ export interface BuildPlaces {
   readonly onBuild: () => void;
 }
 
-/** The build of what stands in the project now; made first if there is none. */
+/** The build of what stands in the project now; made first if there is none. An abort rejects once nothing builds any more. */
 export async function builtWorker({ root, fallback, signal, onBuild }: BuildPlaces): Promise<BuiltWorker> {
   const cache = cacheDirectory(root, fallback);
   const directory = join(cache, hashSources(root));
@@ -115,7 +129,7 @@ function readBuild(directory: string): BuiltWorker | undefined {
  * and of two that build at once the second to finish simply finds it done.
  */
 async function build(root: string, cache: string, directory: string, signal: AbortSignal): Promise<void> {
-  const unfinished = await mkdtemp(join(cache, 'unfinished-'));
+  const unfinished = mkdtempSync(join(cache, UNFINISHED));
   try {
     await runBuilder(root, unfinished, signal);
     prune(cache);
@@ -130,15 +144,20 @@ async function build(root: string, cache: string, directory: string, signal: Abo
 
 function runBuilder(root: string, directory: string, signal: AbortSignal): Promise<void> {
   const program = join(import.meta.dirname, 'build-worker.ts');
-  const child = spawn(process.execPath, [program, root, directory], { stdio: ['ignore', 'pipe', 'pipe'], signal });
+  const child = spawn(process.execPath, [program, root, directory], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const stop = (): void => {
+    child.kill('SIGTERM');
+  };
+  signal.addEventListener('abort', stop, { once: true });
   const output: string[] = [];
   child.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => output.push(text));
   return new Promise((settle, fail) => {
     child.once('error', (error) => {
-      fail(signal.aborted ? error : new StartFailure(`The Worker could not be built: ${describeError(error)}`, { cause: error }));
+      fail(new StartFailure(`The Worker could not be built: ${describeError(error)}`, { cause: error }));
     });
     child.once('close', (code) => {
+      signal.removeEventListener('abort', stop);
       if (code === 0) settle();
       else fail(new StartFailure(`The Worker could not be built from ${root}:\n${output.join('').trim()}`));
     });
@@ -148,10 +167,15 @@ function runBuilder(root: string, directory: string, signal: AbortSignal): Promi
 /** Keeps those used last. A process that serves has read its build and needs the files no more. */
 function prune(cache: string): void {
   const builds = readdirSync(cache)
-    .map((name) => ({ path: join(cache, name), used: modified(join(cache, name)) }))
-    .filter(({ path }) => !path.includes('unfinished-'))
+    .map((name) => ({ name, used: modified(join(cache, name)) }))
     .sort((one, other) => other.used - one.used);
-  for (const { path } of builds.slice(KEPT_BUILDS - 1)) rmSync(path, { recursive: true, force: true });
+  const isUnfinished = ({ name }: { name: string }): boolean => name.startsWith(UNFINISHED);
+  const dispensable = [
+    ...builds.filter((entry) => isUnfinished(entry) && Date.now() - entry.used > ABANDONED_AFTER_MS),
+    // One place is for the build that is about to come.
+    ...builds.filter((entry) => !isUnfinished(entry)).slice(KEPT_BUILDS - 1),
+  ];
+  for (const { name } of dispensable) rmSync(join(cache, name), { recursive: true, force: true });
 }
 
 function modified(path: string): number {

@@ -9,7 +9,18 @@
  *   state/         everything that Miniflare keeps: the bucket, the objects' databases, the cache.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -43,8 +54,11 @@ export interface DataDirectory {
   readonly path: string;
 }
 
-/** Opens the directory for this process, until it ends. Throws StartFailure with one line that says what to do. */
-export async function openDataDirectory(typed: string): Promise<DataDirectory> {
+/**
+ * Opens the directory for this process, until it ends. Throws StartFailure with one line that says what to do.
+ * `onWait` is called when the workerd of an earlier start has to end first.
+ */
+export async function openDataDirectory(typed: string, onWait: () => void): Promise<DataDirectory> {
   const path = resolve(typed);
   create(path, typed);
   try {
@@ -54,13 +68,16 @@ export async function openDataDirectory(typed: string): Promise<DataDirectory> {
     checkVersion(path, typed);
     const alive = join(path, ALIVE);
     makeNamedPipe(alive, typed);
-    await waitForLeftover(alive, typed);
+    await waitForLeftover(alive, typed, onWait);
     return { path, alive, state: join(path, STATE) };
   } catch (error) {
     if (error instanceof StartFailure) throw error;
-    throw new StartFailure(`${typed} can't be used (${describeError(error)}). Choose another: npm start -- --data DIR`, {
-      cause: error,
-    });
+    throw new StartFailure(
+      `${typed} can't be used (${describeError(error)}). Choose another: npm start -- --data DIR`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -93,7 +110,8 @@ const held = new Set<DatabaseSync>();
 function lock(path: string, typed: string): void {
   const database = new DatabaseSync(join(path, LOCK), { timeout: 0 });
   try {
-    database.exec('BEGIN EXCLUSIVE');
+    // Nothing is ever written, so there is nothing to journal; the lock alone matters.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
     if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY)
@@ -118,7 +136,9 @@ function checkVersion(path: string, typed: string): void {
   }
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), VersionFile), text);
   if (!parsed.success)
-    throw new StartFailure(`${file} is damaged: it should say {"version":${String(DATA_VERSION)}}. Restore it, then start again.`);
+    throw new StartFailure(
+      `${file} is damaged: it should say {"version":${String(DATA_VERSION)}}. Restore it, then start again.`,
+    );
   if (parsed.output.version > DATA_VERSION)
     throw new StartFailure(
       `${typed} was written by a newer Berth (data version ${String(parsed.output.version)}, this one knows ${String(DATA_VERSION)}). Update Berth, or choose another directory: npm start -- --data DIR`,
@@ -165,8 +185,9 @@ function openForWriting(path: string): 'held' | 'free' | 'missing' {
   }
 }
 
-async function waitForLeftover(alive: string, typed: string): Promise<void> {
+async function waitForLeftover(alive: string, typed: string, onWait: () => void): Promise<void> {
   for (let waited = 0; openForWriting(alive) === 'held'; waited += LEFTOVER_POLL_MS) {
+    if (waited === 0) onWait();
     if (waited >= LEFTOVER_PATIENCE_MS)
       throw new StartFailure(
         `${typed} is still in use by a workerd that an earlier Berth left behind. End it (fuser ${join(typed, ALIVE)} tells its process id), then start again.`,

@@ -78,10 +78,14 @@ function subject(repository: string, reference: string): string {
   return `${repository}${reference.includes(':') ? '@' : ':'}${reference}`;
 }
 
+const SHOWN_OTHERWISE: ReadonlySet<string> = new Set(['time', 'level', 'event', 'message']);
+
 function readableEvent(line: LogLine, paint: Paint): string {
-  const { time: _time, level, event, message, ...fields } = line;
+  const { level, event, message } = line;
   const style = level === 'error' ? 'red' : level === 'warn' ? 'yellow' : 'dim';
-  const rest = Object.entries(fields).map(([name, value]) => `${name}=${String(value)}`);
+  const rest = Object.entries(line)
+    .filter(([name]) => !SHOWN_OTHERWISE.has(name))
+    .map(([name, value]) => `${name}=${String(value)}`);
   return [paint(style, event), ...(message === undefined ? [] : [String(message)]), ...rest].join(' ');
 }
 
@@ -110,14 +114,10 @@ export function readableBytes(bytes: number): string {
   return `${unit === 'B' ? String(rest) : rest.toFixed(1)} ${unit}`;
 }
 
-/**
- * What workerd prints about itself and nobody can act on; each with its reason.
- */
+/** What workerd prints about itself and nobody can act on; each with its reason. */
 const NOISE: readonly RegExp[] = [
   // The addresses of C++ frames, which mean something only with workerd's own symbols.
   /^stack: /,
-  // A client went away in the middle of an answer. The request's own line tells it.
-  /kj\/.*: disconnected: /,
 ];
 
 export function isNoise(line: string): boolean {

@@ -1,31 +1,27 @@
 /**
  * Miniflare and its workerd. The served port is workerd's own (a direct socket), so requests pass neither Node nor
  * Miniflare's entry Worker. Miniflare starts workerd again when it dies; what it lacks is a way to let workerd finish,
- * and a workerd that never outlives Node (workerd.sh).
+ * patience with a workerd that dies again while it starts, and a workerd that never outlives Node (workerd.sh).
  */
-import type { ChildProcess } from 'node:child_process';
-import { subscribe } from 'node:diagnostics_channel';
-import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
-import { Duplex } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { Log, LogLevel, Miniflare } from 'miniflare';
 import type { MiniflareOptions } from 'miniflare';
 import * as v from 'valibot';
+import { BUNDLE_FILE } from './built-worker.ts';
 import type { BuiltWorker } from './built-worker.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { urlHost } from './exposure.ts';
-import { describeError, StartFailure } from './start-failure.ts';
+import { portTaken } from './port.ts';
+import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
 import type { Terminal } from './terminal.ts';
+import { LAUNCHER, WorkerdProcesses } from './workerd-processes.ts';
 
-const LAUNCHER = join(import.meta.dirname, 'workerd.sh');
-
-/** Miniflare tries once. A workerd that is killed again while it starts is no reason to give the registry up. */
 const RESTART_ATTEMPTS = 5;
 const RESTART_PAUSE_MS = 200;
+
+/** What a URL leaves out. */
+const HTTP_PORT = '80';
 
 export interface RuntimeSettings {
   readonly worker: BuiltWorker;
@@ -47,16 +43,22 @@ export class Runtime {
   #draining = false;
   #restarting = false;
 
-  private constructor(miniflare: Miniflare, options: MiniflareOptions, workerds: WorkerdProcesses, settings: RuntimeSettings, url: string) {
-    this.#miniflare = miniflare;
+  private constructor(
+    settings: RuntimeSettings,
+    options: MiniflareOptions,
+    workerds: WorkerdProcesses,
+    miniflare: Miniflare,
+    url: string,
+  ) {
+    this.#settings = settings;
     this.#options = options;
     this.#workerds = workerds;
-    this.#settings = settings;
+    this.#miniflare = miniflare;
     this.url = url;
     workerds.onExit = (how) => void this.#serveAgain(how);
   }
 
-  /** Serves when the promise is fulfilled. Throws StartFailure where the port is taken. */
+  /** Serves when the promise is fulfilled. Throws StartFailure when it can't. */
   static async start(settings: RuntimeSettings): Promise<Runtime> {
     const workerds = new WorkerdProcesses(settings.terminal);
     const options = miniflareOptions(settings, workerds);
@@ -65,53 +67,63 @@ export class Runtime {
     try {
       await miniflare.ready;
       const { port } = await miniflare.unsafeGetDirectURL();
-      const url = `http://${urlHost(settings.host)}:${port === '' ? '80' : port}`;
-      return new Runtime(miniflare, options, workerds, settings, url);
+      const url = `http://${urlHost(settings.host)}:${port === '' ? HTTP_PORT : port}`;
+      return new Runtime(settings, options, workerds, miniflare, url);
     } catch (error) {
-      throw startFailure(error, settings);
+      // Between our own look at the port and workerd's somebody else may have taken it.
+      if (systemErrorCode(error) === 'ERR_ADDRESS_IN_USE') throw portTaken(settings.port, error);
+      throw new StartFailure(`workerd can't be started: ${describeError(error)}`, { cause: error });
     }
   }
 
   /** The process id of the workerd that serves now. */
   get workerdPid(): number | undefined {
-    return this.#workerds.current?.pid;
+    return this.#workerds.pid;
   }
 
-  /** Lets workerd answer what it has begun and take nothing new. Fulfilled when it has ended and all it said is printed. */
+  /** Takes nothing new and finishes what has begun. Fulfilled when workerd has ended and all it said is printed. */
   async drain(): Promise<void> {
     this.#draining = true;
+    // A workerd that is only starting has begun nothing.
     if (!this.#restarting) await this.#workerds.finish();
   }
 
+  #stopped(): boolean {
+    return this.#draining;
+  }
+
   async #serveAgain(how: string): Promise<void> {
-    if (this.#draining || this.#restarting) return;
+    if (this.#stopped() || this.#restarting) return;
     this.#restarting = true;
     const { terminal, onLost } = this.#settings;
     terminal.notice({
       level: 'warn',
       event: 'workerd-ended',
-      message: `workerd ended unexpectedly (${how}). A new one is started.`,
+      message: `workerd ended unexpectedly (${how}); a new one is starting`,
     });
     // By then Miniflare, too, knows that its workerd is gone, and `ready` is about the next one.
     await nextTurn();
     const failure = await this.#untilReady();
     this.#restarting = false;
+    if (this.#stopped()) return;
     if (failure !== undefined) {
-      if (!this.#draining) onLost(`workerd ended and can't be started again: ${failure}`);
+      onLost(`workerd ended and can't be started again: ${failure}`);
       return;
     }
     terminal.notice({
       level: 'info',
-      event: 'workerd-started',
-      message: 'workerd serves again.',
+      event: 'workerd-restarted',
+      message: `Serving ${this.url} again.`,
       fields: { workerdPid: this.workerdPid ?? 0 },
     });
   }
 
+  /** Answers why there is no workerd, or undefined when there is one. The port stays what it was. */
   async #untilReady(): Promise<string | undefined> {
-    let failure: string | undefined;
-    for (let attempt = 1; attempt <= RESTART_ATTEMPTS && !this.#draining; attempt += 1) {
+    let failure = 'it ends again at once';
+    for (let attempt = 1; attempt <= RESTART_ATTEMPTS && !this.#stopped(); attempt += 1) {
       try {
+        // The first time Miniflare does it by itself.
         if (attempt > 1) await this.#miniflare.setOptions(this.#options);
         await this.#miniflare.ready;
         if (this.#workerds.alive) return undefined;
@@ -120,6 +132,69 @@ export class Runtime {
       }
       await delay(RESTART_PAUSE_MS * attempt);
     }
-    return failure ?? 'it ends again at once';
+    return failure;
   }
+}
+
+function miniflareOptions(settings: RuntimeSettings, workerds: WorkerdProcesses): MiniflareOptions {
+  const { worker, variables, host, port, data, terminal } = settings;
+  return {
+    // Otherwise Miniflare asks the internet what `request.cf` looks like.
+    cf: false,
+    log: new MiniflareLog(terminal),
+    logRequests: false,
+    defaultPersistRoot: data.state,
+    handleRuntimeStdio: workerds.readOutput,
+    unsafeRuntimeEnv: { BERTH_WORKERD_BINARY: workerdBinary(), BERTH_WORKERD_ALIVE: data.alive },
+    workers: [
+      {
+        ...worker.options,
+        name: worker.name,
+        modules: [{ type: 'ESModule', path: BUNDLE_FILE, contents: worker.bundle }],
+        bindings: v.parse(JsonRecord, variables),
+        unsafeDirectSockets: [{ host, port }],
+      },
+    ],
+  };
+}
+
+type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
+const Json: v.GenericSchema<Json> = v.lazy(() =>
+  v.union([v.string(), v.number(), v.boolean(), v.null(), v.array(Json), JsonRecord]),
+);
+const JsonRecord = v.record(v.string(), Json);
+
+class MiniflareLog extends Log {
+  readonly #terminal: Terminal;
+
+  constructor(terminal: Terminal) {
+    super(LogLevel.WARN);
+    this.#terminal = terminal;
+  }
+
+  override logWithLevel(level: LogLevel, message: string): void {
+    if (level > this.level) return;
+    this.#terminal.notice({
+      level: level === LogLevel.ERROR ? 'error' : 'warn',
+      event: 'miniflare',
+      message: message.split('\n', 1)[0] ?? '',
+    });
+  }
+}
+
+/** The one that Miniflare itself would run. */
+function workerdBinary(): string {
+  const fromMiniflare = createRequire(createRequire(import.meta.url).resolve('miniflare'));
+  return v.parse(v.object({ default: v.string() }), fromMiniflare('workerd')).default;
+}
+
+/** Miniflare ends the process on a signal, at once and with everything that is in flight. Ours to decide. */
+function withoutSignalHandlers<T>(make: () => T): T {
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  const before = signals.map((signal) => process.listeners(signal));
+  const made = make();
+  for (const [index, signal] of signals.entries())
+    for (const listener of process.listeners(signal))
+      if (before[index]?.includes(listener) !== true) process.off(signal, listener);
+  return made;
 }

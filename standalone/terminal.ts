@@ -3,7 +3,7 @@
  * object a line on stdout, the Worker's own lines untouched among ours, so that a log collector can read all of it.
  * Why it did not start is always one plain line on stderr.
  */
-import type { WriteStream } from 'node:tty';
+import type { Writable } from 'node:stream';
 import { isNoise, parseLogLine, readableLine } from './log-lines.ts';
 
 export interface Notice {
@@ -13,9 +13,11 @@ export interface Notice {
   /** Says it to people. */
   readonly message: string;
   readonly fields?: Readonly<Record<string, string | number>>;
+  /** What a person at a terminal reads besides, below the message. */
+  readonly hints?: readonly string[];
 }
 
-type Output = Pick<WriteStream, 'write' | 'on'> & { readonly isTTY?: boolean };
+type Output = Writable & { readonly isTTY?: boolean };
 
 export class Terminal {
   readonly #out: Output;
@@ -37,7 +39,7 @@ export class Terminal {
 
   notice(notice: Notice): void {
     if (!this.#readable) this.#json(notice);
-    else if (notice.level === 'info') this.#out.write(`${notice.message}\n`);
+    else if (notice.level === 'info') this.#out.write(`${[notice.message, ...(notice.hints ?? [])].join('\n')}\n`);
     else this.#errors.write(`${notice.level === 'warn' ? 'Warning' : 'Error'}: ${notice.message}\n`);
   }
 

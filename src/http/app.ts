@@ -40,17 +40,32 @@ function buildRouter() {
   const router = Router<IRequest & Request, [Call], Response>();
   for (const route of ROUTES) {
     for (const method of [route.method].flat()) {
-      router[verb(method)](route.path, (request, call) => run(route, request, call));
+      router[verb(method)](route.path, (request, call) =>
+        isExactly(route.path, request) ? run(route, request, call) : undefined,
+      );
     }
   }
   for (const path of new Set(ROUTES.map((route) => route.path))) {
-    router.all(path, (request) => notAllowed(request.method, path));
+    router.all(path, (request) => (isExactly(path, request) ? notAllowed(request.method, path) : undefined));
   }
-  router.get('/v2', (request) => Response.redirect(new URL('/v2/', request.url).toString(), 301));
+  for (const method of ['get', 'head'] as const) {
+    router[method]('/v2', (request) => (isExactly('/v2', request) ? toBase() : undefined));
+  }
   router.all('*', () => {
     throw new RegistryError('UNSUPPORTED', { status: 404, message: 'there is nothing at this path' });
   });
   return router;
+}
+
+/** itty-router lets a path end in any number of slashes; here each thing has one address (CVE-2020-29662). */
+function isExactly(path: string, request: Request): boolean {
+  const { pathname } = new URL(request.url);
+  return !pathname.endsWith('//') && pathname.endsWith('/') === path.endsWith('/');
+}
+
+/** Relative, since a proxy in front may speak another scheme. */
+function toBase(): Response {
+  return new Response(null, { status: 301, headers: { location: '/v2/' } });
 }
 
 async function run(route: Route, request: IRequest & Request, { env, execution, record }: Call): Promise<Response> {

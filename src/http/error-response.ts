@@ -6,6 +6,8 @@ import { RegistryError } from '../oci/error.ts';
 import { logEvent } from '../observability/log.ts';
 
 const RETRY_AFTER_SECONDS = '1';
+/** developers.cloudflare.com/durable-objects/best-practices/error-handling */
+const TRANSIENT_MARKS = ['retryable', 'overloaded', 'durableObjectReset'] as const;
 
 export function errorResponse(error: unknown, requestId: string): Response {
   const known = error instanceof RegistryError ? error : unexpected(error, requestId);
@@ -18,7 +20,7 @@ function unexpected(error: unknown, requestId: string): RegistryError {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   logEvent('error', 'unexpected failure', { id: requestId, error: stack });
   const detail = { requestId };
-  // The platform marks what is worth another try: an object that moved, or has too much to do.
+  // The platform marks what is worth another try: an object that moved, was reset, or has too much to do.
   if (isTransient(error)) {
     return new RegistryError('UNAVAILABLE', { detail, headers: { 'retry-after': RETRY_AFTER_SECONDS } });
   }
@@ -27,5 +29,5 @@ function unexpected(error: unknown, requestId: string): RegistryError {
 
 function isTransient(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
-  return ('retryable' in error && error.retryable === true) || ('overloaded' in error && error.overloaded === true);
+  return TRANSIENT_MARKS.some((mark) => Reflect.get(error, mark) === true);
 }

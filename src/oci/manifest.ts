@@ -78,6 +78,8 @@ function shapeProblem(value: JsonObject): Refusal | undefined {
   if (value['schemaVersion'] === 1 && Array.isArray(value['fsLayers'])) return schema1();
   const alike = lookAlike(value, NAMES);
   if (alike !== undefined) return invalid(`${alike.key} must be spelled ${alike.name}`);
+  // An array is an object to the schema below.
+  if (Array.isArray(value['annotations'])) return invalid('annotations must be an object of strings');
   const lengths = LISTS.map((name) => value[name]).map((entries) => (Array.isArray(entries) ? entries.length : 0));
   if (lengths.reduce((sum, length) => sum + length, 1) > MAX_MANIFEST_DESCRIPTORS) {
     return invalid(`the manifest must refer to at most ${String(MAX_MANIFEST_DESCRIPTORS)} blobs and manifests`);

@@ -15,8 +15,11 @@ const SCHEMA_1: ReadonlySet<string> = new Set([DOCKER_SCHEMA_1, DOCKER_SCHEMA_1_
 const FOREIGN_LAYER =
   /^application\/vnd\.(?:docker\.image\.rootfs\.foreign\.diff\.tar|oci\.image\.layer\.nondistributable\.v1\.tar)(?:[.+][a-z0-9]+)?$/;
 
-/** `restricted-name "/" restricted-name`, at most 127 characters each: at most 255 in all. */
-const FORM = /^[a-z0-9][a-z0-9!#$&\-^_.+]{0,126}\/[a-z0-9][a-z0-9!#$&\-^_.+]{0,126}$/;
+/**
+ * `restricted-name "/" restricted-name`, at most 127 characters each, so 255 in all. It is asked before lower-casing,
+ * which would make an ASCII k of the Kelvin sign.
+ */
+const FORM = /^[a-z0-9][a-z0-9!#$&\-^_.+]{0,126}\/[a-z0-9][a-z0-9!#$&\-^_.+]{0,126}$/i;
 /** The type and the white space around it; what is longer has no type in it worth looking for. */
 const MAX_TYPE_CHARACTERS = 300;
 
@@ -25,8 +28,8 @@ export function parseMediaType(header: string): string | undefined {
   const semicolon = header.indexOf(';');
   const type = semicolon === -1 ? header : header.slice(0, semicolon);
   if (type.length > MAX_TYPE_CHARACTERS) return undefined;
-  const normal = type.replace(/^[ \t]+|[ \t]+$/g, '').toLowerCase();
-  return FORM.test(normal) ? normal : undefined;
+  const trimmed = type.replace(/^[ \t]+|[ \t]+$/g, '');
+  return FORM.test(trimmed) ? trimmed.toLowerCase() : undefined;
 }
 
 export function isImage(mediaType: string): boolean {

@@ -15,14 +15,14 @@ import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 export type PutOutcome = 'stored' | 'exists' | 'digest-mismatch';
 export type CompleteOutcome = 'stored' | 'exists';
 
-/** A slice of an object, in bytes. */
+/** A slice of an object, in bytes: at least one, and all within the object. */
 export interface ByteRange {
   offset: number;
   length: number;
 }
 
 export interface StoredObject {
-  /** Exactly the bytes asked for. */
+  /** Exactly the bytes asked for. A byte stream: it can be read into the reader's own buffer. */
   body: ReadableStream<Uint8Array>;
   /** Size of the whole object in bytes. */
   size: number;
@@ -40,7 +40,8 @@ export interface StorageDriver {
   readonly maxPutBytes: number;
 
   /**
-   * Stores one object in one go. `length` is the exact size in bytes; a stream that ends early or fails rejects.
+   * Stores one object in one go. `length` is the exact size in bytes; a body that is shorter or longer, and a stream
+   * that fails, rejects and leaves nothing.
    * With a `digest` of an algorithm in `verifies`, other bytes are refused with `digest-mismatch`.
    */
   put(
@@ -54,17 +55,18 @@ export interface StorageDriver {
   begin(key: string, partSizeBytes: number): Promise<string>;
   /** Stores part `number` (from 1) and returns its receipt. A part written twice counts by the receipt that is named. */
   writePart(state: string, number: number, bytes: Uint8Array): Promise<string>;
-  /** Makes the object of the parts named, in their order. */
+  /** Makes the object of the parts named: at least one, in ascending order of number, or it rejects. */
   complete(state: string, receipts: readonly string[]): Promise<CompleteOutcome>;
   /** Gives a multipart write up and frees its parts. */
   abort(state: string): Promise<void>;
 
+  /** Rejects when the range does not lie within the object. */
   read(key: string, range?: ByteRange): Promise<StoredObject | undefined>;
   head(key: string): Promise<{ size: number } | undefined>;
   delete(keys: readonly string[]): Promise<void>;
 }
 
-/** Mints a key that was never used and never will be again: `blobs/ab/<128 random bits>`. */
+/** Mints a key that was never used and never will be again: `blobs/ab/<122 random bits in hex>`. */
 export function mintKey(): string {
   const random = crypto.randomUUID().replaceAll('-', '');
   return `blobs/${random.slice(0, 2)}/${random}`;

@@ -5,6 +5,7 @@
  * Create-only: `put` carries `onlyIf: { etagDoesNotMatch: '*' }`. `complete` has no such condition, so it looks first;
  * two multipart writes that race for one key are excluded by keys that are never used twice.
  * An upload id is not checked on resume and parts cannot be listed: both live in the opaque state and receipts.
+ * `complete` sorts parts by number and `get` cuts a range to what is there, both silently: the driver refuses first.
  * Sources: developers.cloudflare.com/r2/api/workers/workers-api-reference, /r2/platform/limits.
  */
 import * as v from 'valibot';
@@ -48,14 +49,17 @@ export class R2Driver implements StorageDriver {
       throw new Error(`put of ${String(body.byteLength)} bytes was announced as ${String(length)}`);
     }
     const verified = digest !== undefined && digestAlgorithm(digest) === 'sha256';
+    const options = {
+      onlyIf: { etagDoesNotMatch: '*' },
+      ...(verified ? { sha256: digestHex(digest) } : {}),
+    };
     try {
-      const stored = await this.#bucket.put(key, body, {
-        onlyIf: { etagDoesNotMatch: '*' },
-        ...(verified ? { sha256: digestHex(digest) } : {}),
-      });
       // R2 answers null when the condition failed: the key exists.
-      const present: R2Object | null = stored;
-      return present === null ? 'exists' : 'stored';
+      const stored: R2Object | null =
+        body instanceof Uint8Array
+          ? await this.#bucket.put(key, body, options)
+          : await this.#putStream(key, body, length, options);
+      return stored === null ? 'exists' : 'stored';
     } catch (error) {
       if (hasCode(error, BAD_CHECKSUM)) return 'digest-mismatch';
       throw error;
@@ -74,8 +78,11 @@ export class R2Driver implements StorageDriver {
 
   async complete(state: string, receipts: readonly string[]): Promise<CompleteOutcome> {
     const { key } = v.parse(StateSchema, state);
+    const parts = receipts.map((receipt) => v.parse(ReceiptSchema, receipt));
+    const ascending = parts.every(({ partNumber }, index) => partNumber > (parts[index - 1]?.partNumber ?? 0));
+    if (parts.length === 0 || !ascending) throw new Error('name at least one part, in ascending order of number');
     if ((await this.#bucket.head(key)) !== null) return 'exists';
-    await this.#resume(state).complete(receipts.map((receipt) => v.parse(ReceiptSchema, receipt)));
+    await this.#resume(state).complete(parts);
     return 'stored';
   }
 
@@ -88,8 +95,15 @@ export class R2Driver implements StorageDriver {
   }
 
   async read(key: string, range?: ByteRange): Promise<StoredObject | undefined> {
+    if (range !== undefined && range.length < 1) throw new Error(`${describeRange(range)} holds no byte`);
     const object = await this.#bucket.get(key, range === undefined ? {} : { range });
-    return object === null ? undefined : { body: object.body, size: object.size };
+    if (object === null) return undefined;
+    const { body, size } = object;
+    if (range !== undefined && range.offset + range.length > size) {
+      await body.cancel();
+      throw new Error(`${describeRange(range)} does not lie within the ${String(size)} bytes of ${key}`);
+    }
+    return { body, size };
   }
 
   async head(key: string): Promise<{ size: number } | undefined> {
@@ -103,10 +117,36 @@ export class R2Driver implements StorageDriver {
     }
   }
 
+  /**
+   * R2 takes a stream only if its length is known, and believes what a native one says of itself. So every stream
+   * passes a FixedLengthStream: native too, and one that ends early or runs on fails the put. What that cannot take is
+   * the readable side of an IdentityTransformStream: workerd has no pipe between two of its own.
+   */
+  async #putStream(
+    key: string,
+    body: ReadableStream<Uint8Array>,
+    length: number,
+    options: R2PutOptions,
+  ): Promise<R2Object | null> {
+    const sized = new FixedLengthStream(length);
+    // Whatever goes wrong on this side reaches R2's, which is the one to tell.
+    body.pipeTo(sized.writable).catch(() => undefined);
+    try {
+      return await this.#bucket.put(key, sized.readable, options);
+    } finally {
+      // Where R2 answered without reading to the end, nobody will: this lets the body go.
+      await sized.readable.cancel().catch(() => undefined);
+    }
+  }
+
   #resume(state: string): R2MultipartUpload {
     const { key, uploadId } = v.parse(StateSchema, state);
     return this.#bucket.resumeMultipartUpload(key, uploadId);
   }
+}
+
+function describeRange({ offset, length }: ByteRange): string {
+  return `the range of ${String(length)} bytes from ${String(offset)}`;
 }
 
 function hasCode(error: unknown, code: string): boolean {

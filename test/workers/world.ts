@@ -2,7 +2,8 @@
  * The registry as a whole, for tests of ownership: its clock, its objects, its alarms and its bucket.
  * Looks at what is stored from outside; nothing of Berth is replaced.
  */
-import { abortAllDurableObjects, listDurableObjectIds, reset, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
+import { Buffer } from 'node:buffer';
+import { abortAllDurableObjects, listDurableObjectIds, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { vi } from 'vitest';
 import { parseConfig } from '../../src/config.ts';
@@ -17,13 +18,22 @@ export const config = parseConfig(env);
 export const objects = new Objects(env, config);
 const NAMESPACES = ['UPLOAD', 'REPOSITORY', 'BLOB_DIRECTORY', 'CATALOG'] as const;
 const ALARM_ROUNDS = 12;
+/** Sessions and repositories of earlier worlds. */
+const bygone = new Set<string>();
+/** Shards of the directory that this world's digests belong to. */
+const shards = new Set<string>();
+let worlds = 0;
 
 /** An empty registry at a time of its own. Alarms that lie ahead of the machine's clock do not ring by themselves. */
 export async function newWorld(): Promise<void> {
   faults.reset();
   await abortAllDurableObjects();
-  await reset();
+  worlds += 1;
+  shards.clear();
   await env.BLOBS.delete(await storedKeys());
+  for (const namespace of [env.UPLOAD, env.REPOSITORY]) {
+    for (const id of await listDurableObjectIds(namespace as DurableObjectNamespace)) bygone.add(id.toString());
+  }
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
 }
 
@@ -36,13 +46,20 @@ export function passEverything(): void {
   passTime(config.uploadExpiryMs + config.graceMs + 3_600_000);
 }
 
+/** Every object of this world that has ever been written. */
+export async function livingObjects(name: (typeof NAMESPACES)[number]): Promise<DurableObjectStub[]> {
+  const namespace = env[name] as DurableObjectNamespace;
+  const ids = await listDurableObjectIds(namespace);
+  const here = (id: string) => (name === 'BLOB_DIRECTORY' ? shards.has(id) : !bygone.has(id));
+  return ids.filter((id) => here(id.toString())).map((id) => namespace.get(id));
+}
+
 /** Rings every alarm whose time has come, until there is nothing left to do now. */
 export async function settle(): Promise<void> {
   for (let round = 0; round < ALARM_ROUNDS; round += 1) {
     let rang = 0;
     for (const name of NAMESPACES) {
-      for (const id of await listDurableObjectIds(env[name])) {
-        const stub = env[name].get(id) as DurableObjectStub;
+      for (const stub of await livingObjects(name)) {
         const due = await runInDurableObject(stub, (_object, state) => state.storage.getAlarm());
         if (due !== null && due <= Date.now() && (await runDurableObjectAlarm(stub))) rang += 1;
       }
@@ -75,8 +92,9 @@ export async function mapped(digest: Digest): Promise<Location | undefined> {
   return (await objects.directory(digest).lookup(digest)).result;
 }
 
+/** A name of this world's own. */
 export function repositoryName(text: string): RepositoryName {
-  const name = parseRepositoryName(text);
+  const name = parseRepositoryName(`world-${String(worlds)}/${text}`);
   if (name === undefined) throw new Error(`'${text}' is no repository name`);
   return name;
 }
@@ -93,7 +111,9 @@ export interface Blob {
 export async function blobOf(bytes: Uint8Array<ArrayBuffer>): Promise<Blob> {
   const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
   const hex = [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  return { bytes, digest: formatDigest('sha256', hex) };
+  const digest = formatDigest('sha256', hex);
+  shards.add(objects.directory(digest).id.toString());
+  return { bytes, digest };
 }
 
 export async function newBlob(size = 1_000): Promise<Blob> {
@@ -104,7 +124,8 @@ export async function newBlob(size = 1_000): Promise<Blob> {
 
 /** POST: the location of a new session, and its object. */
 export async function openUpload(repository: string): Promise<{ path: string; stub: DurableObjectStub }> {
-  const response = await request(`/v2/${repository}/blobs/uploads/`, { method: 'POST' });
+  const response = await request(`/v2/${repositoryName(repository)}/blobs/uploads/`, { method: 'POST' });
+  if (response.status !== 202) throw new Error(`POST answered ${String(response.status)}`);
   const path = response.headers.get('location') ?? '';
   const id = path.split('/').at(-1) ?? '';
   return { path, stub: env.UPLOAD.get(env.UPLOAD.idFromString(id)) as DurableObjectStub };
@@ -135,12 +156,19 @@ export function manifestOf({ bytes, digest }: Blob, padding = 0): string {
 
 export async function pushManifest(repository: string, tag: string, body: string): Promise<number> {
   const headers = { 'content-type': OCI_MANIFEST };
-  return (await request(`/v2/${repository}/manifests/${tag}`, { method: 'PUT', body, headers })).status;
+  // A large manifest is a blob of its own.
+  await blobOf(new TextEncoder().encode(body));
+  return (await request(`/v2/${repositoryName(repository)}/manifests/${tag}`, { method: 'PUT', body, headers })).status;
 }
 
-/** The bytes that the registry serves under a digest, or the status that it answers instead. */
-export async function served(repository: string, digest: Digest): Promise<Uint8Array | number> {
-  const response = await request(`/v2/${repository}/blobs/${digest}`);
+export async function pullManifest(repository: string, reference: string): Promise<string> {
+  return (await request(`/v2/${repositoryName(repository)}/manifests/${reference}`)).text();
+}
+
+/** How the registry serves a blob: `right` with its very bytes, `wrong` with others, or the status of a refusal. */
+export async function served(repository: string, { digest, bytes }: Blob): Promise<'right' | 'wrong' | number> {
+  const response = await request(`/v2/${repositoryName(repository)}/blobs/${digest}`);
   const body = new Uint8Array(await response.arrayBuffer());
-  return response.status === 200 ? body : response.status;
+  if (response.status !== 200) return response.status;
+  return body.byteLength === bytes.byteLength && Buffer.compare(body, bytes) === 0 ? 'right' : 'wrong';
 }

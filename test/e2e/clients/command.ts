@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 
 /** Long enough for a few dozen megabytes on two busy cores; short enough that a hang is named before the test's own limit. */
-export const COMMAND_LIMIT_MS = 60_000;
+const COMMAND_LIMIT_MS = 60_000;
 /** What a failure quotes of the output: the cause stands in the last lines. */
 const QUOTED_OUTPUT_CHARS = 2_000;
 

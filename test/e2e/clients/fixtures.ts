@@ -7,8 +7,8 @@ import { createCipheriv, createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { tarOf } from './tar.ts';
 
-export const OCI_INDEX_TYPE = 'application/vnd.oci.image.index.v1+json';
-export const OCI_MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
+const OCI_INDEX_TYPE = 'application/vnd.oci.image.index.v1+json';
+const OCI_MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 const OCI_CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
 const OCI_LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar+gzip';
 
@@ -27,7 +27,7 @@ export interface Blob {
   readonly bytes: Buffer;
 }
 
-export interface Layer extends Blob {
+interface Layer extends Blob {
   readonly tar: Buffer;
   /** Digest of the uncompressed tar. */
   readonly diffId: string;

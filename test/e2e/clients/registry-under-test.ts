@@ -5,7 +5,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { startBerth } from '../berth-process.ts';
-import type { BerthProcess } from '../berth-process.ts';
 
 export interface RegistryUnderTest {
   readonly url: string;
@@ -26,14 +25,17 @@ export async function registryUnderTest(): Promise<RegistryUnderTest> {
       undefined,
       () => Promise.resolve(),
     );
-  let berth: BerthProcess = await startBerth({});
+  let berth = await startBerth();
   return describe(
     () => berth.url,
     async () => {
       await berth.stop();
-      berth = await startBerth({});
+      berth = await berth.startAgain();
     },
-    () => berth.stop(),
+    async () => {
+      await berth.stop();
+      await berth.discard();
+    },
   );
 }
 

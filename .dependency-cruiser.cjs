@@ -1,0 +1,92 @@
+/**
+ * The layers of docs/architecture.md, enforced: an arrow may point down only, and nothing goes in circles.
+ * test/unit/layers.test.ts plants one wrong arrow of every kind and sees each of them found.
+ */
+
+/** Every layer of src/ with its files, and the layers below that it may import. What is not named is forbidden. */
+const LAYERS = {
+  worker: { files: '^src/worker\\.ts$', below: ['http', 'objects'] },
+  http: { files: '^src/http/', below: ['registry', 'objects', 'auth', 'storage', 'observability', 'config', 'oci'] },
+  registry: { files: '^src/registry/', below: ['objects', 'auth', 'storage', 'observability', 'config', 'oci'] },
+  objects: { files: '^src/objects/', below: ['auth', 'storage', 'observability', 'config', 'oci'] },
+  auth: { files: '^src/auth/', below: ['config', 'oci'] },
+  storage: { files: '^src/storage/', below: ['observability', 'oci'] },
+  observability: { files: '^src/observability/', below: [] },
+  config: { files: '^src/config\\.ts$', below: ['oci'] },
+  oci: { files: '^src/oci/', below: [] },
+};
+
+const downwards = Object.entries(LAYERS).map(([name, { files, below }]) => ({
+  name: `${name}-points-down`,
+  comment: `${name} may import itself and, of src/, only: ${below.join(', ') || 'nothing'}.`,
+  severity: 'error',
+  from: { path: files },
+  to: { path: '^src/', pathNot: [files, ...below.map((layer) => LAYERS[layer].files)] },
+}));
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    ...downwards,
+    {
+      name: 'every-file-has-a-layer',
+      comment: 'A new folder of src/ needs its place in the table above and in docs/architecture.md.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: Object.values(LAYERS).map(({ files }) => files) },
+      to: {},
+    },
+    {
+      name: 'oci-is-pure',
+      comment: 'The language of the specifications knows valibot and itself: no HTTP, no Cloudflare, no Node.',
+      severity: 'error',
+      from: { path: LAYERS.oci.files },
+      to: { path: '.', pathNot: ['^src/', '^node_modules/valibot/'] },
+    },
+    {
+      name: 'src-stands-alone',
+      comment: 'The Worker knows nothing of the programs and tests around it.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^[^/]+', pathNot: ['^src/', '^node_modules/', '^cloudflare:'], dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'src-ships-no-dev-dependency',
+      comment: 'What is deployed is listed under dependencies.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'no-cycles',
+      comment: 'Durable Objects name the types of one another; a circle in which code is loaded is an error.',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'no-orphans',
+      comment: 'Nobody imports this file and it imports nobody.',
+      severity: 'error',
+      from: { orphan: true, path: '^(src|standalone)/', pathNot: ['^src/worker\\.ts$', '\\.json$'] },
+      to: {},
+    },
+    {
+      name: 'imports-resolve',
+      comment: 'The file or package is not there.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '^cloudflare:' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: ['node_modules'] },
+    // Types count too: a layer that names a type of the layer above depends on it.
+    tsPreCompilationDeps: true,
+    skipAnalysisNotInRules: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+      extensions: ['.ts', '.mjs', '.js', '.cjs', '.json'],
+    },
+  },
+};

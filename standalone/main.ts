@@ -1,0 +1,181 @@
+/**
+ * The program behind `npm start`: serves the Worker on this machine. This file is its story; each step has its own file.
+ * Exit codes: 0 stopped as asked, 1 could not serve, 2 typed wrongly, 130 and 143 stopped at once by a second signal.
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { ConfigurationError, parseConfig } from '../src/config.ts';
+import { HELP, parseArguments } from './arguments.ts';
+import type { ServeCommand } from './arguments.ts';
+import { builtWorker } from './built-worker.ts';
+import { openDataDirectory } from './data-directory.ts';
+import { exposureWarning, isLoopback, workerVariables } from './exposure.ts';
+import { checkPort } from './port.ts';
+import type { Runtime } from './runtime.ts';
+import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
+import { onStopRequests } from './stop-requests.ts';
+import { Terminal } from './terminal.ts';
+
+/** A live object needs three descriptors, a connection one; below this a busy hour can use them up. */
+const FEW_DESCRIPTORS = 4_096;
+
+const ROOT = join(import.meta.dirname, '..');
+
+await main(process.argv.slice(2), ROOT);
+
+/** @param root the project that is served: wrangler.toml, src/, package.json, node_modules/. */
+async function main(words: readonly string[], root: string): Promise<void> {
+  const environment = { ...process.env };
+  const terminal = new Terminal(process.stdout, process.stderr, environment);
+  const command = parseArguments(words);
+  switch (command.kind) {
+    case 'help':
+      terminal.plain(HELP);
+      return;
+    case 'version':
+      terminal.plain(`berth ${version(root)}`);
+      return;
+    case 'mistake':
+      terminal.failure(command.message);
+      process.exitCode = EXIT_USAGE;
+      return;
+    case 'serve':
+      try {
+        await serve(command, root, environment, terminal);
+      } catch (error) {
+        if (!(error instanceof StartFailure)) throw error;
+        terminal.failure(error.message);
+        process.exit(error.exitCode);
+      }
+  }
+}
+
+async function serve(
+  { host, port, data: typedData }: ServeCommand,
+  root: string,
+  environment: NodeJS.ProcessEnv,
+  terminal: Terminal,
+): Promise<void> {
+  const starting = new AbortController();
+  const state: { building: boolean; runtime?: Runtime } = { building: false };
+  onStopRequests({
+    stop: (reason) => {
+      starting.abort();
+      // Nothing is in flight before it serves. A build is stopped and cleared away first.
+      if (state.runtime !== undefined) void stop(state.runtime, reason, terminal);
+      else if (!state.building) process.exit(0);
+    },
+    stopAtOnce: (exitCode) => process.exit(exitCode),
+  });
+
+  const data = await openDataDirectory(typedData, () => {
+    terminal.notice({
+      level: 'info',
+      event: 'waiting',
+      message: `Waiting for the workerd of a killed Berth to leave ${typedData} …`,
+    });
+  });
+  await checkPort(host, port);
+  state.building = true;
+  const worker = await builtWorker({
+    root,
+    fallback: data.path,
+    signal: starting.signal,
+    onBuild: () => {
+      terminal.notice({ level: 'info', event: 'building', message: 'Building the Worker …' });
+    },
+  }).finally(() => {
+    state.building = false;
+    if (starting.signal.aborted) process.exit(0);
+  });
+  const variables = workerVariables(worker.options.bindings, environment, host);
+  const { anonymous } = settings(variables);
+  // Miniflare takes a sixth of a second to load, which no mistake above needs to wait for.
+  const { Runtime } = await import('./runtime.ts');
+  const runtime = await Runtime.start({
+    worker,
+    variables,
+    host,
+    port,
+    data,
+    terminal,
+    onLost: (reason) => {
+      terminal.failure(reason);
+      process.exit(EXIT_FAILED);
+    },
+  });
+
+  state.runtime = runtime;
+  warnOfFewDescriptors(terminal);
+  announce(runtime, { version: version(root), data: typedData, host }, terminal);
+  const warning = exposureWarning(host, anonymous);
+  if (warning !== undefined)
+    terminal.notice({ level: 'warn', event: 'exposed', message: `${runtime.url}: ${warning}` });
+}
+
+async function stop(runtime: Runtime, reason: string, terminal: Terminal): Promise<void> {
+  terminal.notice({
+    level: 'info',
+    event: 'stopping',
+    message: `Stopping (${reason}): what is in flight is finished first. Ctrl-C again ends it at once.`,
+  });
+  await runtime.drain();
+  terminal.notice({ level: 'info', event: 'stopped', message: 'Stopped.' });
+  process.exit(0);
+}
+
+/** A wrong setting would make the Worker refuse every request; here is the person who can put it right. */
+function settings(variables: Readonly<Record<string, unknown>>): ReturnType<typeof parseConfig> {
+  try {
+    return parseConfig(variables);
+  } catch (error) {
+    if (error instanceof ConfigurationError)
+      throw new StartFailure(`${error.message}. docs/configuration.md explains every setting.`, {
+        exitCode: EXIT_USAGE,
+        cause: error,
+      });
+    throw error;
+  }
+}
+
+function announce(
+  runtime: Runtime,
+  about: { readonly version: string; readonly data: string; readonly host: string },
+  terminal: Terminal,
+): void {
+  const { host: address, port } = new URL(runtime.url);
+  // What listens on every address is reached by the machine's name.
+  const registry = ['0.0.0.0', '::'].includes(about.host) ? `${hostname()}:${port}` : address;
+  terminal.notice({
+    level: 'info',
+    event: 'serving',
+    message: `Berth ${about.version} serves ${runtime.url} and keeps its data in ${about.data}`,
+    fields: { url: runtime.url, pid: process.pid, workerdPid: runtime.workerdPid ?? 0 },
+    hints: [
+      'Push something:',
+      `  docker tag alpine ${registry}/alpine`,
+      `  docker push ${registry}/alpine`,
+      ...(isLoopback(about.host) ? [] : ['Docker wants TLS there, or the address under "insecure-registries".']),
+    ],
+  });
+}
+
+function warnOfFewDescriptors(terminal: Terminal): void {
+  // Node raises its own limit as far as it may and hands it on, so a child's is the one that workerd has.
+  const limit = spawnSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).stdout.trim();
+  // It may say "unlimited".
+  if (!(Number(limit) < FEW_DESCRIPTORS)) return;
+  terminal.notice({
+    level: 'warn',
+    event: 'few-descriptors',
+    message: `only ${limit} files may be open at once, too few for many pushes. Type ulimit -n ${String(FEW_DESCRIPTORS)} and start again.`,
+  });
+}
+
+function version(root: string): string {
+  const text = readFileSync(join(root, 'package.json'), 'utf8');
+  return v.parse(v.pipe(v.string(), v.parseJson(), v.object({ version: v.string() })), text).version;
+}

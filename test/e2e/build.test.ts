@@ -1,0 +1,60 @@
+/** The build that `npm start` serves: made once for what stands in the project, and never half. */
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import type { BerthProcess } from './berth-process.ts';
+import { refusal, run, start } from './berths.ts';
+
+/** A project of its own that was never built; the packages are those of this one. */
+function freshProject(): string {
+  const root = join(import.meta.dirname, '..', '..');
+  const project = mkdtempSync(join(tmpdir(), 'berth-project-'));
+  onTestFinished(() => {
+    rmSync(project, { recursive: true, force: true });
+  });
+  for (const name of ['standalone', 'src', 'wrangler.toml', 'package.json', 'package-lock.json'])
+    cpSync(join(root, name), join(project, name), { recursive: true });
+  mkdirSync(join(project, 'node_modules'));
+  for (const name of readdirSync(join(root, 'node_modules')))
+    if (name !== '.cache') symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name));
+  return project;
+}
+
+function builds(project: string): string[] {
+  return readdirSync(join(project, 'node_modules', '.cache', 'berth'));
+}
+
+test('two first starts at once both build and both serve; the next start finds the build, a changed source a new one', async () => {
+  const root = freshProject();
+  const first = await Promise.all([start({ root }), start({ root })]);
+  for (const { url } of first) expect((await fetch(`${url}/v2/`)).status).toBe(200);
+  expect(builds(root)).toHaveLength(1);
+  const built = (berth: BerthProcess): boolean => berth.lines.some((line) => line.event === 'building');
+  expect(first.map(built)).toEqual([true, true]);
+  expect(built(await start({ root }))).toBe(false);
+  appendFileSync(join(root, 'src', 'worker.ts'), '// changed\n');
+  expect(built(await start({ root }))).toBe(true);
+  expect(builds(root)).toHaveLength(2);
+});
+
+test('SIGTERM while it builds ends everything with code 0 and leaves nothing half-built', async () => {
+  const root = freshProject();
+  const one = run({ root });
+  await one.waitFor((line) => line.event === 'building', { from: 0 });
+  one.signal('SIGTERM');
+  expect(await one.exited).toEqual({ code: 0, signal: null });
+  await one.gone();
+  expect(builds(root)).toEqual([]);
+  expect((await start({ root })).lines.some((line) => line.event === 'building')).toBe(true);
+});
+
+test('a Worker that cannot be built says why, with code 1', async () => {
+  const root = freshProject();
+  appendFileSync(join(root, 'src', 'worker.ts'), 'this is no program\n');
+  const { code, said } = await refusal({ root });
+  expect(code).toBe(1);
+  expect(said[0]).toBe(`The Worker could not be built from ${root}:`);
+  expect(said.join('\n')).toContain('src/worker.ts');
+  expect(builds(root)).toEqual([]);
+});

@@ -1,0 +1,76 @@
+/** `npm start`: what it serves, what it says, and what it refuses. */
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import * as v from 'valibot';
+import { expect, test } from 'vitest';
+import { refusal, run, start } from './berths.ts';
+
+test('npm start serves the registry and says where', async () => {
+  const berth = await start({ through: 'npm' });
+  expect(berth.url).toBe(`http://127.0.0.1:${String(berth.port)}`);
+  const response = await fetch(`${berth.url}/v2/`);
+  expect(response.status).toBe(200);
+  expect(response.headers.get('docker-distribution-api-version')).toBe('registry/2.0');
+  expect((await fetch(`${berth.url}/healthz`)).status).toBe(200);
+});
+
+test('a taken port is one line that says what to type', async () => {
+  const holder = createServer().listen(0, '127.0.0.1');
+  await once(holder, 'listening');
+  const { port } = v.parse(v.object({ port: v.number() }), holder.address());
+  const { code, said } = await refusal({ port });
+  expect(code).toBe(1);
+  expect(said).toEqual([`port ${String(port)} is taken; npm start -- --port ${String(port + 1)}`]);
+  holder.close();
+});
+
+test('a word that is no option ends with code 2 and one line', async () => {
+  expect(await refusal({ words: ['9000'] })).toEqual({
+    code: 2,
+    said: ['"9000" is not an option. Options go behind two dashes: npm start -- --port 8788'],
+  });
+});
+
+test('a wrong setting ends with code 2 and one line', async () => {
+  const { code, said } = await refusal({ environment: { BERTH_ANONYMOUS: 'everyone' } });
+  expect(code).toBe(2);
+  expect(said).toEqual([
+    'BERTH_ANONYMOUS must be one of none, read, read-write. docs/configuration.md explains every setting.',
+  ]);
+});
+
+test('--version and --help answer without serving', async () => {
+  const version = run({ words: ['--version'] });
+  expect(await version.exited).toEqual({ code: 0, signal: null });
+  expect(version.output).toEqual([expect.stringMatching(/^berth \d+\.\d+\.\d+/)]);
+  const help = run({ words: ['--help'] });
+  expect(await help.exited).toEqual({ code: 0, signal: null });
+  expect(help.output.join('\n')).toContain('--data DIR');
+});
+
+test('settings of the environment reach the Worker, and a closed loopback stays closed', async () => {
+  const berth = await start({ environment: { BERTH_OPEN_LOOPBACK: 'off' } });
+  expect((await fetch(`${berth.url}/v2/`)).status).toBe(401);
+});
+
+test('where it is not a terminal every line of stdout is one JSON object', async () => {
+  const berth = await start();
+  const logged = berth.run.waitFor((line) => line.event === 'request');
+  await fetch(`${berth.url}/v2/`);
+  expect(await logged).toMatchObject({ level: 'info', method: 'GET', route: 'base', status: 200 });
+  await berth.stop();
+  expect(berth.lines).toHaveLength(berth.run.output.length);
+  expect(berth.run.errors).toEqual([]);
+});
+
+test('few file descriptors are warned of, and many are not', async () => {
+  const warnings = async (limit: number): Promise<unknown[]> => {
+    const berth = await start({ within: ['sh', '-c', `ulimit -n ${String(limit)} && exec "$@"`, 'sh'] });
+    await berth.stop();
+    return berth.lines.filter((line) => line.event === 'few-descriptors').map((line) => line['message']);
+  };
+  expect(await warnings(1_024)).toEqual([
+    'only 1024 files may be open at once, too few for many pushes. Type ulimit -n 4096 and start again.',
+  ]);
+  expect(await warnings(4_096)).toEqual([]);
+});

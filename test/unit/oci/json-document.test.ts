@@ -1,0 +1,106 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { foldNames, lookAlike, parseJsonDocument } from '../../../src/oci/json-document.ts';
+
+const MAX_DEPTH = 4;
+const bytesOf = (text: string) => new TextEncoder().encode(text);
+const parse = (text: string) => parseJsonDocument(bytesOf(text), MAX_DEPTH);
+
+describe('parseJsonDocument', () => {
+  it.each([
+    ['an empty object', '{}'],
+    ['white space around it', ' \r\n\t{"a":1} \n'],
+    ['text beyond ASCII', '{"ä":"日本"}'],
+    ['as many levels as are allowed', '{"a":[[{}]]}'],
+    ['brackets inside strings', '{"a":"[[[[[[","b\\"[[[[[":"\\\\"}'],
+    ['many neighbours on one level', '{"a":[[],[],[],[],[],[]]}'],
+  ])('reads %s', (_, text) => {
+    const value: unknown = JSON.parse(text);
+    expect(parse(text)).toEqual({ ok: true, value });
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['no JSON', 'hello'],
+    ['a list', '[]'],
+    ['a string', '"a"'],
+    ['a number', '1'],
+    ['null', 'null'],
+    ['an object that is cut off', '{"a":'],
+    ['two objects', '{}{}'],
+    ['a comma too many', '{"a":1,}'],
+    ['a comment', '{} // done'],
+    ['a byte order mark', '\ufeff{}'],
+    ['closing brackets first', ']]]]{}'],
+  ])('refuses %s', (_, text) => {
+    expect(parse(text)).toEqual({ ok: false, message: 'must be a JSON object in UTF-8, without a byte order mark' });
+  });
+
+  it('refuses what is nested too deep, before it parses anything', () => {
+    expect(parse('{"a":[[[{}]]]}')).toEqual({ ok: false, message: 'must not be nested deeper than 4 levels' });
+    expect(parse('['.repeat(1_000_000)).ok).toBe(false);
+  });
+
+  it.each([
+    ['a byte that UTF-8 does not have', [0xff]],
+    ['a sequence that is cut off', [0xe6, 0x97]],
+    ['an overlong form', [0xc0, 0xaf]],
+    ['a surrogate', [0xed, 0xa0, 0x80]],
+  ])('refuses %s', (_, middle) => {
+    const bytes = Uint8Array.from([...bytesOf('{"a":"'), ...middle, ...bytesOf('"}')]);
+    expect(parseJsonDocument(bytes, MAX_DEPTH).ok).toBe(false);
+  });
+
+  it('refuses UTF-16', () => {
+    expect(parseJsonDocument(Uint8Array.from([0xff, 0xfe, 0x7b, 0, 0x7d, 0]), MAX_DEPTH).ok).toBe(false);
+  });
+
+  it('reads every object that is not too deep as JSON.parse does', () => {
+    const object = fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 5 });
+    fc.assert(
+      fc.property(object, (given) => {
+        const text = JSON.stringify(given);
+        const value: unknown = JSON.parse(text);
+        expect(parse(text)).toEqual({ ok: true, value });
+      }),
+    );
+  });
+
+  it('counts the levels of every value rightly', () => {
+    const depthOf = (value: unknown): number =>
+      typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0;
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 6 })),
+        fc.integer({ min: 1, max: 8 }),
+        (value, max) => {
+          expect(parseJsonDocument(bytesOf(JSON.stringify(value)), max).ok).toBe(depthOf(value) <= max);
+        },
+      ),
+    );
+  });
+
+  it('answers any bytes, and never throws', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        expect(typeof parseJsonDocument(bytes, MAX_DEPTH).ok).toBe('boolean');
+      }),
+    );
+  });
+});
+
+describe('lookAlike', () => {
+  const NAMES = foldNames(['layers', 'mediaType']);
+
+  it.each(['Layers', 'LAYERS', 'layerS', 'layer\u017f'])('finds %s, which a Go client takes for layers', (key) => {
+    expect(lookAlike({ [key]: 1 }, NAMES)).toEqual({ key, name: 'layers' });
+  });
+
+  it.each(['layers', 'layer', 'layers ', 'lаyers', 'x'.repeat(100)])('lets "%s" be', (key) => {
+    expect(lookAlike({ [key]: 1 }, NAMES)).toBeUndefined();
+  });
+
+  it('finds it beside the right name', () => {
+    expect(lookAlike({ mediaType: 'a', mediatype: 'b' }, NAMES)).toEqual({ key: 'mediatype', name: 'mediaType' });
+  });
+});

@@ -1,0 +1,59 @@
+/** The options of `npm start -- …`. */
+import { expect, test } from 'vitest';
+import { HELP, parseArguments } from '../../../standalone/arguments.ts';
+
+const DEFAULTS = { kind: 'serve', port: 8787, host: '127.0.0.1', data: '.berth' };
+
+test.each([
+  [[], DEFAULTS],
+  [['--port', '5000'], { ...DEFAULTS, port: 5000 }],
+  [['--port=0'], { ...DEFAULTS, port: 0 }],
+  [['--port', '65535'], { ...DEFAULTS, port: 65_535 }],
+  [['--port', '1', '--port', '2'], { ...DEFAULTS, port: 2 }],
+  [['--host', '0.0.0.0'], { ...DEFAULTS, host: '0.0.0.0' }],
+  [['--host', 'localhost'], DEFAULTS],
+  [['--host', '[::1]'], { ...DEFAULTS, host: '::1' }],
+  [['--host', '::'], { ...DEFAULTS, host: '::' }],
+  [['--data', 'somewhere/else'], { ...DEFAULTS, data: 'somewhere/else' }],
+  [['--data=-odd'], { ...DEFAULTS, data: '-odd' }],
+  [['--help'], { kind: 'help' }],
+  [['-h'], { kind: 'help' }],
+  [['--port', '1', '--version'], { kind: 'version' }],
+])('%j means %j', (words, command) => {
+  expect(parseArguments(words)).toEqual(command);
+});
+
+test.each([
+  [['--prot', '1'], '"--prot" is unknown. npm start -- --help lists the options.'],
+  [['-p', '1'], '"-p" is unknown. npm start -- --help lists the options.'],
+  [['9000'], '"9000" is not an option. Options go behind two dashes: npm start -- --port 8788'],
+  [['--', 'x'], '"x" is not an option. Options go behind two dashes: npm start -- --port 8788'],
+  [['--port'], '--port needs a value, for example: npm start -- --port 8788'],
+  [['--port='], '--port needs a value, for example: npm start -- --port 8788'],
+  [['--host', '--port', '1'], '--host needs a value, for example: npm start -- --host 127.0.0.1'],
+  [['--version=yes'], '--version takes no value: npm start -- --version'],
+  ...['65536', '-1', '1.5', '0x10', '80a', '123456'].map((port): [string[], string] => [
+    [`--port=${port}`],
+    `--port "${port}" is not a port. Give a whole number from 0 to 65535, for example: npm start -- --port 8788`,
+  ]),
+  ...['example.org', '1.2.3', '*', 'fe80::1%eth0', '127.0.0.1:80', ' '].map((host): [string[], string] => [
+    ['--host', host],
+    `--host "${host}" is not an IP address. Give one, or localhost, for example: npm start -- --host 127.0.0.1`,
+  ]),
+])('%j is one line that says what to type', (words, message) => {
+  expect(parseArguments(words)).toEqual({ kind: 'mistake', message });
+});
+
+test('the help names every option with its default', () => {
+  for (const words of [
+    '--port N',
+    '(8787)',
+    '--host H',
+    '(127.0.0.1)',
+    '--data DIR',
+    '(.berth)',
+    '--version',
+    '--help',
+  ])
+    expect(HELP).toContain(words);
+});
