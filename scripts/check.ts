@@ -6,13 +6,14 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 const ROOT = join(import.meta.dirname, '..');
 const BIN = join(ROOT, 'node_modules', '.bin');
 
 interface Check {
   readonly name: string;
-  /** Run one after the other until one fails. */
+  /** Run one after the other, each to its end, so that one run shows all there is to mend. */
   readonly commands: readonly (readonly string[])[];
   /** What to do about a failure, where what the tool says does not tell. */
   readonly advice?: string;
@@ -70,9 +71,8 @@ async function carryOut(check: Check): Promise<Outcome> {
   for (const command of check.commands) {
     const ran = await run(command);
     if (ran.ok) continue;
-    output = ran.output;
+    output += ran.output;
     failed = true;
-    break;
   }
   const seconds = ((performance.now() - started) / 1_000).toFixed(1);
   console.log(`${failed ? 'FAILED' : 'ok    '}  ${check.name.padEnd(18)} ${seconds.padStart(5)} s`);
@@ -92,6 +92,7 @@ async function run([program = '', ...given]: readonly string[]): Promise<{ ok: b
       // Without these wrangler sends telemetry and asks the package registry for a newer version of itself.
       WRANGLER_SEND_METRICS: 'false',
       WRANGLER_HIDE_BANNER: 'true',
+      WRANGLER_WRITE_LOGS: 'false',
     },
   });
   const said: Buffer[] = [];
@@ -101,7 +102,8 @@ async function run([program = '', ...given]: readonly string[]): Promise<{ ok: b
       settle({ ok: false, output: `${program} could not be started: ${error.message}. Run npm ci, then try again.` });
     });
     child.on('close', (code, signal) => {
-      const output = Buffer.concat(said).toString('utf8');
+      // Some colour what they say whatever the environment asks for.
+      const output = stripVTControlCharacters(Buffer.concat(said).toString('utf8'));
       settle({ ok: code === 0, output: signal === null ? output : `${output}\n${program} was ended by ${signal}` });
     });
   });

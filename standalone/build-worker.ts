@@ -33,11 +33,12 @@ Object.assign(process.env, environment);
 
 // The start that asked for this was told to stop; what was begun here must stop too.
 let wrangler: ChildProcess | undefined;
-process.once('SIGTERM', () => {
-  const end = (): never => process.exit(1);
-  if (wrangler?.kill('SIGKILL') === true) wrangler.once('exit', end);
-  else end();
-});
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    const end = (): never => process.exit(1);
+    if (wrangler?.kill('SIGKILL') === true) wrangler.once('exit', end);
+    else end();
+  });
 
 const configuration = join(root, 'wrangler.toml');
 const [bundle] = await Promise.all([makeBundle(), writeOptions()]).catch((error: unknown) => {

@@ -20,12 +20,12 @@ export async function checkPort(host: string, port: number): Promise<void> {
   await once(probe, 'close');
 }
 
-export function portTaken(port: number, cause?: unknown): StartFailure {
+function portTaken(port: number, cause?: unknown): StartFailure {
   const other = port < HIGHEST_PORT ? port + 1 : port - 1;
   return new StartFailure(`port ${String(port)} is taken; npm start -- --port ${String(other)}`, { cause });
 }
 
-function listenFailure(code: string | undefined, host: string, port: number, cause: unknown): StartFailure {
+export function listenFailure(code: string | undefined, host: string, port: number, cause: unknown): StartFailure {
   switch (code) {
     case 'EADDRINUSE':
       return portTaken(port, cause);

@@ -1,6 +1,6 @@
 /**
- * Miniflare and its workerd. The served port is workerd's own (a direct socket), so requests pass neither Node nor
- * Miniflare's entry Worker. Miniflare starts workerd again when it dies; what it lacks is a way to let workerd finish,
+ * Miniflare and its workerd. Requests reach workerd's own port (a direct socket) through the front, past Miniflare's
+ * entry Worker. Miniflare starts workerd again when it dies; what it lacks is a way to let workerd finish,
  * patience with a workerd that dies again while it starts, and a workerd that never outlives Node (workerd.sh).
  */
 import { createRequire } from 'node:module';
@@ -12,7 +12,8 @@ import { BUNDLE_FILE } from './built-worker.ts';
 import type { BuiltWorker } from './built-worker.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { urlHost } from './exposure.ts';
-import { portTaken } from './port.ts';
+import { Front } from './front.ts';
+import { listenFailure } from './port.ts';
 import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
 import type { Terminal } from './terminal.ts';
 import { LAUNCHER, WorkerdProcesses } from './workerd-processes.ts';
@@ -21,7 +22,9 @@ const RESTART_ATTEMPTS = 5;
 const RESTART_PAUSE_MS = 200;
 
 /** What a URL leaves out. */
-const HTTP_PORT = '80';
+const HTTP_PORT = 80;
+/** workerd listens where only this machine can reach it, on a port that the system chooses. */
+const INNER_SOCKET = { host: '127.0.0.1', port: 0 };
 
 export interface RuntimeSettings {
   readonly worker: BuiltWorker;
@@ -39,6 +42,7 @@ export class Runtime {
   readonly #miniflare: Miniflare;
   readonly #options: MiniflareOptions;
   readonly #workerds: WorkerdProcesses;
+  readonly #front: Front;
   readonly #settings: RuntimeSettings;
   #draining = false;
   #restarting = false;
@@ -48,30 +52,30 @@ export class Runtime {
     options: MiniflareOptions,
     workerds: WorkerdProcesses,
     miniflare: Miniflare,
-    url: string,
+    front: Front,
   ) {
     this.#settings = settings;
     this.#options = options;
     this.#workerds = workerds;
     this.#miniflare = miniflare;
-    this.url = url;
+    this.#front = front;
+    const port = front.port === HTTP_PORT ? '' : `:${String(front.port)}`;
+    this.url = `http://${urlHost(settings.host)}${port}`;
     workerds.onExit = (how) => void this.#serveAgain(how);
   }
 
   /** Serves when the promise is fulfilled. Throws StartFailure when it can't. */
   static async start(settings: RuntimeSettings): Promise<Runtime> {
+    const front = await openFront(settings);
     const workerds = new WorkerdProcesses(settings.terminal);
     const options = miniflareOptions(settings, workerds);
     process.env['MINIFLARE_WORKERD_PATH'] = LAUNCHER;
     const miniflare = withoutSignalHandlers(() => new Miniflare(options));
     try {
       await miniflare.ready;
-      const { port } = await miniflare.unsafeGetDirectURL();
-      const url = `http://${urlHost(settings.host)}:${port === '' ? HTTP_PORT : port}`;
-      return new Runtime(settings, options, workerds, miniflare, url);
+      front.target = Number((await miniflare.unsafeGetDirectURL()).port);
+      return new Runtime(settings, options, workerds, miniflare, front);
     } catch (error) {
-      // Between our own look at the port and workerd's somebody else may have taken it.
-      if (systemErrorCode(error) === 'ERR_ADDRESS_IN_USE') throw portTaken(settings.port, error);
       throw new StartFailure(`workerd can't be started: ${describeError(error)}`, { cause: error });
     }
   }
@@ -84,8 +88,10 @@ export class Runtime {
   /** Takes nothing new and finishes what has begun. Fulfilled when workerd has ended and all it said is printed. */
   async drain(): Promise<void> {
     this.#draining = true;
+    this.#front.stopListening();
     // A workerd that is only starting has begun nothing.
     if (!this.#restarting) await this.#workerds.finish();
+    await this.#front.finished();
   }
 
   #stopped(): boolean {
@@ -126,6 +132,7 @@ export class Runtime {
         // The first time Miniflare does it by itself.
         if (attempt > 1) await this.#miniflare.setOptions(this.#options);
         await this.#miniflare.ready;
+        this.#front.target = Number((await this.#miniflare.unsafeGetDirectURL()).port);
         if (this.#workerds.alive) return undefined;
       } catch (error) {
         failure = describeError(error);
@@ -136,8 +143,17 @@ export class Runtime {
   }
 }
 
+async function openFront({ host, port }: RuntimeSettings): Promise<Front> {
+  try {
+    return await Front.listen(host, port);
+  } catch (error) {
+    // Between our own look at the port and now somebody else may have taken it.
+    throw listenFailure(systemErrorCode(error), host, port, error);
+  }
+}
+
 function miniflareOptions(settings: RuntimeSettings, workerds: WorkerdProcesses): MiniflareOptions {
-  const { worker, variables, host, port, data, terminal } = settings;
+  const { worker, variables, data, terminal } = settings;
   return {
     // Otherwise Miniflare asks the internet what `request.cf` looks like.
     cf: false,
@@ -152,7 +168,7 @@ function miniflareOptions(settings: RuntimeSettings, workerds: WorkerdProcesses)
         name: worker.name,
         modules: [{ type: 'ESModule', path: BUNDLE_FILE, contents: worker.bundle }],
         bindings: v.parse(JsonRecord, variables),
-        unsafeDirectSockets: [{ host, port }],
+        unsafeDirectSockets: [INNER_SOCKET],
       },
     ],
   };

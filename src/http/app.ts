@@ -20,6 +20,8 @@ interface Call {
   record: RequestRecord;
 }
 
+const LOGGED_ID_CHARACTERS = 8;
+
 const router = buildRouter();
 
 export async function handle(request: Request, env: Env, execution: ExecutionContext): Promise<Response> {
@@ -84,7 +86,8 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   }
   const repository = parseRepositoryName(params['name'] ?? '');
   record.repository = repository;
-  record.reference = params['reference'] ?? params['digest'] ?? params['upload'];
+  // Who knows the whole id of an upload may be able to write it.
+  record.reference = params['reference'] ?? params['digest'] ?? params['upload']?.slice(0, LOGGED_ID_CHARACTERS);
   demand(context, route.right, repository);
   if (repository === undefined) {
     throw new RegistryError('NAME_INVALID', {

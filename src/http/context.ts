@@ -15,6 +15,9 @@ import { Uploads } from '../registry/uploads.ts';
 import { metered } from '../storage/metered.ts';
 import { openStore } from '../storage/stores.ts';
 
+/** Of bad input, this many characters are sent back. */
+const LONGEST_ECHO = 200;
+
 export interface Context {
   readonly id: string;
   readonly request: Request;
@@ -73,7 +76,7 @@ export function referenceOf({ params }: Context): Reference {
   const reference = parseReference(given);
   if (reference !== undefined) return reference;
   if (given.includes(':')) throw badDigest(given);
-  throw new RegistryError('TAG_INVALID', { detail: { tag: given } });
+  throw new RegistryError('TAG_INVALID', { detail: { tag: given.slice(0, LONGEST_ECHO) } });
 }
 
 export function digestOf(given: string): Digest {
@@ -85,7 +88,7 @@ export function digestOf(given: string): Digest {
 function badDigest(given: string): RegistryError {
   return new RegistryError('DIGEST_INVALID', {
     message: 'the digest must be sha256: and 64 lower-case hex digits, or sha512: and 128',
-    detail: { digest: given.slice(0, 200) },
+    detail: { digest: given.slice(0, LONGEST_ECHO) },
   });
 }
 

@@ -21,6 +21,10 @@ export async function openUpload(context: RepositoryContext): Promise<Response> 
     return sessionAnswer(context, 202, id, 0);
   }
   const digest = digestOf(given);
+  if (length === 0) {
+    const id = await uploads.open(ownerOf(context));
+    return commitAnswer(context, id, digest, await uploads.close(ownerOf(context), id, digest));
+  }
   if (request.body === null || length === undefined) {
     throw new RegistryError('SIZE_INVALID', {
       message: 'a POST with a digest brings the whole blob and says its Content-Length; or POST without a digest first',
@@ -50,10 +54,10 @@ export async function closeUpload(context: RepositoryContext): Promise<Response>
   if (stream === null || length === 0) {
     return commitAnswer(context, id, digest, await uploads.close(owner, id, digest));
   }
-  const whole = length !== undefined && (start === undefined || start === 0);
-  const result = whole
-    ? await uploads.put(owner, id, digest, { stream, length })
-    : await uploads.append(id, { ...owner, start, length, digest }, stream);
+  const result =
+    contentLength(request) !== undefined && length !== undefined && (start ?? 0) === 0
+      ? await uploads.put(owner, id, digest, { stream, length, start })
+      : await uploads.append(id, { ...owner, start, length, digest }, stream);
   return commitAnswer(context, id, digest, result);
 }
 

@@ -29,6 +29,8 @@ const UNKNOWN = { kind: 'unknown' } as const;
 export interface WholeBody {
   stream: ReadableStream<Uint8Array>;
   length: number;
+  /** First byte's offset, where the client says it: a session that has bytes already refuses another one. */
+  start?: number | undefined;
 }
 
 export class Uploads {
@@ -95,10 +97,10 @@ export class Uploads {
     stub: DurableObjectStub<Upload>,
     owner: Owner,
     digest: Digest,
-    { stream, length }: WholeBody,
+    { stream, length, start }: WholeBody,
     begun: BeginPutResult,
   ): Promise<AppendResult> {
-    if (begun.kind === 'append') return this.#append(stub, { ...owner, length, digest }, stream);
+    if (begun.kind === 'append') return this.#append(stub, { ...owner, start, length, digest }, stream);
     if (begun.kind !== 'direct') return begun;
     const outcome = await this.#putUnderLease(stub, begun.key, stream, length, digest);
     const ended = this.#meter.call(stub.endPut(owner, begun.key, outcome));

@@ -68,8 +68,12 @@ export class Session {
     return env.UPLOAD.get(env.UPLOAD.idFromString(id)) as DurableObjectStub;
   }
 
-  patch(body: Uint8Array<ArrayBuffer> | ReadableStream, headers: Record<string, string> = {}): Promise<Response> {
-    return send('PATCH', this.path, { body, headers });
+  patch(
+    body: Uint8Array<ArrayBuffer> | ReadableStream,
+    headers: Record<string, string> = {},
+    signal?: AbortSignal,
+  ): Promise<Response> {
+    return send('PATCH', this.path, { body, headers, ...(signal === undefined ? {} : { signal }) });
   }
 
   /** A chunk that says where it starts. */

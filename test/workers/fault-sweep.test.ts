@@ -9,7 +9,6 @@ import { env } from 'cloudflare:workers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { faults, type Call, type FaultKind } from './faults.ts';
 import {
-  blobOf,
   livingObjects,
   manifestOf,
   mapped,
@@ -24,6 +23,7 @@ import {
   request,
   served,
   storedKeys,
+  textBlob,
   type Blob,
 } from './world.ts';
 
@@ -126,13 +126,9 @@ async function expectSound(blob: Blob, manifest: string): Promise<void> {
   await passAllGraces();
   expect(await served('a', blob)).toBe('right');
   expect(await pullManifest('a', 'latest')).toBe(manifest);
-  const wanted = await Promise.all([blob, await blobFrom(manifest)].map(async ({ digest }) => (await mapped(digest))?.key));
+  const wanted = await Promise.all([blob, await textBlob(manifest)].map(async ({ digest }) => (await mapped(digest))?.key));
   expect(await storedKeys()).toEqual(wanted.filter((key) => key !== undefined).sort());
   expect(await overdueTasks()).toEqual([]);
-}
-
-async function blobFrom(text: string): Promise<Blob> {
-  return blobOf(new TextEncoder().encode(text));
 }
 
 describe.each(SCENARIOS)('$name', (scenario) => {

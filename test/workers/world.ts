@@ -116,6 +116,10 @@ export async function blobOf(bytes: Uint8Array<ArrayBuffer>): Promise<Blob> {
   return { bytes, digest };
 }
 
+export function textBlob(text: string): Promise<Blob> {
+  return blobOf(new Uint8Array(new TextEncoder().encode(text)));
+}
+
 export async function newBlob(size = 1_000): Promise<Blob> {
   const bytes = new Uint8Array(size);
   for (let start = 0; start < size; start += 65_536) crypto.getRandomValues(bytes.subarray(start, start + 65_536));
@@ -157,7 +161,7 @@ export function manifestOf({ bytes, digest }: Blob, padding = 0): string {
 export async function pushManifest(repository: string, tag: string, body: string): Promise<number> {
   const headers = { 'content-type': OCI_MANIFEST };
   // A large manifest is a blob of its own.
-  await blobOf(new TextEncoder().encode(body));
+  await textBlob(body);
   return (await request(`/v2/${repositoryName(repository)}/manifests/${tag}`, { method: 'PUT', body, headers })).status;
 }
 

@@ -100,7 +100,12 @@ export class Upload extends DurableObject<Env> {
   override async fetch(request: Request): Promise<Response> {
     const append = v.parse(AppendRequestSchema, request.headers.get(APPEND_HEADER));
     const meter = new WorkMeter();
-    const appended = await this.#append(append, request.body, meter);
+    const session = this.#owned(append);
+    // A PUT that is repeated brings its body once more, but what is stored needs no bytes.
+    const isRepeated = append.digest !== undefined && session !== undefined && session.state !== 'open';
+    const appended: AppendResult = isRepeated
+      ? { kind: 'appended', committed: session.committed }
+      : await this.#append(append, request.body, meter);
     const close = appended.kind === 'appended' && append.digest !== undefined ? append.digest : undefined;
     const result = close === undefined ? appended : await this.#close(close, meter);
     return Response.json(meter.answer(result));

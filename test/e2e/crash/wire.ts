@@ -1,0 +1,38 @@
+/** The requests of one client to a Berth that crashes now and then. */
+import { exchange } from './exchange.ts';
+import type { Answer, Call } from './exchange.ts';
+import type { UnstableBerth } from './unstable-berth.ts';
+
+export class Wire {
+  readonly #berth: UnstableBerth;
+
+  constructor(berth: UnstableBerth) {
+    this.#berth = berth;
+  }
+
+  /**
+   * Waits until the registry serves and asks it once. `undefined`: there was no answer, or one that asks to come again.
+   * Throws when a connection broke that no kill has broken, and at every other 5xx.
+   */
+  async send(call: Call): Promise<Answer | undefined> {
+    const berth = this.#berth;
+    const { url } = await berth.serving();
+    const killsBefore = berth.kills;
+    berth.step();
+    const { body } = call;
+    const watched = body === undefined ? call : { ...call, body: { ...body, onSent: () => { berth.step(); } } };
+    const answer = await exchange(url, watched);
+    berth.step();
+    switch (answer.kind) {
+      case 'left':
+        return undefined;
+      case 'broken':
+        if (berth.kills > killsBefore) return undefined;
+        throw new Error(`${call.method} ${call.path}: the connection broke (${answer.reason}), and nobody was killed`);
+      case 'answer':
+        if (answer.status < 500) return answer;
+        if (answer.status === 503 && answer.headers['retry-after'] !== undefined) return undefined;
+        throw new Error(`${call.method} ${call.path} was answered ${answer.status} ${answer.body.toString()}`);
+    }
+  }
+}

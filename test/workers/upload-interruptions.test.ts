@@ -1,0 +1,310 @@
+/** A push that is interrupted: clients that vanish or stall, writers that race, objects that lose their memory, and time. */
+import { Buffer } from 'node:buffer';
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { IDLE_BODY_MS } from '../../src/objects/upload/assembler.ts';
+import { chunked, contentRange, demand, getBlob, headBlob, openSession, refusal, sha512, type Session } from './client.ts';
+import { faults } from './faults.ts';
+import { LogLines } from './log-lines.ts';
+import { config, newBlob, newWorld, passAllGraces, passTime, settle, storedKeys, type Blob } from './world.ts';
+
+const KIB = 1_024;
+const MIB = 1_024 * KIB;
+
+let log: LogLines;
+beforeEach(async () => {
+  await newWorld();
+  log = new LogLines();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+/** A PATCH that was accepted, has brought these bytes, and now waits for its client. */
+async function stalledPatch(session: Session, bytes: Uint8Array, headers: Record<string, string> = {}) {
+  const client = new AbortController();
+  const { readable, writable } = new IdentityTransformStream();
+  const writer = writable.getWriter();
+  const answer = session.patch(readable, headers, client.signal);
+  // A test that has the client vanish never looks at the answer.
+  answer.catch(() => undefined);
+  // A write ends once its bytes were taken, so after the second one the first has reached the session.
+  await writer.write(bytes.subarray(0, 1));
+  await writer.write(bytes.subarray(1));
+  const end = async () => writer.close().catch(() => undefined);
+  return { answer, write: (more: Uint8Array) => writer.write(more), end, vanish: () => client.abort() };
+}
+
+/** The offset that the session tells, once it is this: what a client that vanished brought is committed soon after. */
+async function untilOffset(session: Session, wanted: number): Promise<void> {
+  let offset = await session.offset();
+  for (let asked = 0; offset !== wanted && asked < 500; asked += 1) offset = await session.offset();
+  expect(offset).toBe(wanted);
+}
+
+async function expectFinished(session: Session, repository: string, blob: Blob): Promise<void> {
+  expect((await session.put(blob.digest)).status).toBe(201);
+  const served = demand(await getBlob(repository, blob.digest), 200);
+  expect(Buffer.compare(new Uint8Array(await served.arrayBuffer()), blob.bytes)).toBe(0);
+}
+
+async function expectOneObject(): Promise<void> {
+  await settle();
+  expect(await storedKeys()).toHaveLength(1);
+}
+
+describe('a client that vanishes in the middle of a PATCH', () => {
+  it.each([
+    ['a few bytes', 1_000],
+    ['bytes that fill no part', 3 * MIB],
+    ['a part and some more', 9 * MIB],
+  ])('after %s goes on from the byte that GET tells', async (_label, size) => {
+    const blob = await newBlob(10 * MIB);
+    const session = await openSession('interrupted/vanished');
+    const patch = await stalledPatch(session, blob.bytes.subarray(0, size));
+    patch.vanish();
+    await untilOffset(session, size);
+    demand(await session.chunk(blob.bytes.subarray(size), size), 202);
+    await expectFinished(session, 'interrupted/vanished', blob);
+    await expectOneObject();
+  });
+
+  it('may do so again and again', async () => {
+    const blob = await newBlob(500 * KIB);
+    const session = await openSession('interrupted/again');
+    for (let start = 0; start < blob.bytes.byteLength; start += 100 * KIB) {
+      const piece = blob.bytes.subarray(start, start + 100 * KIB);
+      (await stalledPatch(session, piece, { 'content-range': `${String(start)}-${String(start + MIB)}` })).vanish();
+      await untilOffset(session, start + 100 * KIB);
+    }
+    await expectFinished(session, 'interrupted/again', blob);
+  });
+});
+
+describe('two requests that write one session at once', () => {
+  it('are one too many: the second PATCH gets 409, and the first goes on', async () => {
+    const blob = await newBlob(2_000);
+    const session = await openSession('interrupted/two');
+    const first = await stalledPatch(session, blob.bytes.subarray(0, 1_000));
+    for (const pending of [session.patch(blob.bytes), session.patch(chunked(blob.bytes, 10))]) {
+      const answer = await refusal(pending);
+      expect(answer).toMatchObject({ status: 409, code: 'BLOB_UPLOAD_INVALID' });
+      expect(answer.message).toContain('Content-Range');
+    }
+    await first.write(blob.bytes.subarray(1_000));
+    await first.end();
+    expect((await first.answer).headers.get('range')).toBe('0-1999');
+    await expectFinished(session, 'interrupted/two', blob);
+  });
+
+  it('of many PATCHes that come at the same time exactly those count whose bytes are in', async () => {
+    const pieces = await Promise.all(Array.from({ length: 8 }, () => newBlob(1_000)));
+    const session = await openSession('interrupted/race');
+    const answers = await Promise.all(pieces.map(({ bytes }) => session.patch(chunked(bytes, 100))));
+    const statuses = answers.map(({ status }) => status);
+    expect(statuses.every((status) => status === 202 || status === 409)).toBe(true);
+    expect(await session.offset()).toBe(1_000 * statuses.filter((status) => status === 202).length);
+  });
+
+  it('a PUT that closes is refused while a PATCH is running, and works after it', async () => {
+    const blob = await newBlob(2_000);
+    const session = await openSession('interrupted/close');
+    const patch = await stalledPatch(session, blob.bytes);
+    expect(await refusal(session.put(blob.digest))).toMatchObject({ status: 409, code: 'BLOB_UPLOAD_INVALID' });
+    await patch.end();
+    demand(await patch.answer, 202);
+    await expectFinished(session, 'interrupted/close', blob);
+  });
+
+  it('two PUTs with the whole body both get 201, and one object stays', async () => {
+    const blob = await newBlob(100 * KIB);
+    const session = await openSession('interrupted/puts');
+    const puts = await Promise.all([1, 2, 3].map(() => session.putBody(blob.digest, blob.bytes)));
+    expect(puts.map(({ status }) => status)).toEqual([201, 201, 201]);
+    passTime(3_600_000);
+    await expectOneObject();
+    expect((await getBlob('interrupted/puts', blob.digest)).status).toBe(200);
+  });
+
+  it('a stalled PATCH is taken over by a chunk that begins at the committed offset', async () => {
+    const blob = await newBlob(3_000);
+    const session = await openSession('interrupted/takeover');
+    demand(await session.patch(blob.bytes.subarray(0, 1_000)), 202);
+    const stalled = await stalledPatch(session, blob.bytes.subarray(1_000, 1_700));
+    const early = await session.chunk(blob.bytes.subarray(1_700), 1_700);
+    expect([early.status, early.headers.get('range')]).toEqual([416, '0-999']);
+    demand(await session.chunk(blob.bytes.subarray(1_000), 1_000), 202);
+    expect(await refusal(stalled.answer)).toMatchObject({ status: 409, code: 'BLOB_UPLOAD_INVALID' });
+    await expectFinished(session, 'interrupted/takeover', blob);
+  });
+
+  it('a takeover waits for the parts that the old writer is storing, and counts none of them twice', async () => {
+    const blob = await newBlob(17 * MIB);
+    const session = await openSession('interrupted/parts');
+    const part = faults.pause('Upload>store.uploadPart');
+    const stalled = stalledPatch(session, blob.bytes.subarray(0, 9 * MIB));
+    await part.reached();
+    const { answer } = await stalled;
+    const taking = session.patch(chunked(blob.bytes), { 'content-range': `0-${String(blob.bytes.byteLength - 1)}` });
+    part.release();
+    demand(await taking, 202);
+    expect((await answer).status).toBe(409);
+    await expectFinished(session, 'interrupted/parts', blob);
+    await expectOneObject();
+  });
+
+  it('a session that is cancelled during a PATCH takes nothing more, and leaves nothing', async () => {
+    const blob = await newBlob(9 * MIB);
+    const session = await openSession('interrupted/cancel');
+    const stalled = await stalledPatch(session, blob.bytes);
+    demand(await session.cancel(), 204);
+    expect((await stalled.answer).status).toBe(409);
+    expect((await session.status()).status).toBe(404);
+    await passAllGraces();
+    expect(await storedKeys()).toEqual([]);
+  });
+});
+
+describe('a body that stops coming', () => {
+  it('for a minute ends its PATCH with 408 and the offset, and the session goes on', async () => {
+    const blob = await newBlob(100 * KIB);
+    const session = await openSession('interrupted/idle');
+    vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'], now: Date.now() });
+    const stalled = await stalledPatch(session, blob.bytes.subarray(0, 70 * KIB));
+    await vi.advanceTimersByTimeAsync(IDLE_BODY_MS + 1_000);
+    const answer = await stalled.answer;
+    expect(answer.headers.get('range')).toBe(`0-${String(70 * KIB - 1)}`);
+    expect(await refusal(answer)).toMatchObject({ status: 408, code: 'BLOB_UPLOAD_INVALID' });
+    demand(await session.chunk(blob.bytes.subarray(70 * KIB), 70 * KIB), 202);
+    await expectFinished(session, 'interrupted/idle', blob);
+  });
+});
+
+describe('a session whose object is evicted', () => {
+  it.each([
+    ['bytes that fill no part', 1_000],
+    ['some parts and a rest', 9 * MIB],
+  ])('after one PATCH of %s is closed without a second read', async (_label, size) => {
+    const blob = await newBlob(size);
+    const session = await openSession('evicted/one');
+    demand(await session.patch(chunked(blob.bytes, 100)), 202);
+    await evictDurableObject(session.stub);
+    faults.trace.length = 0;
+    expect((await session.put(blob.digest)).status).toBe(201);
+    expect(faults.trace.map(({ point }) => point)).not.toContain('Upload>store.get');
+    await expectFinished(session, 'evicted/one', blob);
+  });
+
+  it('before every request of a push of many chunks loses nothing', async () => {
+    const blob = await newBlob(10 * MIB);
+    const session = await openSession('evicted/each');
+    for (const [start, end] of [[0, 1_000], [1_000, 3 * MIB], [3 * MIB, 9 * MIB], [9 * MIB, 10 * MIB]] as const) {
+      await evictDurableObject(session.stub);
+      expect(await session.offset()).toBe(start);
+      demand(await session.chunk(blob.bytes.subarray(start, end), start), 202);
+    }
+    await evictDurableObject(session.stub);
+    await expectFinished(session, 'evicted/each', blob);
+    await expectOneObject();
+  });
+
+  /** Parts are stored, the object forgets the running hash, and one more chunk comes: only a read can prove the digest. */
+  async function pushedWithoutHash(repository: string, blob: Blob): Promise<Session> {
+    const session = await openSession(repository);
+    demand(await session.chunk(blob.bytes.subarray(0, 8 * MIB), 0), 202);
+    await evictDurableObject(session.stub);
+    demand(await session.chunk(blob.bytes.subarray(8 * MIB), 8 * MIB), 202);
+    return session;
+  }
+
+  it('between the chunks of a large push is read back once, and its digest is right', async () => {
+    const blob = await newBlob(9 * MIB);
+    const session = await pushedWithoutHash('evicted/back', blob);
+    faults.trace.length = 0;
+    expect((await session.put(blob.digest)).status).toBe(201);
+    expect(faults.trace.filter(({ point }) => point === 'Upload>store.get')).toHaveLength(1);
+    await expectFinished(session, 'evicted/back', blob);
+  });
+
+  it('and whose digest is wrong when it is read back is refused, and nothing is stored', async () => {
+    const [blob, other] = [await newBlob(9 * MIB), await newBlob(10)];
+    const session = await pushedWithoutHash('evicted/wrong', blob);
+    expect(await refusal(session.put(other.digest))).toMatchObject({ status: 400, code: 'DIGEST_INVALID' });
+    expect((await headBlob('evicted/wrong', other.digest)).status).toBe(404);
+    expect((await headBlob('evicted/wrong', blob.digest)).status).toBe(404);
+    await passAllGraces();
+    expect(await storedKeys()).toEqual([]);
+  });
+
+  it('is closed with SHA-512 by reading it back', async () => {
+    const { bytes } = await newBlob(9 * MIB);
+    const blob = { bytes, digest: await sha512(bytes) };
+    await expectFinished(await pushedWithoutHash('evicted/sha512', blob), 'evicted/sha512', blob);
+  });
+
+  it('after it was finished answers its PUT again', async () => {
+    const blob = await newBlob(9 * MIB);
+    const session = await openSession('evicted/done');
+    demand(await session.patch(chunked(blob.bytes)), 202);
+    expect((await session.put(blob.digest)).status).toBe(201);
+    await evictDurableObject(session.stub);
+    await expectFinished(session, 'evicted/done', blob);
+  });
+});
+
+describe('a session that expires', () => {
+  const tablesOf = (session: Session) =>
+    runInDurableObject(session.stub, (_object, state) =>
+      state.storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'").toArray(),
+    );
+
+  it.each([
+    ['nothing', 0],
+    ['bytes that fill no part', 1_000],
+    ['some parts and a rest', 9 * MIB],
+  ])('with %s is unknown at once, and deletes all that it holds', async (_label, size) => {
+    const blob = await newBlob(size);
+    const session = await openSession('expired/open');
+    if (size > 0) demand(await session.patch(chunked(blob.bytes)), 202);
+    passTime(config.uploadExpiryMs - 1);
+    expect(await session.offset()).toBe(size);
+    passTime(1);
+    for (const pending of [session.status(), session.patch(blob.bytes), session.put(blob.digest), session.cancel()]) {
+      expect(await refusal(pending)).toMatchObject({ status: 404, code: 'BLOB_UPLOAD_UNKNOWN' });
+    }
+    expect(await runDurableObjectAlarm(session.stub)).toBe(true);
+    await passAllGraces();
+    expect(await storedKeys()).toEqual([]);
+    expect(await tablesOf(session)).toEqual([]);
+  });
+
+  it('after it was finished leaves its blob alone', async () => {
+    const blob = await newBlob(9 * MIB);
+    const session = await openSession('expired/done');
+    demand(await session.patch(chunked(blob.bytes)), 202);
+    expect((await session.put(blob.digest)).status).toBe(201);
+    passTime(config.uploadExpiryMs);
+    // HEAD renews the link: it would be collected by now.
+    expect((await headBlob('expired/done', blob.digest)).status).toBe(200);
+    await settle();
+    expect((await session.put(blob.digest)).status).toBe(404);
+    expect(await tablesOf(session)).toEqual([]);
+    expect((await getBlob('expired/done', blob.digest)).status).toBe(200);
+    expect(await storedKeys()).toHaveLength(1);
+  });
+
+  it('while a PATCH is running ends it, and keeps nothing', async () => {
+    const blob = await newBlob(9 * MIB);
+    const session = await openSession('expired/running');
+    const stalled = await stalledPatch(session, blob.bytes);
+    passTime(config.uploadExpiryMs);
+    await settle();
+    expect((await stalled.answer).status).toBe(409);
+    expect(log.requests.at(-1)).toMatchObject({ method: 'PATCH', status: 409 });
+    await passAllGraces();
+    expect(await storedKeys()).toEqual([]);
+    expect((await env.BLOBS.list()).objects).toEqual([]);
+  });
+});
