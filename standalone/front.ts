@@ -7,13 +7,16 @@
  */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const TLS_HANDSHAKE = 0x16;
 const NOT_TLS =
   'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nThis port speaks HTTP, not HTTPS.\n';
-/** Large, since every layer passes here. */
+/** Large, since every layer passes here: half the bytes in a read are twice the work for them. */
 const BUFFER_BYTES = 1024 * 1024;
+/** How long workerd itself waits for a request; and for who spoke TLS to hang up. */
+const SILENCE_LIMIT_MS = 15_000;
 /** A workerd that died is back within about a second; until then its clients wait. */
 const CONNECT_ATTEMPTS = 50;
 const CONNECT_PAUSE_MS = 100;
@@ -22,7 +25,8 @@ const INNER_HOST = '127.0.0.1';
 export class Front {
   readonly #server: Server;
   readonly #clients = new Set<Socket>();
-  readonly #silent = new Set<Socket>();
+  /** Those that have asked for nothing yet, and those that spoke TLS, which are answered already. */
+  readonly #idle = new Set<Socket>();
   /** Where workerd listens now. */
   target = 0;
 
@@ -49,59 +53,98 @@ export class Front {
   /** Takes no new connection; one that has asked for nothing yet is closed. */
   stopListening(): void {
     this.#server.close();
-    for (const client of this.#silent) client.destroy();
+    for (const client of this.#idle) client.destroy();
   }
 
-  /** Fulfilled when every connection has got all that workerd said on it. */
+  /** Fulfilled when every connection has got all that workerd said on it, whether or not its client hangs up too. */
   async finished(): Promise<void> {
-    while (this.#clients.size > 0) await Promise.all([...this.#clients].map((client) => once(client, 'close')));
+    await Promise.allSettled([...this.#clients].map((client) => finished(client, { readable: false })));
   }
 
   #accept(client: Socket): void {
     this.#clients.add(client);
-    this.#silent.add(client);
+    this.#idle.add(client);
     client.once('close', () => {
       this.#clients.delete(client);
-      this.#silent.delete(client);
+      this.#idle.delete(client);
     });
-    client.on('error', () => client.destroy());
+    client.on('error', () => {
+      client.destroy();
+    });
+    client.setTimeout(SILENCE_LIMIT_MS, () => {
+      client.destroy();
+    });
     client.once('data', (first: Buffer) => {
-      this.#silent.delete(client);
       if (first[0] === TLS_HANDSHAKE) {
-        client.resume();
         client.end(NOT_TLS);
+        // What is left unread would make the system cut the answer short.
+        client.resume();
         return;
       }
+      this.#idle.delete(client);
+      client.setTimeout(0);
       client.pause();
       void this.#pass(client, first);
     });
   }
 
+  /** Each side hears of the other's end: of a half-close by a half-close, of a broken connection by a broken one. */
   async #pass(client: Socket, first: Buffer): Promise<void> {
     const workerd = await this.#connect(client);
     if (workerd === undefined) {
       client.destroy();
       return;
     }
-    workerd.on('error', () => client.destroy());
-    client.once('close', () => workerd.destroy());
-    workerd.once('close', () => client.destroySoon());
+    client.once('close', () => {
+      workerd.destroy();
+    });
+    workerd.once('error', () => {
+      client.destroy();
+    });
+    workerd.once('end', () => {
+      client.end();
+    });
     workerd.write(first);
     client.pipe(workerd);
-    workerd.pipe(client);
   }
 
+  /** Undefined when the client is gone, or workerd for longer than a restart takes. */
   async #connect(client: Socket): Promise<Socket | undefined> {
     for (let attempt = 0; attempt < CONNECT_ATTEMPTS && !client.destroyed; attempt += 1) {
-      const socket = connect({ host: INNER_HOST, port: this.target, allowHalfOpen: true, noDelay: true });
+      const workerd = connectTo(this.target, client);
       try {
-        await once(socket, 'connect');
-        return socket;
+        await once(workerd, 'connect');
+        if (!client.destroyed) return workerd;
       } catch {
-        socket.destroy();
         await delay(CONNECT_PAUSE_MS);
       }
+      workerd.destroy();
     }
     return undefined;
   }
+}
+
+/**
+ * A connection to workerd whose answer goes to the client through one buffer, which is read into again once the system
+ * has taken what was in it. A stream in flowing mode allocates 64 KiB for every read and makes two turns of them.
+ */
+function connectTo(port: number, client: Socket): Socket {
+  const workerd = connect({
+    host: INNER_HOST,
+    port,
+    allowHalfOpen: true,
+    noDelay: true,
+    onread: {
+      buffer: Buffer.allocUnsafe(BUFFER_BYTES),
+      callback: (length, buffer) => {
+        let waits = false;
+        client.write(buffer.subarray(0, length), () => {
+          if (waits) workerd.resume();
+        });
+        waits = client.writableLength > 0;
+        return !waits;
+      },
+    },
+  });
+  return workerd;
 }

@@ -91,7 +91,8 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   demand(context, route.right, repository);
   if (repository === undefined) {
     throw new RegistryError('NAME_INVALID', {
-      message: 'a repository name is lower-case words of letters and digits, joined by . _ __ or -, in parts joined by /',
+      message:
+        'a repository name is lower-case words of letters and digits, joined by . _ __ or -, in parts joined by /',
       detail: { name: params['name']?.slice(0, 300) },
     });
   }
@@ -99,7 +100,11 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
 }
 
 /** Throws unless the policy grants the right. Before anything is looked up, so that nothing can be told apart. */
-function demand({ config, principal }: Context, right: Right, repository: ReturnType<typeof parseRepositoryName>): void {
+function demand(
+  { config, principal }: Context,
+  right: Right,
+  repository: ReturnType<typeof parseRepositoryName>,
+): void {
   const decision = authorize(config, principal, right, repository);
   if (decision.allowed) return;
   throw new RegistryError('UNAUTHORIZED', {

@@ -4,7 +4,7 @@ import { parsePageSize } from '../oci/pagination.ts';
 import { query, type RepositoryContext } from './context.ts';
 
 /** A page holds at most this many names, whatever `n` says. */
-export const PAGE_LIMIT = 1_000;
+const PAGE_LIMIT = 1_000;
 
 export async function listTags(context: RepositoryContext): Promise<Response> {
   const { repository, registry } = context;

@@ -57,6 +57,7 @@ export class Database {
     return this.#storage.sql.exec<Row>(query, ...bindings).toArray();
   }
 
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- a query's rows are known where it stands
   first<Row extends Record<string, SqlValue>>(query: string, ...bindings: SqlValue[]): Row | undefined {
     return this.#storage.sql.exec<Row>(query, ...bindings).toArray()[0];
   }

@@ -98,7 +98,8 @@ export class Tasks<Kind extends string> {
       const outcome = await this.#attempt(task, now);
       // The handler may have dropped the whole store.
       if (outcome === undefined || !this.#database.opened()) continue;
-      if (outcome === 'done') this.#database.run('DELETE FROM tasks WHERE id = ? AND due = ?', task.id, retryAt(task, now));
+      if (outcome === 'done')
+        this.#database.run('DELETE FROM tasks WHERE id = ? AND due = ?', task.id, retryAt(task, now));
       else this.#database.run('UPDATE tasks SET due = ?, attempts = 0 WHERE id = ?', outcome.again, task.id);
     }
     if (this.#database.opened()) await this.#rearm();
@@ -110,7 +111,13 @@ export class Tasks<Kind extends string> {
       return await this.#handlers[task.kind](task.subject, now);
     } catch (error) {
       const { kind, subject, attempts } = task;
-      logEvent('warn', 'task failed', { owner: this.#owner, kind, subject, attempts: attempts + 1, error: String(error) });
+      logEvent('warn', 'task failed', {
+        owner: this.#owner,
+        kind,
+        subject,
+        attempts: attempts + 1,
+        error: String(error),
+      });
       return undefined;
     }
   }

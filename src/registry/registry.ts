@@ -20,7 +20,7 @@ export interface FoundManifest {
   mediaType: string;
   size: number;
   /** Inline bytes, or the stream of a large manifest; absent where only the head was asked for. */
-  body: Uint8Array | ReadableStream<Uint8Array> | undefined;
+  body: Uint8Array | ReadableStream | undefined;
 }
 
 export class Registry {
@@ -59,7 +59,7 @@ export class Registry {
     digest: Digest,
     location: Location,
     range: ByteRange | undefined,
-  ): Promise<ReadableStream<Uint8Array> | undefined> {
+  ): Promise<ReadableStream | undefined> {
     const found = await this.#store.read(location.key, range);
     if (found !== undefined) return found.body;
     this.#cache.forgetBlob(repository, digest);
@@ -75,8 +75,7 @@ export class Registry {
     reference: Reference,
     want: 'head' | 'body',
   ): Promise<FoundManifest | undefined> {
-    const believed =
-      reference.kind === 'digest' ? await this.#cache.manifest(repository, reference.digest) : undefined;
+    const believed = reference.kind === 'digest' ? await this.#cache.manifest(repository, reference.digest) : undefined;
     if (believed !== undefined && reference.kind === 'digest') {
       const { mediaType, bytes } = believed;
       return { digest: reference.digest, mediaType, size: bytes.byteLength, body: bytes };

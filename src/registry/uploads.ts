@@ -27,7 +27,7 @@ const APPEND_URL = 'https://upload.berth.invalid/append';
 const UNKNOWN = { kind: 'unknown' } as const;
 
 export interface WholeBody {
-  stream: ReadableStream<Uint8Array>;
+  stream: ReadableStream;
   length: number;
   /** First byte's offset, where the client says it: a session that has bytes already refuses another one. */
   start?: number | undefined;
@@ -39,12 +39,7 @@ export class Uploads {
   readonly #meter: WorkMeter;
   readonly #waitUntil: (work: Promise<unknown>) => void;
 
-  constructor(
-    objects: Objects,
-    store: StorageDriver,
-    meter: WorkMeter,
-    waitUntil: (work: Promise<unknown>) => void,
-  ) {
+  constructor(objects: Objects, store: StorageDriver, meter: WorkMeter, waitUntil: (work: Promise<unknown>) => void) {
     this.#objects = objects;
     this.#store = store;
     this.#meter = meter;
@@ -69,7 +64,7 @@ export class Uploads {
     return stub === undefined ? UNKNOWN : this.#meter.call(stub.status(owner));
   }
 
-  async append(id: UploadId, request: AppendRequest, body: ReadableStream<Uint8Array>): Promise<AppendResult> {
+  async append(id: UploadId, request: AppendRequest, body: ReadableStream): Promise<AppendResult> {
     const stub = this.#objects.upload(id);
     return stub === undefined ? UNKNOWN : this.#append(stub, request, body);
   }
@@ -112,7 +107,7 @@ export class Uploads {
   async #putUnderLease(
     stub: DurableObjectStub<Upload>,
     key: string,
-    stream: ReadableStream<Uint8Array>,
+    stream: ReadableStream,
     length: number,
     digest: Digest,
   ): Promise<PutOutcomeReport> {
@@ -133,11 +128,7 @@ export class Uploads {
     }
   }
 
-  async #append(
-    stub: DurableObjectStub<Upload>,
-    request: AppendRequest,
-    body: ReadableStream<Uint8Array>,
-  ): Promise<AppendResult> {
+  async #append(stub: DurableObjectStub<Upload>, request: AppendRequest, body: ReadableStream): Promise<AppendResult> {
     const answered = stub
       .fetch(APPEND_URL, { method: 'POST', headers: { [APPEND_HEADER]: JSON.stringify(request) }, body })
       .then((response) => response.json<Answer<AppendResult>>());

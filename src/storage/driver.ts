@@ -23,7 +23,7 @@ export interface ByteRange {
 
 export interface StoredObject {
   /** Exactly the bytes asked for. A byte stream: it can be read into the reader's own buffer. */
-  body: ReadableStream<Uint8Array>;
+  body: ReadableStream;
   /** Size of the whole object in bytes. */
   size: number;
 }
@@ -40,16 +40,12 @@ export interface StorageDriver {
   readonly maxPutBytes: number;
 
   /**
-   * Stores one object in one go. `length` is the exact size in bytes; a body that is shorter or longer, and a stream
-   * that fails, rejects and leaves nothing.
+   * Stores one object in one go. `length` is the exact size in bytes: a shorter or longer body rejects, and so does a
+   * stream that fails. Without all `length` bytes nothing is left; where trouble comes only after them (a failure
+   * instead of the end, a byte too many), the store may hold the object already, and `head` tells.
    * With a `digest` of an algorithm in `verifies`, other bytes are refused with `digest-mismatch`.
    */
-  put(
-    key: string,
-    body: ReadableStream<Uint8Array> | Uint8Array,
-    length: number,
-    digest?: Digest,
-  ): Promise<PutOutcome>;
+  put(key: string, body: ReadableStream | Uint8Array, length: number, digest?: Digest): Promise<PutOutcome>;
 
   /** Begins a multipart write and returns its state. */
   begin(key: string, partSizeBytes: number): Promise<string>;

@@ -39,12 +39,7 @@ export class R2Driver implements StorageDriver {
     this.#bucket = bucket;
   }
 
-  async put(
-    key: string,
-    body: ReadableStream<Uint8Array> | Uint8Array,
-    length: number,
-    digest?: Digest,
-  ): Promise<PutOutcome> {
+  async put(key: string, body: ReadableStream | Uint8Array, length: number, digest?: Digest): Promise<PutOutcome> {
     if (body instanceof Uint8Array && body.byteLength !== length) {
       throw new Error(`put of ${String(body.byteLength)} bytes was announced as ${String(length)}`);
     }
@@ -122,12 +117,7 @@ export class R2Driver implements StorageDriver {
    * passes a FixedLengthStream: native too, and one that ends early or runs on fails the put. What that cannot take is
    * the readable side of an IdentityTransformStream: workerd has no pipe between two of its own.
    */
-  async #putStream(
-    key: string,
-    body: ReadableStream<Uint8Array>,
-    length: number,
-    options: R2PutOptions,
-  ): Promise<R2Object | null> {
+  async #putStream(key: string, body: ReadableStream, length: number, options: R2PutOptions): Promise<R2Object | null> {
     const sized = new FixedLengthStream(length);
     // Whatever goes wrong on this side reaches R2's, which is the one to tell.
     body.pipeTo(sized.writable).catch(() => undefined);

@@ -50,7 +50,8 @@ const RULES: readonly Rule[] = [
   {
     name: 'doom-first',
     file: DIRECTORY,
-    keeps: "      this.#database.run('DELETE FROM blobs WHERE digest = ?', digest);\n      this.#entomb(mapped.key, now);",
+    keeps:
+      "      this.#database.run('DELETE FROM blobs WHERE digest = ?', digest);\n      this.#entomb(mapped.key, now);",
     breaks: '      this.#entomb(mapped.key, now);',
   },
   {
@@ -62,7 +63,8 @@ const RULES: readonly Rule[] = [
   {
     name: 'release guard',
     file: DIRECTORY,
-    keeps: "if (this.#database.first('SELECT 1 AS found FROM released WHERE id = ?', claimId)) return { kind: 'refused' };",
+    keeps:
+      "if (this.#database.first('SELECT 1 AS found FROM released WHERE id = ?', claimId)) return { kind: 'refused' };",
     breaks: '',
   },
   {
@@ -97,7 +99,8 @@ export const rules: Campaign = {
 async function passes(without: Rule | undefined): Promise<boolean> {
   const copy = await mkdtemp(join(tmpdir(), 'berth-rule-'));
   try {
-    for (const name of [...COPIED, ...CONFIGURATIONS]) await cp(join(ROOT, name), join(copy, name), { recursive: true });
+    for (const name of [...COPIED, ...CONFIGURATIONS])
+      await cp(join(ROOT, name), join(copy, name), { recursive: true });
     await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
     if (without !== undefined) await takeOut(without, copy);
     return (await runTests(copy, without === undefined ? [] : ['-t', without.name])) === 0;
@@ -109,7 +112,10 @@ async function passes(without: Rule | undefined): Promise<boolean> {
 async function takeOut({ name, file, keeps, breaks }: Rule, copy: string): Promise<void> {
   const source = await readFile(join(copy, file), 'utf8');
   if (source.split(keeps).length !== 2) throw new Error(`${file} no longer holds the code of ${name}`);
-  await writeFile(join(copy, file), source.replace(keeps, () => breaks));
+  await writeFile(
+    join(copy, file),
+    source.replace(keeps, () => breaks),
+  );
 }
 
 /** The exit code of the ownership tests in that copy. */

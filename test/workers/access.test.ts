@@ -85,7 +85,9 @@ describe.each(POLICIES)('with BERTH_ANONYMOUS=%s', (policy) => {
       if (method === 'HEAD') continue;
       const answer = await refusal(response);
       expect(answer.code, label).toBe('UNAUTHORIZED');
-      expect(answer.message, label).toContain(policy === 'none' ? 'BERTH_ANONYMOUS=read' : 'BERTH_ANONYMOUS=read-write');
+      expect(answer.message, label).toContain(
+        policy === 'none' ? 'BERTH_ANONYMOUS=read' : 'BERTH_ANONYMOUS=read-write',
+      );
     }
   });
 
@@ -148,7 +150,12 @@ describe('a wrong setting', () => {
     for (const { route, method, label } of CASES) {
       log.clear();
       const sent = { ...bodyFor(method), headers: { host: 'localhost' } };
-      const response = await sendWith({ BERTH_ANONYMOUS: 'read-write', ...settings }, method, paths.existing(route), sent);
+      const response = await sendWith(
+        { BERTH_ANONYMOUS: 'read-write', ...settings },
+        method,
+        paths.existing(route),
+        sent,
+      );
       if (method !== 'HEAD') expect(await refusal(response), label).toMatchObject({ status: 503, code: 'UNAVAILABLE' });
       expect(log.requests[0], label).toMatchObject({ status: 503, objectCalls: 0, storeOperations: 0 });
     }
@@ -173,7 +180,10 @@ describe('a registry that is open on loopback', () => {
     async (host) => {
       expect(kind({ host })).toBe('local');
       for (const { route, method, label } of CASES) {
-        const response = await sendWith(settings, method, paths.missing(route), { ...bodyFor(method), headers: { host } });
+        const response = await sendWith(settings, method, paths.missing(route), {
+          ...bodyFor(method),
+          headers: { host },
+        });
         await response.body?.cancel();
         expect(response.status, label).not.toBe(401);
       }
@@ -181,7 +191,14 @@ describe('a registry that is open on loopback', () => {
   );
 
   const foreignHosts = [
-    ...['registry.example', 'localhost.example', 'example.localhost.com', '127.0.0.1.nip.example', 'localhost.', 'local'],
+    ...[
+      'registry.example',
+      'localhost.example',
+      'example.localhost.com',
+      '127.0.0.1.nip.example',
+      'localhost.',
+      'local',
+    ],
     ...['128.0.0.1', '10.0.0.1', '192.168.1.1', '0.0.0.0', '[::]', '[::2]:80', '[fe80::1]', '::1', '169.254.169.254'],
     ...['localhost:8787@evil.example', 'evil.example:localhost', 'localhost:port', '127.1', '2130706433', '0x7f000001'],
     ...['127.0.0.1, evil.example', '127.0.0.1 evil.example', 'xlocalhost', 'localhost/', '017700000001', '127.0.0.1:'],
@@ -211,7 +228,9 @@ describe('a registry that is open on loopback', () => {
     const headers = { host: '127.0.0.1' };
     expect(kind(headers, false)).toBe('anonymous');
     for (const value of ['off', undefined]) {
-      expect((await sendWith({ ...settings, BERTH_OPEN_LOOPBACK: value }, 'GET', '/v2/', { headers })).status).toBe(401);
+      expect((await sendWith({ ...settings, BERTH_OPEN_LOOPBACK: value }, 'GET', '/v2/', { headers })).status).toBe(
+        401,
+      );
     }
   });
 
@@ -227,7 +246,10 @@ describe('upload sessions', () => {
     const local = { host: '127.0.0.1' };
     const anybody = { host: 'registry.example' };
     const open: Settings = { BERTH_ANONYMOUS: 'read-write', BERTH_OPEN_LOOPBACK: 'on' };
-    for (const [mine, theirs] of [[local, anybody], [anybody, local]] as const) {
+    for (const [mine, theirs] of [
+      [local, anybody],
+      [anybody, local],
+    ] as const) {
       const opened = await sendWith(open, 'POST', '/v2/access/there/blobs/uploads/', { headers: mine });
       const path = opened.headers.get('location') ?? '';
       for (const method of ['GET', 'PATCH', 'PUT', 'DELETE'] as const) {

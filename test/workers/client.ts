@@ -214,7 +214,10 @@ export interface Descriptor {
   size: number;
 }
 
-export function descriptorOf({ bytes, digest }: Blob, mediaType = 'application/vnd.oci.image.layer.v1.tar'): Descriptor {
+export function descriptorOf(
+  { bytes, digest }: Blob,
+  mediaType = 'application/vnd.oci.image.layer.v1.tar',
+): Descriptor {
   return { mediaType, digest, size: bytes.byteLength };
 }
 

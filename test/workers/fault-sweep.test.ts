@@ -111,9 +111,7 @@ async function overdueTasks(): Promise<string[]> {
     for (const stub of await livingObjects(namespace)) {
       const tasks = await runInDurableObject(stub, (_object, { storage }) => {
         const written = storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'tasks'").toArray().length > 0;
-        return written
-          ? storage.sql.exec<{ task: string }>(OVERDUE_TASKS, Date.now()).toArray()
-          : [];
+        return written ? storage.sql.exec<{ task: string }>(OVERDUE_TASKS, Date.now()).toArray() : [];
       });
       overdue.push(...tasks.map(({ task }) => `${namespace}: ${task}`));
     }
@@ -126,7 +124,9 @@ async function expectSound(blob: Blob, manifest: string): Promise<void> {
   await passAllGraces();
   expect(await served('a', blob)).toBe('right');
   expect(await pullManifest('a', 'latest')).toBe(manifest);
-  const wanted = await Promise.all([blob, await textBlob(manifest)].map(async ({ digest }) => (await mapped(digest))?.key));
+  const wanted = await Promise.all(
+    [blob, await textBlob(manifest)].map(async ({ digest }) => (await mapped(digest))?.key),
+  );
   expect(await storedKeys()).toEqual(wanted.filter((key) => key !== undefined).sort());
   expect(await overdueTasks()).toEqual([]);
 }
@@ -145,23 +145,27 @@ describe.each(SCENARIOS)('$name', (scenario) => {
     await expectSound(blob, manifestFor(blob));
   }, SWEEP_TIMEOUT_MS);
 
-  it.each(KINDS)('survives %s at every call', async (kind) => {
-    expect(calls.length).toBeGreaterThan(5);
-    let fired = 0;
-    for (const call of calls) {
-      await newWorld();
-      const blob = await newBlob(scenario.size);
-      await scenario.prepare?.(blob);
-      faults.reset();
-      faults.inject(call.point, kind, call.nth);
-      await pushImage(scenario, blob, manifestFor(blob));
-      fired += faults.fired.length;
-      await expectSound(blob, manifestFor(blob)).catch((error: unknown) => {
-        throw new Error(`after ${kind} at ${call.point} #${String(call.nth)}`, { cause: error });
-      });
-    }
-    expect(fired).toBe(calls.length);
-  }, SWEEP_TIMEOUT_MS);
+  it.each(KINDS)(
+    'survives %s at every call',
+    async (kind) => {
+      expect(calls.length).toBeGreaterThan(5);
+      let fired = 0;
+      for (const call of calls) {
+        await newWorld();
+        const blob = await newBlob(scenario.size);
+        await scenario.prepare?.(blob);
+        faults.reset();
+        faults.inject(call.point, kind, call.nth);
+        await pushImage(scenario, blob, manifestFor(blob));
+        fired += faults.fired.length;
+        await expectSound(blob, manifestFor(blob)).catch((error: unknown) => {
+          throw new Error(`after ${kind} at ${call.point} #${String(call.nth)}`, { cause: error });
+        });
+      }
+      expect(fired).toBe(calls.length);
+    },
+    SWEEP_TIMEOUT_MS,
+  );
 
   afterAll(() => {
     faults.reset();

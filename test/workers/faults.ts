@@ -17,13 +17,13 @@ interface Plan extends Call {
   kind: FaultKind;
 }
 
-export class InjectedFault extends Error {}
+class InjectedFault extends Error {}
 
 const POLL_MS = 2;
 const POLLS = 5_000;
 
 /** Both sides poll, since a request must not wait for a promise that only another request can settle. */
-export class Pause {
+class Pause {
   readonly point: string;
   readonly when: 'before' | 'after';
   #held = false;
@@ -111,8 +111,6 @@ class Faults {
 
 export const faults = new Faults();
 
-type Methods = Record<string, (...given: unknown[]) => unknown>;
-
 /** The environment of `caller`, with every binding wrapped. `state` lets the caller crash; a Worker has none. */
 export function wrapped(env: Env, caller: string, state?: DurableObjectState): Env {
   const crash =
@@ -127,7 +125,7 @@ export function wrapped(env: Env, caller: string, state?: DurableObjectState): E
       get(real, property) {
         const value: unknown = Reflect.get(real, property, real);
         if (typeof property !== 'string' || typeof value !== 'function') return value;
-        const method = (...given: unknown[]): unknown => (real as unknown as Methods)[property]?.(...given);
+        const method = (...given: unknown[]): unknown => Reflect.apply(value, real, given);
         if (only !== undefined && !only.includes(property)) return method;
         return (...given: unknown[]) =>
           faults.around(`${caller}>${name}.${property}`, crash, async () => method(...given));
@@ -158,7 +156,8 @@ export function wrapped(env: Env, caller: string, state?: DurableObjectState): E
             return (...given: Parameters<DurableObjectNamespace['get']>) => intercept(real.get(...given), name);
           }
           const value: unknown = Reflect.get(real, property, real);
-          return typeof value === 'function' ? value.bind(real) : value;
+          if (typeof value !== 'function') return value;
+          return (...given: unknown[]): unknown => Reflect.apply(value, real, given);
         },
       }),
     ]),

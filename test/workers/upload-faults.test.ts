@@ -134,8 +134,15 @@ describe('a wrong length', () => {
     const blob = await newBlob(1_000);
     const session = await openSession('faults/disagree');
     const headers = { ...contentLength(blob.bytes), 'content-range': '0-998' };
-    for (const pending of [session.patch(blob.bytes, headers), session.put(blob.digest, { body: blob.bytes, headers })]) {
-      expect(await refusal(pending)).toMatchObject({ status: 400, code: 'SIZE_INVALID', detail: { range: 999, length: 1_000 } });
+    for (const pending of [
+      session.patch(blob.bytes, headers),
+      session.put(blob.digest, { body: blob.bytes, headers }),
+    ]) {
+      expect(await refusal(pending)).toMatchObject({
+        status: 400,
+        code: 'SIZE_INVALID',
+        detail: { range: 999, length: 1_000 },
+      });
     }
     expect(await session.offset()).toBe(0);
   });

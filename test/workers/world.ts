@@ -3,7 +3,12 @@
  * Looks at what is stored from outside; nothing of Berth is replaced.
  */
 import { Buffer } from 'node:buffer';
-import { abortAllDurableObjects, listDurableObjectIds, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
+import {
+  abortAllDurableObjects,
+  listDurableObjectIds,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { vi } from 'vitest';
 import { parseConfig } from '../../src/config.ts';
@@ -132,7 +137,7 @@ export async function openUpload(repository: string): Promise<{ path: string; st
   if (response.status !== 202) throw new Error(`POST answered ${String(response.status)}`);
   const path = response.headers.get('location') ?? '';
   const id = path.split('/').at(-1) ?? '';
-  return { path, stub: env.UPLOAD.get(env.UPLOAD.idFromString(id)) as DurableObjectStub };
+  return { path, stub: env.UPLOAD.get(env.UPLOAD.idFromString(id)) };
 }
 
 /** PUT with the whole body. */

@@ -194,7 +194,10 @@ export class BlobDirectory extends DurableObject<Env> {
   }
 
   #forget(now: number): TaskOutcome {
-    for (const [table, column] of [['tombstones', 'key'], ['released', 'id']] as const) {
+    for (const [table, column] of [
+      ['tombstones', 'key'],
+      ['released', 'id'],
+    ] as const) {
       this.#database.run(
         `DELETE FROM ${table} WHERE ${column} IN (SELECT ${column} FROM ${table} WHERE until <= ? ORDER BY until LIMIT ?)`,
         now,

@@ -32,7 +32,7 @@ const INTENT_MS = 60_000;
 const CONTENT_MS = 10 * 60_000;
 const ADOPT_ROUNDS = 4;
 /** Manifests up to this size lie in the table; a larger one is a blob, so that nobody can fill the object's 10 GB. */
-export const INLINE_MANIFEST_BYTES = 64 * 1024;
+const INLINE_MANIFEST_BYTES = 64 * 1024;
 /** Of an object's 10 GB; above it pushes are refused, while deletes and collection still work. */
 const FULL_BYTES = 8_000_000_000;
 const MISSING_REPORTED = 100;
@@ -94,7 +94,7 @@ export class Repository extends DurableObject<Env> {
     const meter = new WorkMeter();
     if (!this.#database.opened()) return meter.answer(undefined);
     const link = this.#links.find(digest);
-    if (link === undefined || link.location.key !== stale) return meter.answer(link?.location);
+    if (link?.location.key !== stale) return meter.answer(link?.location);
     const found = await meter.call(this.#objects.directory(digest).lookup(digest));
     if (found === undefined || found.key === stale) return meter.answer(undefined);
     this.#links.relocate(digest, found);

@@ -89,7 +89,7 @@ export class Assembler {
   }
 
   /** Takes in a body of at most `limit` bytes. Never rejects for what the client or the store does. */
-  async run(body: ReadableStream<Uint8Array>, limit: number): Promise<AssemblyOutcome> {
+  async run(body: ReadableStream, limit: number): Promise<AssemblyOutcome> {
     let outcome: AssemblyOutcome;
     const reader = body.getReader({ mode: 'byob' });
     this.#reader = reader;

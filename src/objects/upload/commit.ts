@@ -118,14 +118,12 @@ async function completeObject(
       share.give(tailBytes);
     }
   }
-  let failure: unknown;
   try {
     await store.complete(multipart, receipts);
   } catch (error) {
-    failure = error;
+    // A `complete` whose answer was lost may have succeeded: the object tells.
+    if ((await store.head(key))?.size !== size) throw error;
   }
-  // A `complete` whose answer was lost may have succeeded: the object tells.
-  if (failure !== undefined && (await store.head(key))?.size !== size) throw failure;
 }
 
 /** Whether the stored object has the digest: for an upload whose running hash was lost, or was of another algorithm. */

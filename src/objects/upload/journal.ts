@@ -9,7 +9,7 @@ import { MIGRATIONS } from './schema.ts';
 /** Below the 2 MB that a row may hold. */
 const TAIL_PIECE_BYTES = 1_900_000;
 
-export type SessionState = 'open' | 'storing' | 'stored' | 'done' | 'gone';
+type SessionState = 'open' | 'storing' | 'stored' | 'done' | 'gone';
 
 export interface Session {
   repository: string;
@@ -283,6 +283,8 @@ export class Journal {
   }
 
   #writes(epoch: number): boolean {
-    return this.database.first('SELECT 1 AS found FROM session WHERE epoch = ? AND state = ?', epoch, 'open') !== undefined;
+    return (
+      this.database.first('SELECT 1 AS found FROM session WHERE epoch = ? AND state = ?', epoch, 'open') !== undefined
+    );
   }
 }

@@ -75,7 +75,7 @@ export class MemoryBudget {
         };
       });
       waiter.seen = Date.now();
-      if (!waiter.granted) this.#serve();
+      this.#serve();
     }
   }
 

@@ -38,19 +38,16 @@ export const AppendRequestSchema = v.pipe(
 );
 
 /** The session is unknown, over, or somebody else's: the caller is told no more than that. */
-export interface Unknown {
+interface Unknown {
   kind: 'unknown';
 }
 
-export type StatusResult = Unknown | { kind: 'open'; committed: number } | { kind: 'done'; digest: string; size: number };
+export type StatusResult =
+  Unknown | { kind: 'open'; committed: number } | { kind: 'done'; digest: string; size: number };
 
 /** How an upload ends. `retry`: nothing is lost, the same request may be sent again. */
 export type CommitResult =
-  | Unknown
-  | { kind: 'committed'; size: number }
-  | { kind: 'digest-mismatch' }
-  | { kind: 'busy' }
-  | { kind: 'retry' };
+  Unknown | { kind: 'committed'; size: number } | { kind: 'digest-mismatch' } | { kind: 'busy' } | { kind: 'retry' };
 
 export type AppendResult =
   | CommitResult

@@ -185,7 +185,7 @@ export class Upload extends DurableObject<Env> {
 
   async #append(
     append: Omit<AppendRequest, 'digest'>,
-    body: ReadableStream<Uint8Array> | null,
+    body: ReadableStream | null,
     meter: WorkMeter,
   ): Promise<AppendResult> {
     const { start, length } = append;
@@ -207,7 +207,10 @@ export class Upload extends DurableObject<Env> {
       if (session?.state !== 'open' || session.epoch !== epoch) return { kind: 'superseded' };
     }
     this.#journal.choosePartSize(partSizeFor(length));
-    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    let end = (): void => undefined;
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
     const assembler = new Assembler(this.#journal, metered(this.#store, meter), {
       epoch,
       partSize: this.#journal.session()?.partSize ?? SMALL_PART_BYTES,
@@ -258,7 +261,9 @@ export class Upload extends DurableObject<Env> {
       if (session.state === 'done') return { kind: 'committed', size: session.size ?? 0 };
     } else {
       if (this.#writer !== undefined) return { kind: 'busy' };
-      const stored = await storeOpen(context, digest, this.#running, (key, size) => this.#addAttempt(key, digest, size));
+      const stored = await storeOpen(context, digest, this.#running, (key, size) =>
+        this.#addAttempt(key, digest, size),
+      );
       if (stored.kind === 'digest-mismatch') await this.#discard();
       if (stored.kind !== 'stored') return stored;
     }

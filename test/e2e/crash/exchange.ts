@@ -27,6 +27,8 @@ export interface Body {
   readonly stopAfter?: number;
   /** Called after each piece; what it returns is awaited. */
   readonly onSent?: (sent: number) => unknown;
+  /** Called when the system has taken the whole request. */
+  readonly onEnd?: () => unknown;
 }
 
 export interface Answer {
@@ -113,4 +115,5 @@ async function sendBody(sent: ClientRequest, body: Body | undefined): Promise<vo
   await new Promise<void>((settle) => {
     sent.end(settle);
   });
+  await body?.onEnd?.();
 }

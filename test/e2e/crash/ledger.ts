@@ -20,6 +20,8 @@ export interface OpenSession {
   readonly blob: Blob;
   /** Bytes that are known to be safe; `GET` may never tell less. */
   committed: number;
+  /** A body broke off. */
+  interrupted: boolean;
   /** A closing or cancelling request was sent: it may be over. */
   mayBeOver: boolean;
 }

@@ -13,6 +13,7 @@ export const FORMS = ['single', 'put', 'patch', 'chunks'] as const;
 export type Form = (typeof FORMS)[number];
 
 const TRIES = 40;
+const MOST_CHUNKS = 10;
 /** How often a client leaves in the middle of a body, and comes back. */
 const LEAVING = 0.1;
 /** How often a client that got no answer to its last request looks whether the blob is there before it begins anew. */
@@ -51,7 +52,7 @@ export class SessionClient {
       if (answer === undefined) continue;
       expectStatus(answer, [202], 'POST');
       const path = answer.headers.location ?? '';
-      const session: OpenSession = { repository, path, blob, committed: 0, mayBeOver: false };
+      const session: OpenSession = { repository, path, blob, committed: 0, interrupted: false, mayBeOver: false };
       this.#ledger.sessions.add(session);
       return session;
     }
@@ -70,7 +71,8 @@ export class SessionClient {
   /** Brings a session to its end with 201; false if it is gone. */
   async finish(session: OpenSession, form: Exclude<Form, 'single'>): Promise<boolean> {
     const { blob } = session;
-    const chunk = this.#random.logarithmic(Math.min(1_000, blob.bytes.byteLength), 2 * blob.bytes.byteLength);
+    const size = blob.bytes.byteLength;
+    const chunk = Math.ceil(size / this.#random.integer(1, MOST_CHUNKS));
     const lastInPut = this.#random.chance(0.5);
     for (let tries = 0; tries < TRIES; tries += 1) {
       const step = await this.#next(session, form, chunk, lastInPut);
@@ -81,7 +83,7 @@ export class SessionClient {
         if ((await this.ask(session)) === 'gone') return this.#end(session, await this.#isThere(session));
       }
     }
-    throw new Error(`${session.path} is stuck at byte ${session.committed} of ${blob.bytes.byteLength}`);
+    throw new Error(`${session.path} is stuck at byte ${session.committed} of ${size}`);
   }
 
   /** Ends the session without a blob; false if it is too late for that. */
@@ -140,10 +142,13 @@ export class SessionClient {
 
   async #patch(session: OpenSession, start: number, end: number, chunked: boolean): Promise<Step> {
     const body = this.#body(session.blob.bytes.subarray(start, end), chunked);
-    // Only who says where a chunk begins may take over from a writer that is not known to have ended.
-    const headers = chunked && start === 0 ? {} : { 'content-range': `${start}-${end - 1}` };
+    // Who comes back says where the chunk begins: bytes that were on their way may have been stored since it asked.
+    const headers = chunked && !session.interrupted ? {} : { 'content-range': `${start}-${end - 1}` };
     const answer = await this.#wire.send({ method: 'PATCH', path: session.path, headers, body });
-    if (answer === undefined) return 'interrupted';
+    if (answer === undefined) {
+      session.interrupted = true;
+      return 'interrupted';
+    }
     switch (answer.status) {
       case 202:
         this.#told(session, answer);

@@ -19,9 +19,11 @@ export class Wire {
     const { url } = await berth.serving();
     const killsBefore = berth.kills;
     berth.step();
-    const { body } = call;
-    const watched = body === undefined ? call : { ...call, body: { ...body, onSent: () => { berth.step(); } } };
-    const answer = await exchange(url, watched);
+    const step = (): void => {
+      berth.step();
+    };
+    const body = { ...(call.body ?? { bytes: new Uint8Array() }), onSent: step, onEnd: step };
+    const answer = await exchange(url, { ...call, body });
     berth.step();
     switch (answer.kind) {
       case 'left':

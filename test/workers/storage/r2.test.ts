@@ -11,7 +11,10 @@ storageContract('R2', () => new R2Driver(env.BLOBS));
 
 afterAll(async () => {
   const { objects } = await env.BLOBS.list();
-  expect(objects.map(({ key }) => key), 'left in the bucket').toEqual([]);
+  expect(
+    objects.map(({ key }) => key),
+    'left in the bucket',
+  ).toEqual([]);
 });
 
 describe('the R2 driver', () => {

@@ -27,16 +27,14 @@ function scrambled(seed: number, position: number): number {
   return word ^ (word >>> 15);
 }
 
-export interface StreamShape {
+interface StreamShape {
   chunkBytes?: number;
-  /** How the stream ends after its last byte: by closing, with an error, or never. */
+  /** How the stream ends after its last byte. */
   end?: 'close' | 'error';
   /** Awaited before the chunk at this offset is handed out, and before the end. */
   before?: (offset: number) => Promise<void>;
   onCancel?: () => void;
 }
-
-export class BrokenSource extends Error {}
 
 /** A stream of these bytes, made when they are asked for. */
 export function streamOf(bytes: Uint8Array, shape: StreamShape = {}): ReadableStream<Uint8Array> {
@@ -49,7 +47,7 @@ export function streamOf(bytes: Uint8Array, shape: StreamShape = {}): ReadableSt
       offset += chunk.byteLength;
       if (chunk.byteLength > 0) controller.enqueue(chunk);
       else if (end === 'close') controller.close();
-      else controller.error(new BrokenSource('the source broke on purpose'));
+      else controller.error(new Error('the source broke on purpose'));
     },
     cancel() {
       onCancel?.();

@@ -8,18 +8,21 @@ const SIZE = 200 * KIB;
 
 export function putRefusalsChapter(scratch: Scratch): void {
   describe('put refuses', () => {
-    it.each(['memory', 'a stream'])('other bytes than the digest names, from %s, and the key stays free', async (from) => {
-      const driver = scratch.driver();
-      for (const algorithm of driver.verifies) {
-        const [key, bytes, others] = [scratch.key(), scratch.bytes(SIZE), scratch.bytes(SIZE)];
-        const digest = digestOf(algorithm, bytes);
-        const body = from === 'memory' ? others : streamOf(others);
-        expect(await driver.put(key, body, SIZE, digest)).toBe('digest-mismatch');
-        await scratch.expectNothing(driver, key);
-        expect(await driver.put(key, bytes, SIZE, digest)).toBe('stored');
-        await scratch.expectObject(driver, key, bytes);
-      }
-    });
+    it.each(['memory', 'a stream'])(
+      'other bytes than the digest names, from %s, and the key stays free',
+      async (from) => {
+        const driver = scratch.driver();
+        for (const algorithm of driver.verifies) {
+          const [key, bytes, others] = [scratch.key(), scratch.bytes(SIZE), scratch.bytes(SIZE)];
+          const digest = digestOf(algorithm, bytes);
+          const body = from === 'memory' ? others : streamOf(others);
+          expect(await driver.put(key, body, SIZE, digest)).toBe('digest-mismatch');
+          await scratch.expectNothing(driver, key);
+          expect(await driver.put(key, bytes, SIZE, digest)).toBe('stored');
+          await scratch.expectObject(driver, key, bytes);
+        }
+      },
+    );
 
     it('bytes that differ from the digest in the last bit only', async () => {
       const driver = scratch.driver();
@@ -41,7 +44,7 @@ export function putRefusalsChapter(scratch: Scratch): void {
       await scratch.expectObject(driver, key, bytes);
     });
 
-    it.each([0, 1, SIZE / 2, SIZE - 1, SIZE])('a stream that breaks after %i bytes', async (end) => {
+    it.each([0, 1, SIZE / 2, SIZE - 1])('a stream that breaks after %i bytes', async (end) => {
       const driver = scratch.driver();
       const [key, bytes] = [scratch.key(), scratch.bytes(SIZE)];
       const broken = streamOf(bytes.subarray(0, end), { end: 'error' });
@@ -51,27 +54,25 @@ export function putRefusalsChapter(scratch: Scratch): void {
       await scratch.expectObject(driver, key, bytes);
     });
 
-    it('a stream that breaks, even if what came has the digest', async () => {
-      const driver = scratch.driver();
-      for (const algorithm of driver.verifies) {
-        const [key, bytes] = [scratch.key(), scratch.bytes(SIZE)];
-        const broken = streamOf(bytes, { end: 'error' });
-        await expect(driver.put(key, broken, SIZE, digestOf(algorithm, bytes))).rejects.toThrow();
-        await scratch.expectNothing(driver, key);
-      }
-    });
-
+    // Past the announced end a store may have taken the object before it hears of the trouble, as `driver.ts` says: it
+    // is whole then, and a caller that asks `head` can count on it.
     it.each([
-      ['in the same chunk', SIZE + 1],
-      ['in a chunk of its own', 64 * KIB],
-    ])('a stream with one byte more than announced, %s', async (_where, chunkBytes) => {
+      ['breaks after its last byte', 192 * KIB, 'error', 64 * KIB],
+      ['brings one byte too many, in the last chunk', 192 * KIB + 1, 'close', 192 * KIB + 1],
+      ['brings one byte too many, in a chunk of its own', 192 * KIB + 1, 'close', 64 * KIB],
+      ['never stops', MIB, 'close', 64 * KIB],
+    ] as const)('a stream that %s, and leaves no half of it', async (_how, size, end, chunkBytes) => {
       const driver = scratch.driver();
-      const [key, bytes] = [scratch.key(), scratch.bytes(SIZE)];
-      // 192 KiB is a whole number of 64 KiB chunks, so the byte too many comes alone.
-      const length = chunkBytes === SIZE + 1 ? SIZE - 1 : 192 * KIB;
-      const body = streamOf(bytes.subarray(0, length + 1), { chunkBytes });
-      await expect(driver.put(key, body, length)).rejects.toThrow();
-      await scratch.expectNothing(driver, key);
+      const length = 192 * KIB;
+      const bytes = scratch.bytes(size);
+      const announced = bytes.subarray(0, length);
+      const digests = [undefined, ...[...driver.verifies].map((algorithm) => digestOf(algorithm, announced))];
+      for (const digest of digests) {
+        const key = scratch.key();
+        await expect(driver.put(key, streamOf(bytes, { end, chunkBytes }), length, digest)).rejects.toThrow();
+        if ((await driver.head(key)) === undefined) await scratch.expectNothing(driver, key);
+        else await scratch.expectObject(driver, key, announced);
+      }
     });
 
     it('a stream that was announced as empty and is not', async () => {
@@ -133,7 +134,9 @@ export function putRefusalsChapter(scratch: Scratch): void {
       const [key, bytes, others] = [scratch.key(), scratch.bytes(SIZE), scratch.bytes(SIZE)];
       await driver.put(key, bytes, SIZE);
       // A driver may look at the key or at the body first: 'exists' and a rejection are both right, 'stored' is not.
-      const outcome = await driver.put(key, streamOf(others.subarray(0, 10), { end: 'error' }), SIZE).catch(() => 'failed');
+      const outcome = await driver
+        .put(key, streamOf(others.subarray(0, 10), { end: 'error' }), SIZE)
+        .catch(() => 'failed');
       expect(['exists', 'failed']).toContain(outcome);
       for (const algorithm of driver.verifies) {
         expect(['exists', 'digest-mismatch']).toContain(
