@@ -71,6 +71,9 @@ export class Front {
     client.on('error', () => {
       client.destroy();
     });
+    client.once('end', () => {
+      if (this.#idle.has(client)) client.destroySoon();
+    });
     client.setTimeout(SILENCE_LIMIT_MS, () => {
       client.destroy();
     });
@@ -98,11 +101,13 @@ export class Front {
     client.once('close', () => {
       workerd.destroy();
     });
-    workerd.once('error', () => {
-      client.destroy();
-    });
     workerd.once('end', () => {
       client.end();
+    });
+    workerd.once('error', () => {
+      // An answer that came early, to a client that still sends: to hang up now could take it away (RFC 9112 §9.6).
+      if (client.writableEnded) client.resume();
+      else client.destroy();
     });
     workerd.write(first);
     client.pipe(workerd);

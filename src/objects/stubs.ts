@@ -9,10 +9,10 @@ import type { Config } from '../config.ts';
 import { digestHex, type Digest } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { parseUploadId, type UploadId } from '../oci/upload-id.ts';
-import type { BlobDirectory } from './blob-directory/blob-directory.ts';
-import type { Catalog } from './catalog/catalog.ts';
-import type { Repository } from './repository/repository.ts';
-import type { Upload } from './upload/upload.ts';
+
+/** The classes are known from the bindings, so that this file need not import what imports it. */
+type Stub<Binding extends keyof Env> =
+  Env[Binding] extends DurableObjectNamespace<infer T> ? DurableObjectStub<T> : never;
 
 export class Objects {
   readonly #env: Env;
@@ -23,19 +23,19 @@ export class Objects {
     this.#config = config;
   }
 
-  repository(name: RepositoryName): DurableObjectStub<Repository> {
+  repository(name: RepositoryName): Stub<'REPOSITORY'> {
     return this.#named(this.#env.REPOSITORY, name);
   }
 
-  directory(digest: Digest): DurableObjectStub<BlobDirectory> {
+  directory(digest: Digest): Stub<'BLOB_DIRECTORY'> {
     return this.#named(this.#env.BLOB_DIRECTORY, digestHex(digest).charAt(0));
   }
 
-  catalog(): DurableObjectStub<Catalog> {
+  catalog(): Stub<'CATALOG'> {
     return this.#named(this.#env.CATALOG, 'catalog');
   }
 
-  newUpload(): { id: UploadId; stub: DurableObjectStub<Upload> } {
+  newUpload(): { id: UploadId; stub: Stub<'UPLOAD'> } {
     const namespace = this.#within(this.#env.UPLOAD);
     const objectId = namespace.newUniqueId();
     const id = parseUploadId(objectId.toString());
@@ -44,7 +44,7 @@ export class Objects {
   }
 
   /** `undefined` when the id was not made by this deployment. */
-  upload(id: UploadId): DurableObjectStub<Upload> | undefined {
+  upload(id: UploadId): Stub<'UPLOAD'> | undefined {
     const namespace = this.#within(this.#env.UPLOAD);
     try {
       return namespace.get(namespace.idFromString(id));

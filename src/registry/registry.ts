@@ -5,7 +5,7 @@
 import type { Config } from '../config.ts';
 import type { WorkMeter } from '../observability/work.ts';
 import { logEvent } from '../observability/log.ts';
-import { digestAlgorithm, type Digest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { Location } from '../objects/blob-directory/blob-directory.ts';
@@ -104,10 +104,5 @@ export class Registry {
 
   listTags(repository: RepositoryName, last: string, limit: number): Promise<ListTagsResult> {
     return this.#meter.call(this.#objects.repository(repository).listTags(last, limit));
-  }
-
-  /** Whether the store itself proves digests of this algorithm while the bytes pass. */
-  verifies(digest: Digest): boolean {
-    return this.#store.verifies.has(digestAlgorithm(digest));
   }
 }

@@ -13,7 +13,7 @@ import { mintKey, type StorageDriver } from '../../storage/driver.ts';
 import type { Journal } from './journal.ts';
 import { partBudget, readBudget } from './memory-budget.ts';
 
-/** Small enough that a slow client is not taken for idle, large enough that reads cost nothing. */
+/** What a read waits for at most: large enough that reads cost nothing, and all that a fast client loses by breaking off. */
 const READ_AT_LEAST_BYTES = 64 * 1024;
 const READ_BUFFER_BYTES = 128 * 1024;
 /** Where a part's buffer starts; it doubles with what arrives. */
@@ -21,7 +21,7 @@ const FIRST_BUFFER_BYTES = 256 * 1024;
 const PARTS_IN_FLIGHT = 3;
 const PART_TRIES = 3;
 const PART_RETRY_MS = 200;
-/** A body that brings less than READ_AT_LEAST_BYTES in this time ends its PATCH. */
+/** A body that brings nothing for this time ends its PATCH. */
 export const IDLE_BODY_MS = 60_000;
 const STALL_CHECK_MS = 1_000;
 
@@ -60,6 +60,11 @@ export class Assembler {
   #superseded = false;
   #multipart: Promise<string> | undefined;
   #reader: ReadableStreamBYOBReader | undefined;
+  /**
+   * What the next read waits for: twice what the last one brought while the client is fast, and whatever comes once it
+   * is slow. So a slow client loses little by breaking off, and is not idle as long as it brings anything.
+   */
+  #least = 1;
 
   constructor(
     journal: Journal,
@@ -134,7 +139,7 @@ export class Assembler {
     reader: ReadableStreamBYOBReader,
     buffer: ArrayBuffer,
   ): Promise<{ done: boolean; value: Uint8Array<ArrayBuffer> | undefined } | 'idle'> {
-    const pending = reader.readAtLeast(READ_AT_LEAST_BYTES, new Uint8Array(buffer));
+    const pending = reader.readAtLeast(this.#least, new Uint8Array(buffer));
     for (let waited = 0; waited < IDLE_BODY_MS; waited += STALL_CHECK_MS) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const stalled = new Promise<'stalled'>((resolve) => {
@@ -142,7 +147,11 @@ export class Assembler {
       });
       const read = await Promise.race([pending, stalled]);
       clearTimeout(timer);
-      if (read !== 'stalled') return { done: read.done, value: read.value };
+      if (read !== 'stalled') {
+        const brought = read.value?.byteLength ?? 0;
+        this.#least = waited === 0 ? Math.min(READ_AT_LEAST_BYTES, Math.max(1, brought * 2)) : 1;
+        return { done: read.done, value: read.value };
+      }
       this.#share.touch();
       this.#readShare.touch();
       if (this.#share.contended && this.#buffer !== undefined) await this.#giveWay();

@@ -106,6 +106,8 @@ async function sendBody(sent: ClientRequest, body: Body | undefined): Promise<vo
     const piece = bytes.subarray(offset, Math.min(end, offset + PIECE_BYTES));
     if (!sent.write(piece) && !sent.destroyed) await once(sent, 'drain');
     await body?.onSent?.(offset + piece.byteLength);
+    // Whoever broke it has told `answerTo`.
+    if (sent.destroyed) return;
   }
   if (body?.stopAfter !== undefined) {
     const left = new Left('the client went away');

@@ -1,0 +1,151 @@
+/**
+ * HTTP/1.1 (RFC 9112) with as little work a byte as Node allows, so that what is measured is the server: a body is
+ * written from one buffer, and an answer is read into another one that is used again and again.
+ */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+const HOST = '127.0.0.1';
+const READ_BYTES = 1024 * 1024;
+/** One chunk of a chunked body, and at most this much is handed to the system at a time. */
+const WRITE_BYTES = 1024 * 1024;
+const HEAD_END = '\r\n\r\n';
+const LINE_END = '\r\n';
+
+export interface Call {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT';
+  readonly path: string;
+  readonly body?: Buffer;
+  /** The body goes as chunks of a length that nobody was told before (RFC 9112 §7.1). */
+  readonly chunked?: boolean;
+  /** Gets the answer's body piece by piece; a piece is overwritten when this returns. */
+  readonly onBody?: (piece: Uint8Array) => void;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly bodyBytes: number;
+}
+
+interface Awaited {
+  readonly onBody: ((piece: Uint8Array) => void) | undefined;
+  readonly settle: (answer: Answer) => void;
+  head: string;
+  status: number;
+  headers: Map<string, string>;
+  length: number | undefined;
+  received: number;
+}
+
+/** One connection, on which one call follows the other. */
+export class HttpConnection {
+  readonly #socket: Socket;
+  readonly #port: number;
+  #awaited: Awaited | undefined;
+  /** Rejected when the connection breaks or the server says what this client does not understand. */
+  readonly #broken: Promise<never>;
+  #fail: (reason: Error) => void = () => undefined;
+
+  private constructor(port: number) {
+    this.#port = port;
+    this.#broken = new Promise((_settle, fail) => {
+      this.#fail = fail;
+    });
+    this.#broken.catch(() => undefined);
+    this.#socket = connect({
+      host: HOST,
+      port,
+      noDelay: true,
+      onread: {
+        buffer: Buffer.allocUnsafe(READ_BYTES),
+        callback: (length, buffer) => {
+          this.#read(buffer.subarray(0, length));
+          return true;
+        },
+      },
+    });
+    this.#socket.on('error', this.#fail);
+    this.#socket.once('close', () => {
+      this.#fail(new Error('the connection was closed'));
+    });
+  }
+
+  static async open(port: number): Promise<HttpConnection> {
+    const connection = new HttpConnection(port);
+    await Promise.race([once(connection.#socket, 'connect'), connection.#broken]);
+    return connection;
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  async call({ method, path, body, chunked = false, onBody }: Call): Promise<Answer> {
+    const answered = new Promise<Answer>((settle) => {
+      this.#awaited = { onBody, settle, head: '', status: 0, headers: new Map(), length: undefined, received: 0 };
+    });
+    const framing = chunked ? 'transfer-encoding: chunked' : `content-length: ${body?.byteLength ?? 0}`;
+    const head = [
+      `${method} ${path} HTTP/1.1`,
+      `host: ${HOST}:${this.#port}`,
+      'content-type: application/octet-stream',
+      ...(method === 'GET' ? [] : [framing]),
+    ];
+    this.#socket.write(head.join(LINE_END) + HEAD_END);
+    if (body !== undefined) await Promise.race([this.#send(body, chunked), this.#broken]);
+    return Promise.race([answered, this.#broken]);
+  }
+
+  async #send(body: Buffer, chunked: boolean): Promise<void> {
+    for (let offset = 0; offset < body.byteLength; offset += WRITE_BYTES) {
+      const piece = body.subarray(offset, offset + WRITE_BYTES);
+      if (chunked) {
+        this.#socket.cork();
+        this.#socket.write(piece.byteLength.toString(16) + LINE_END);
+        this.#socket.write(piece);
+        this.#socket.write(LINE_END);
+        process.nextTick(() => {
+          this.#socket.uncork();
+        });
+      } else this.#socket.write(piece);
+      if (this.#socket.writableNeedDrain) await once(this.#socket, 'drain');
+    }
+    if (chunked) this.#socket.write(`0${HEAD_END}`);
+  }
+
+  #read(bytes: Uint8Array): void {
+    const awaited = this.#awaited;
+    if (awaited === undefined) {
+      this.#fail(new Error('the server answered what nobody asked'));
+      return;
+    }
+    let body = bytes;
+    if (awaited.length === undefined) {
+      const before = awaited.head.length;
+      awaited.head += Buffer.from(bytes).toString('latin1');
+      const end = awaited.head.indexOf(HEAD_END);
+      if (end < 0) return;
+      body = bytes.subarray(end + HEAD_END.length - before);
+      this.#parseHead(awaited, awaited.head.slice(0, end));
+      if (awaited.length === undefined) return;
+    }
+    awaited.received += body.byteLength;
+    if (body.byteLength > 0) awaited.onBody?.(body);
+    if (awaited.received < awaited.length) return;
+    this.#awaited = undefined;
+    awaited.settle({ status: awaited.status, headers: awaited.headers, bodyBytes: awaited.received });
+  }
+
+  #parseHead(awaited: Awaited, head: string): void {
+    const [first = '', ...fields] = head.split(LINE_END);
+    awaited.status = Number(first.split(' ')[1]);
+    for (const field of fields) {
+      const colon = field.indexOf(':');
+      awaited.headers.set(field.slice(0, colon).toLowerCase(), field.slice(colon + 1).trim());
+    }
+    const length = awaited.headers.get('content-length');
+    if (length === undefined) this.#fail(new Error(`an answer of unknown length:\n${head}`));
+    else awaited.length = Number(length);
+  }
+}
