@@ -93,8 +93,12 @@ export class HttpConnection {
       ...(method === 'GET' ? [] : [framing]),
     ];
     this.#socket.write(head.join(LINE_END) + HEAD_END);
-    if (body !== undefined) await Promise.race([this.#send(body, chunked), this.#broken]);
-    return Promise.race([answered, this.#broken]);
+    try {
+      if (body !== undefined) await Promise.race([this.#send(body, chunked), this.#broken]);
+      return await Promise.race([answered, this.#broken]);
+    } catch (cause) {
+      throw new Error(`${method} ${path} on port ${this.#port} got no answer`, { cause });
+    }
   }
 
   async #send(body: Buffer, chunked: boolean): Promise<void> {
@@ -105,9 +109,7 @@ export class HttpConnection {
         this.#socket.write(piece.byteLength.toString(16) + LINE_END);
         this.#socket.write(piece);
         this.#socket.write(LINE_END);
-        process.nextTick(() => {
-          this.#socket.uncork();
-        });
+        this.#socket.uncork();
       } else this.#socket.write(piece);
       if (this.#socket.writableNeedDrain) await once(this.#socket, 'drain');
     }
@@ -127,8 +129,7 @@ export class HttpConnection {
       const end = awaited.head.indexOf(HEAD_END);
       if (end < 0) return;
       body = bytes.subarray(end + HEAD_END.length - before);
-      this.#parseHead(awaited, awaited.head.slice(0, end));
-      if (awaited.length === undefined) return;
+      awaited.length = this.#parseHead(awaited, awaited.head.slice(0, end));
     }
     awaited.received += body.byteLength;
     if (body.byteLength > 0) awaited.onBody?.(body);
@@ -137,7 +138,7 @@ export class HttpConnection {
     awaited.settle({ status: awaited.status, headers: awaited.headers, bodyBytes: awaited.received });
   }
 
-  #parseHead(awaited: Awaited, head: string): void {
+  #parseHead(awaited: Awaited, head: string): number {
     const [first = '', ...fields] = head.split(LINE_END);
     awaited.status = Number(first.split(' ')[1]);
     for (const field of fields) {
@@ -146,6 +147,6 @@ export class HttpConnection {
     }
     const length = awaited.headers.get('content-length');
     if (length === undefined) this.#fail(new Error(`an answer of unknown length:\n${head}`));
-    else awaited.length = Number(length);
+    return Number(length);
   }
 }

@@ -94,7 +94,8 @@ export class Front {
   /** Each side hears of the other's end: of a half-close by a half-close, of a broken connection by a broken one. */
   async #pass(client: Socket, first: Buffer): Promise<void> {
     const workerd = await this.#connect(client);
-    if (workerd === undefined) {
+    if (workerd === undefined || client.destroyed) {
+      workerd?.destroy();
       client.destroy();
       return;
     }
@@ -107,7 +108,7 @@ export class Front {
     workerd.once('error', () => {
       // An answer that came early, to a client that still sends: to hang up now could take it away (RFC 9112 §9.6).
       if (client.writableEnded) client.resume();
-      else client.destroy();
+      else client.resetAndDestroy();
     });
     workerd.write(first);
     client.pipe(workerd);
@@ -119,11 +120,10 @@ export class Front {
       const workerd = connectTo(this.target, client);
       try {
         await once(workerd, 'connect');
-        if (!client.destroyed) return workerd;
+        return workerd;
       } catch {
         await delay(CONNECT_PAUSE_MS);
       }
-      workerd.destroy();
     }
     return undefined;
   }
@@ -142,12 +142,11 @@ function connectTo(port: number, client: Socket): Socket {
     onread: {
       buffer: Buffer.allocUnsafe(BUFFER_BYTES),
       callback: (length, buffer) => {
-        let waits = false;
+        const taken = (): boolean => client.writableLength === 0;
         client.write(buffer.subarray(0, length), () => {
-          if (waits) workerd.resume();
+          if (taken()) workerd.resume();
         });
-        waits = client.writableLength > 0;
-        return !waits;
+        return taken();
       },
     },
   });

@@ -24,7 +24,7 @@ export async function openSink(host: string): Promise<number> {
 async function serve(socket: Socket): Promise<void> {
   let head = '';
   let missing: number | undefined;
-  for await (const chunk of socket) {
+  for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
     if (!Buffer.isBuffer(chunk)) return;
     if (missing === undefined) {
       head += chunk.toString('latin1');

@@ -28,6 +28,7 @@ export async function handle(request: Request, env: Env, execution: ExecutionCon
   const record: RequestRecord = { id: crypto.randomUUID(), started: Date.now(), method: request.method };
   let response: Response;
   try {
+    if (!URL.canParse(request.url)) throw badHost();
     response = await router.fetch(request, { env, execution, record } satisfies Call);
   } catch (error) {
     response = errorResponse(error, record.id);
@@ -63,6 +64,11 @@ function buildRouter() {
 function isExactly(path: string, request: Request): boolean {
   const { pathname } = new URL(request.url);
   return !pathname.endsWith('//') && pathname.endsWith('/') === path.endsWith('/');
+}
+
+/** workerd takes any Host that looks like one; 99999999999, a number beyond IPv4, is none (RFC 9112 §3.2). */
+function badHost(): RegistryError {
+  return new RegistryError('UNSUPPORTED', { status: 400, message: 'the Host header names no host' });
 }
 
 /** Relative, since a proxy in front may speak another scheme. */

@@ -159,6 +159,11 @@ function failure(context: RepositoryContext, id: UploadId, result: AppendResult,
         message: `the body stopped; ${String(result.committed)} bytes are safe, go on from there`,
         headers: sessionHeaders(context, id, result.committed),
       });
+    case 'store-failed':
+      return new RegistryError('UNAVAILABLE', {
+        message: `the store failed; ${String(result.committed)} bytes are safe, go on from there`,
+        headers: { ...sessionHeaders(context, id, result.committed), 'retry-after': '1' },
+      });
     case 'too-large':
       return new RegistryError('SIZE_INVALID', { status: 413, message: 'the blob has more parts than one may have' });
     case 'busy':

@@ -126,7 +126,9 @@ describe.each(VICTIMS)('after SIGKILL of %s', (victim) => {
     const safe = await committed(session);
     expect(safe).toBe(PART_BYTES);
     const headers = { 'content-range': `${String(safe)}-${String(bytes.byteLength - 1)}` };
-    expect(await statusOf({ method: 'PATCH', path: session, headers, body: { bytes: bytes.subarray(safe) } })).toBe(202);
+    expect(await statusOf({ method: 'PATCH', path: session, headers, body: { bytes: bytes.subarray(safe) } })).toBe(
+      202,
+    );
     expect(await statusOf({ method: 'PUT', path: `${session}?digest=${digest}` })).toBe(201);
     await expectServed(pushed);
   });

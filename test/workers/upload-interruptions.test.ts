@@ -6,10 +6,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { IDLE_BODY_MS } from '../../src/objects/upload/assembler.ts';
 import {
   chunked,
-  contentRange,
   demand,
   getBlob,
   headBlob,
+  offsetOf,
   openSession,
   refusal,
   sha512,
@@ -34,17 +34,29 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A PATCH that was accepted, has brought these bytes, and now waits for its client. */
+/** Grows each time that a request becomes the session's writer. */
+function epochOf(session: Session): Promise<SqlStorageValue | undefined> {
+  const query = 'SELECT epoch FROM session';
+  return runInDurableObject(session.stub, (_object, state) => state.storage.sql.exec(query).one()['epoch']);
+}
+
+async function newWriter(session: Session, before: SqlStorageValue | undefined): Promise<void> {
+  while ((await epochOf(session)) === before);
+}
+
+/** A PATCH that is being written: it has brought these bytes, and now waits for its client. */
 async function stalledPatch(session: Session, bytes: Uint8Array, headers: Record<string, string> = {}) {
+  const before = await epochOf(session);
   const client = new AbortController();
   const { readable, writable } = new IdentityTransformStream();
   const writer = writable.getWriter();
   const answer = session.patch(readable, headers, client.signal);
   // A test that has the client vanish never looks at the answer.
   answer.catch(() => undefined);
-  // A write ends once its bytes were taken, so after the second one the first has reached the session.
-  await writer.write(bytes.subarray(0, 1));
-  await writer.write(bytes.subarray(1));
+  await newWriter(session, before);
+  // A write ends once its bytes were taken over, so after the last one those before it were passed on.
+  const last = bytes.byteLength - 1;
+  for (const piece of [bytes.subarray(0, last), bytes.subarray(last)]) await writer.write(piece);
   const end = async () => writer.close().catch(() => undefined);
   return { answer, write: (more: Uint8Array) => writer.write(more), end, vanish: () => client.abort() };
 }
@@ -55,15 +67,6 @@ async function committedAtLeast(session: Session, least: number): Promise<number
   for (let asked = 0; offset < least && asked < 1_000; asked += 1) offset = await session.offset();
   expect(offset).toBeGreaterThanOrEqual(least);
   return offset;
-}
-
-/** Writes until nobody takes it any more: the sign that another request has taken over. */
-async function nobodyReads(write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
-  try {
-    for (;;) await write(new Uint8Array(1));
-  } catch {
-    // What this waits for.
-  }
 }
 
 async function expectFinished(session: Session, repository: string, blob: Blob): Promise<void> {
@@ -169,9 +172,11 @@ describe('two requests that write one session at once', () => {
     const part = faults.pause('Upload>store.uploadPart');
     const stalled = stalledPatch(session, blob.bytes.subarray(0, 9 * MIB));
     await part.reached();
-    const { answer, write } = await stalled;
-    const taking = session.patch(chunked(blob.bytes), { 'content-range': `0-${String(blob.bytes.byteLength - 1)}` });
-    await nobodyReads(write);
+    const { answer } = await stalled;
+    const before = await epochOf(session);
+    const headers = { 'content-range': `0-${String(blob.bytes.byteLength - 1)}` };
+    const taking = session.patch(chunked(blob.bytes), headers);
+    await newWriter(session, before);
     part.release();
     demand(await taking, 202);
     expect((await answer).status).toBe(409);
@@ -192,18 +197,44 @@ describe('two requests that write one session at once', () => {
 });
 
 describe('a body that stops coming', () => {
-  it('for a minute ends its PATCH with 408 and the offset, and the session goes on', async () => {
-    const blob = await newBlob(100 * KIB);
-    const session = await openSession('interrupted/idle');
+  /** In the session's own context: a timer there may touch nothing of another's. */
+  const wait = (session: Session, ms: number) =>
+    runInDurableObject(session.stub, () => vi.advanceTimersByTimeAsync(ms));
+
+  beforeEach(() => {
     vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'], now: Date.now() });
-    const stalled = await stalledPatch(session, blob.bytes.subarray(0, 70 * KIB));
-    // In the session's own context: a timer there may touch nothing of another's.
-    await runInDurableObject(session.stub, () => vi.advanceTimersByTimeAsync(IDLE_BODY_MS + 1_000));
+  });
+
+  it('for a minute ends its PATCH with 408 and the offset, and the session goes on', async () => {
+    const blob = await newBlob(200 * KIB);
+    const session = await openSession('interrupted/idle');
+    const stalled = await stalledPatch(session, blob.bytes.subarray(0, 150 * KIB));
+    await wait(session, IDLE_BODY_MS + 1_000);
     const answer = await stalled.answer;
-    expect(answer.headers.get('range')).toBe(`0-${String(70 * KIB - 1)}`);
+    const offset = offsetOf(answer);
+    expect(offset).toBeGreaterThan(150 * KIB - LOST_AT_MOST_BYTES);
     expect(await refusal(answer)).toMatchObject({ status: 408, code: 'BLOB_UPLOAD_INVALID' });
-    demand(await session.chunk(blob.bytes.subarray(70 * KIB), 70 * KIB), 202);
+    expect(await session.offset()).toBe(offset);
+    demand(await session.chunk(blob.bytes.subarray(offset), offset), 202);
     await expectFinished(session, 'interrupted/idle', blob);
+  });
+
+  it('only slowly is taken in to its end', async () => {
+    const blob = await newBlob(10);
+    const session = await openSession('interrupted/slow');
+    const slow = await stalledPatch(session, blob.bytes.subarray(0, 2));
+    // Twice as much as came at first, and late: from then on it counts as slow.
+    await wait(session, 2_000);
+    await slow.write(blob.bytes.subarray(2, 6));
+    for (let start = 6; start < blob.bytes.byteLength; start += 1) {
+      // The byte before is there once this question, asked later, was answered.
+      expect(await session.offset()).toBe(0);
+      await wait(session, 25_000);
+      await slow.write(blob.bytes.subarray(start, start + 1));
+    }
+    await slow.end();
+    expect((await slow.answer).status).toBe(202);
+    await expectFinished(session, 'interrupted/slow', blob);
   });
 });
 

@@ -62,7 +62,7 @@ export class Assembler {
   #reader: ReadableStreamBYOBReader | undefined;
   /**
    * What the next read waits for: twice what the last one brought while the client is fast, and whatever comes once it
-   * is slow. So a slow client loses little by breaking off, and is not idle as long as it brings anything.
+   * is slow. So a slow client loses little by breaking off, and is not taken for idle because it brings little.
    */
   #least = 1;
 

@@ -181,7 +181,7 @@ export class Journal {
   setStored(from: 'open' | 'storing', key: string, digest: Digest, size: number): boolean {
     return this.database.transaction(() => {
       const session = this.session();
-      if (session?.state !== from) return false;
+      if (session?.state !== from || !this.#isWritable(session, key)) return false;
       this.database.run(
         "UPDATE session SET state = 'stored', key = ?, multipart = NULL, digest = ?, size = ?",
         key,
@@ -280,6 +280,11 @@ export class Journal {
       digest ?? null,
       state === 'stored' ? 1 : 0,
     );
+  }
+
+  /** A key that the sweep has looked at is being deleted, whatever has been written there since. */
+  #isWritable(session: Session, key: string): boolean {
+    return key === session.key || this.attempt(key)?.looks === 0;
   }
 
   #writes(epoch: number): boolean {

@@ -55,6 +55,7 @@ export type AppendResult =
   | { kind: 'out-of-order'; committed: number }
   | { kind: 'wrong-length'; committed: number }
   | { kind: 'idle'; committed: number }
+  | { kind: 'store-failed'; committed: number }
   | { kind: 'superseded' }
   | { kind: 'too-large' };
 

@@ -19,7 +19,7 @@ import { metered } from '../../storage/metered.ts';
 import { openStore } from '../../storage/stores.ts';
 import { Objects } from '../stubs.ts';
 import { Tasks, type TaskOutcome } from '../tasks.ts';
-import { Assembler } from './assembler.ts';
+import { Assembler, type AssemblyOutcome } from './assembler.ts';
 import { adoptStored, storeOpen } from './commit.ts';
 import { Journal, type Session } from './journal.ts';
 import {
@@ -156,7 +156,7 @@ export class Upload extends DurableObject<Env> {
     const meter = new WorkMeter();
     const session = this.#owned(owner);
     if (session === undefined || session.state === 'done') return meter.answer({ kind: 'unknown' });
-    if (session.state !== 'open' || this.#closing !== undefined) return meter.answer({ kind: 'too-late' });
+    if (session.state !== 'open' || this.#isClosing()) return meter.answer({ kind: 'too-late' });
     await this.#discard();
     return meter.answer({ kind: 'cancelled' });
   }
@@ -191,7 +191,7 @@ export class Upload extends DurableObject<Env> {
     const { start, length } = append;
     let session = this.#owned(append);
     if (session === undefined || session.state === 'done') return { kind: 'unknown' };
-    if (session.state !== 'open' || this.#closing !== undefined) return { kind: 'busy' };
+    if (session.state !== 'open' || this.#isClosing()) return { kind: 'busy' };
     if (start !== undefined && start !== session.committed) {
       return { kind: 'out-of-order', committed: session.committed };
     }
@@ -204,24 +204,18 @@ export class Upload extends DurableObject<Env> {
       await previous.ended;
       // Somebody else may have taken over, closed or ended the session in the meantime.
       session = this.#owned(append);
-      if (session?.state !== 'open' || session.epoch !== epoch) return { kind: 'superseded' };
+      if (session?.state !== 'open' || session.epoch !== epoch || this.#isClosing()) {
+        return { kind: 'superseded' };
+      }
     }
     this.#journal.choosePartSize(partSizeFor(length));
-    let end = (): void => undefined;
-    const ended = new Promise<void>((resolve) => {
-      end = resolve;
-    });
     const assembler = new Assembler(this.#journal, metered(this.#store, meter), {
       epoch,
       partSize: this.#journal.session()?.partSize ?? SMALL_PART_BYTES,
       hash: this.#running.at(session.committed, this.#journal),
     });
-    this.#writer = { assembler, ended };
-    const outcome = await assembler.run(body, length ?? Number.MAX_SAFE_INTEGER);
+    const outcome = await this.#write(assembler, body, length ?? Number.MAX_SAFE_INTEGER);
     const committed = this.#journal.session()?.committed ?? 0;
-    this.#running.keep(committed, assembler.committedHash);
-    if (this.#writer.assembler === assembler) this.#writer = undefined;
-    end();
     switch (outcome) {
       case 'complete': {
         const short = length !== undefined && committed - session.committed !== length;
@@ -237,8 +231,31 @@ export class Upload extends DurableObject<Env> {
       case 'superseded':
         return { kind: 'superseded' };
       case 'store-failed':
-        return { kind: 'retry' };
+        return { kind: 'store-failed', committed };
     }
+  }
+
+  /** Lets an assembler be the session's writer for one body. */
+  async #write(assembler: Assembler, body: ReadableStream, limit: number): Promise<AssemblyOutcome> {
+    const running = assembler.run(body, limit);
+    const writer = {
+      assembler,
+      ended: running.then(
+        () => undefined,
+        () => undefined,
+      ),
+    };
+    this.#writer = writer;
+    try {
+      return await running;
+    } finally {
+      this.#running.keep(this.#journal.session()?.committed ?? 0, assembler.committedHash);
+      if (this.#writer === writer) this.#writer = undefined;
+    }
+  }
+
+  #isClosing(): boolean {
+    return this.#closing !== undefined;
   }
 
   #close(digest: Digest, meter: WorkMeter): Promise<CommitResult> {
@@ -294,7 +311,7 @@ export class Upload extends DurableObject<Env> {
     const session = this.#journal.session();
     if (session === undefined) return 'done';
     if (session.expiresAt > now) return { again: session.expiresAt };
-    if (this.#closing !== undefined) return { again: now + BUSY_RETRY_MS };
+    if (this.#isClosing()) return { again: now + BUSY_RETRY_MS };
     await this.#discard();
     await this.#dropIfClean();
     return 'done';

@@ -74,7 +74,9 @@ async function auditManifests(wire: Wire, ledger: Ledger, repository: string, se
     const found = status === 200 && allowed.some(({ bytes }) => body.equals(bytes));
     const absent = status === 404 && acknowledged === undefined;
     if (!found && !absent) {
-      throw new Error(`GET ${path} is answered ${status} with none of ${allowed.map(({ digest }) => digest).join(', ')}`);
+      throw new Error(
+        `GET ${path} is answered ${status} with none of ${allowed.map(({ digest }) => digest).join(', ')}`,
+      );
     }
     if (listed.delete(tag) !== found) throw new Error(`the list of tags of ${repository} is wrong about ${tag}`);
     seen.tags += 1;

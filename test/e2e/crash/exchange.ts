@@ -5,7 +5,6 @@
 import { request } from 'node:http';
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { once } from 'node:events';
-import { Buffer } from 'node:buffer';
 
 /** A request that is not answered by then hangs. A body may rest for 60 seconds, so it is a little longer. */
 const ANSWER_LIMIT_MS = 75_000;

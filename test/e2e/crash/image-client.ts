@@ -103,7 +103,8 @@ export class ImageClient {
     const blob = this.#newUnfinished(repository);
     const session = await this.#sessions.open(repository, blob);
     await this.#sessions.fill(session, this.#random.integer(2, blob.bytes.byteLength));
-    if (!(await this.#sessions.cancel(session))) throw new Error(`${session.path} can't be cancelled, and nobody closed it`);
+    if (!(await this.#sessions.cancel(session)))
+      throw new Error(`${session.path} can't be cancelled, and nobody closed it`);
   }
 
   /** The whole blob under the digest of another one: neither may ever be served. */

@@ -3,6 +3,12 @@ import { exchange } from './exchange.ts';
 import type { Answer, Call } from './exchange.ts';
 import type { UnstableBerth } from './unstable-berth.ts';
 
+/**
+ * workerd reads so much of a body that nobody wants, after an early 404, 409 or 416, and then breaks the connection, at
+ * times before the client has read the answer.
+ */
+const UNREAD_BYTES = 64 * 1024;
+
 export class Wire {
   readonly #berth: UnstableBerth;
 
@@ -29,7 +35,7 @@ export class Wire {
       case 'left':
         return undefined;
       case 'broken':
-        if (berth.kills > killsBefore) return undefined;
+        if (berth.kills > killsBefore || body.bytes.byteLength > UNREAD_BYTES) return undefined;
         throw new Error(`${call.method} ${call.path}: the connection broke (${answer.reason}), and nobody was killed`);
       case 'answer':
         if (answer.status < 500) return answer;

@@ -7,7 +7,7 @@
  * since a driver cannot list.
  *
  * Objects beyond what one request may bring are written in parts that are made on the way and compared by a hash that
- * streams, so that memory stays small whatever the size: `expectLargeObject` serves any size.
+ * streams, so that memory stays small whatever the size: test/long/storage.ts runs the contract with gigabytes.
  */
 import { afterEach, describe } from 'vitest';
 import type { StorageDriver } from '../../../src/storage/driver.ts';

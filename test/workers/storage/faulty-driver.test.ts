@@ -71,9 +71,9 @@ describe('a fault', () => {
     const pieces: Uint8Array[] = [];
     const readOn = async (): Promise<void> => {
       for (;;) {
-        const { done, value } = await reader.read();
-        if (done) return;
-        pieces.push(value);
+        const piece: unknown = (await reader.read()).value;
+        if (!(piece instanceof Uint8Array)) return;
+        pieces.push(piece);
       }
     };
     await expect(readOn()).rejects.toThrow(InjectedFault);

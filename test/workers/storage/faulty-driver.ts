@@ -15,6 +15,7 @@ import type {
   StorageDriver,
   StoredObject,
 } from '../../../src/storage/driver.ts';
+import { signal } from './contract/signal.ts';
 
 export type Operation = 'put' | 'begin' | 'writePart' | 'complete' | 'abort' | 'read' | 'head' | 'delete';
 
@@ -37,7 +38,7 @@ interface Planned {
 interface Hold {
   when: 'before' | 'after';
   reached: () => void;
-  released: Promise<void>;
+  released: Promise<unknown>;
 }
 
 export class FaultyDriver implements StorageDriver {
@@ -78,20 +79,15 @@ export class FaultyDriver implements StorageDriver {
   }
 
   /** Stops the next call of an operation, before the store hears of it or after the store has done it. */
-  hold(operation: Operation, when: 'before' | 'after'): { reached: Promise<void>; release: () => void } {
-    const reached = Promise.withResolvers<void>();
-    const released = Promise.withResolvers<void>();
-    const hold = { when, reached: reached.resolve, released: released.promise };
+  hold(operation: Operation, when: 'before' | 'after'): { reached: Promise<unknown>; release: () => void } {
+    const reached = signal();
+    const released = signal();
+    const hold = { when, reached: reached.give, released: released.given };
     this.#holds.set(operation, [...(this.#holds.get(operation) ?? []), hold]);
-    return { reached: reached.promise, release: released.resolve };
+    return { reached: reached.given, release: released.give };
   }
 
-  put(
-    key: string,
-    body: ReadableStream<Uint8Array> | Uint8Array,
-    length: number,
-    digest?: Digest,
-  ): Promise<PutOutcome> {
+  put(key: string, body: ReadableStream | Uint8Array, length: number, digest?: Digest): Promise<PutOutcome> {
     return this.#around('put', (breakAt) => {
       const sent = breakAt === undefined ? body : brokenAt(body, breakAt);
       return this.#driver.put(key, sent, length, digest);
@@ -164,21 +160,20 @@ async function holding(hold: Hold): Promise<void> {
 }
 
 /** A byte stream of the first bytes of a body, which then fails: also where the body would have ended. */
-function brokenAt(body: ReadableStream<Uint8Array> | Uint8Array, atByte: number): ReadableStream<Uint8Array> {
-  const source = body instanceof Uint8Array ? new Blob([body.slice()]).stream() : body;
-  const reader = source.getReader();
+function brokenAt(body: ReadableStream | Uint8Array, atByte: number): ReadableStream {
+  const reader = (body instanceof Uint8Array ? new Blob([body.slice()]).stream() : body).getReader();
   let left = atByte;
   return new ReadableStream({
     type: 'bytes',
     async pull(controller) {
-      const { done, value } = left > 0 ? await reader.read() : { done: true, value: undefined };
-      if (done || value === undefined) {
+      const chunk: unknown = left > 0 ? (await reader.read()).value : undefined;
+      if (!(chunk instanceof Uint8Array)) {
         controller.error(new InjectedFault(`the stream broke on purpose at byte ${String(atByte)}`));
         await reader.cancel();
         return;
       }
       // A byte stream takes the buffer of what it is given, and this one may belong to somebody.
-      const passed = value.slice(0, left);
+      const passed = chunk.slice(0, left);
       left -= passed.byteLength;
       controller.enqueue(passed);
     },

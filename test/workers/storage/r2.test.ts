@@ -6,6 +6,7 @@ import { mintKey } from '../../../src/storage/driver.ts';
 import { R2Driver } from '../../../src/storage/r2.ts';
 import { storageContract } from './contract.ts';
 import { digestOf, streamOf } from './contract/bytes.ts';
+import { signal } from './contract/signal.ts';
 
 storageContract('R2', () => new R2Driver(env.BLOBS));
 
@@ -24,10 +25,10 @@ describe('the R2 driver', () => {
   ])('lets the body go when R2 %s before it has read it', async (_how, put) => {
     // The simulator always reads to the end first; R2 itself need not.
     const driver = new R2Driver(bucketWhere({ put }));
-    const released = Promise.withResolvers<void>();
-    const body = streamOf(new Uint8Array(100_000), { chunkBytes: 1_000, onCancel: released.resolve });
+    const released = signal();
+    const body = streamOf(new Uint8Array(100_000), { chunkBytes: 1_000, onCancel: released.give });
     await driver.put(mintKey(), body, 100_000).catch(() => undefined);
-    await released.promise;
+    await released.given;
     expect(body.locked).toBe(false);
   });
 
@@ -44,6 +45,23 @@ describe('the R2 driver', () => {
     expect(await driver.put(mintKey(), bytes, 3, digest)).toBe('exists');
     const onlyIf = { etagDoesNotMatch: '*' };
     expect(asked).toEqual([{ onlyIf }, { onlyIf, sha256: digestHex(digest) }]);
+  });
+
+  it('never asks R2 to delete more than the 1,000 keys that it takes at once', async () => {
+    // The simulator takes any number.
+    const asked: string[][] = [];
+    const driver = new R2Driver(
+      bucketWhere({
+        delete: (keys: string[]) => {
+          asked.push(keys);
+          return Promise.resolve();
+        },
+      }),
+    );
+    const keys = Array.from({ length: 2_001 }, mintKey);
+    await driver.delete(keys);
+    expect(asked.map((batch) => batch.length)).toEqual([1_000, 1_000, 1]);
+    expect(asked.flat()).toEqual(keys);
   });
 
   it('refuses a state or a receipt that it did not make', async () => {

@@ -57,7 +57,7 @@ export function streamOf(bytes: Uint8Array, shape: StreamShape = {}): ReadableSt
 
 /** Hands every piece to `take` and returns the number of bytes. Reads as Berth does, into its own buffer. */
 export async function drain(
-  body: ReadableStream<Uint8Array>,
+  body: ReadableStream,
   take: (piece: Uint8Array) => void | Promise<void>,
   readBytes = READ_BYTES,
 ): Promise<number> {
@@ -75,13 +75,13 @@ export async function drain(
   }
 }
 
-export async function collect(body: ReadableStream<Uint8Array>, readBytes = READ_BYTES): Promise<Uint8Array> {
+export async function collect(body: ReadableStream, readBytes = READ_BYTES): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   await drain(body, (piece) => void pieces.push(piece.slice()), readBytes);
   return Buffer.concat(pieces);
 }
 
-export async function hashOf(body: ReadableStream<Uint8Array>): Promise<{ size: number; sha256: string }> {
+export async function hashOf(body: ReadableStream): Promise<{ size: number; sha256: string }> {
   const hash = createHash('sha256');
   const size = await drain(body, (piece) => void hash.update(piece));
   return { size, sha256: hash.digest('hex') };

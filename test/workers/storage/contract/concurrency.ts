@@ -1,7 +1,7 @@
 /** Many at once: writers of both kinds beside readers, who never see a byte of another object or half of one. */
 import { describe, expect, it } from 'vitest';
-import type { Scratch } from './scratch.ts';
 import { collect, digestOf, firstDifference, hashOf, KIB, MIB, streamOf } from './bytes.ts';
+import type { Scratch } from './scratch.ts';
 
 const WRITERS = 32;
 /** Every eighth writer writes in parts: those cost at least a whole part each. */
@@ -65,11 +65,11 @@ export function concurrencyChapter(scratch: Scratch): void {
       // A store in the same process answers without letting a timer run: each looker gives way by itself.
       const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
       const look = async (): Promise<void> => {
-        for (; writing; await turn()) {
+        while (writing) {
           const object = await driver.read(key);
           seen.add(object?.size);
-          if (object === undefined) continue;
-          expect(firstDifference(await collect(object.body), bytes)).toBeUndefined();
+          if (object !== undefined) expect(firstDifference(await collect(object.body), bytes)).toBeUndefined();
+          await turn();
         }
       };
       const lookers = Promise.all([look(), look(), look()]);

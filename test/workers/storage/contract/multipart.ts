@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { StorageDriver } from '../../../../src/storage/driver.ts';
-import { firstDifference, collect, hashOf, MIB, seededBytes } from './bytes.ts';
+import { collect, firstDifference, hashOf, seededBytes } from './bytes.ts';
+import { order } from './order.ts';
 import type { Scratch } from './scratch.ts';
 
 /** Sizes as whole parts and bytes beside them. */
@@ -15,8 +16,9 @@ const SIZES: readonly (readonly [label: string, parts: number, bytes: number])[]
   ['two parts and one byte', 2, 1],
 ];
 
-const LARGE_PART_BYTES = 8 * MIB;
-const LARGE_BYTES = 64 * MIB + 12_345;
+/** Small slices of the large object that are compared besides its hash. */
+const PROBES = 16;
+const PROBE_BYTES = 5_000;
 
 export function multipartChapter(scratch: Scratch): void {
   describe('a multipart write', () => {
@@ -29,7 +31,7 @@ export function multipartChapter(scratch: Scratch): void {
     });
 
     it('makes an object of over 64 MiB, never more of it in memory than two parts', async () => {
-      await expectLargeObject(scratch, LARGE_BYTES, LARGE_PART_BYTES);
+      await expectLargeObject(scratch, order.largeBytes, order.largePartBytes);
     });
 
     it('shows nothing before it is completed, and all of it after', async () => {
@@ -162,12 +164,12 @@ export function multipartChapter(scratch: Scratch): void {
 
 /**
  * Stores and reads back an object of any size. Parts are made on the way and two are in flight; what comes back is
- * hashed as it streams, and probed at both ends and at the borders of parts.
+ * hashed as it streams, and probed at both ends, at borders of parts and anywhere.
  */
-export async function expectLargeObject(scratch: Scratch, sizeBytes: number, partBytes: number): Promise<void> {
+async function expectLargeObject(scratch: Scratch, sizeBytes: number, partBytes: number): Promise<void> {
   const driver = scratch.driver();
   const key = scratch.key();
-  const seed = 64;
+  const { seed } = order;
   const state = await scratch.begin(driver, key, partBytes);
   const hash = createHash('sha256');
   const receipts: string[] = [];
@@ -186,8 +188,12 @@ export async function expectLargeObject(scratch: Scratch, sizeBytes: number, par
   const whole = await driver.read(key);
   if (whole === undefined) throw new Error('the large object is missing');
   expect(await hashOf(whole.body)).toEqual({ size: sizeBytes, sha256: hash.digest('hex') });
-  for (const offset of [0, partBytes - 50, sizeBytes - (sizeBytes % partBytes) - 50, sizeBytes - 100]) {
-    expect(await difference(driver, key, seed, offset, 100), `at ${String(offset)}`).toBeUndefined();
+  const random = new Uint32Array(seededBytes(seed + 1, 4 * PROBES).buffer);
+  const anywhere = Array.from(random, (draw) => Math.floor((draw / 2 ** 32) * (sizeBytes - PROBE_BYTES)));
+  const borders = [partBytes, sizeBytes - (sizeBytes % partBytes)].map((border) => border - PROBE_BYTES / 2);
+  for (const from of [0, ...borders, ...anywhere, sizeBytes]) {
+    const offset = Math.min(from, sizeBytes - PROBE_BYTES);
+    expect(await difference(driver, key, seed, offset, PROBE_BYTES), `at ${offset} of seed ${seed}`).toBeUndefined();
   }
 }
 

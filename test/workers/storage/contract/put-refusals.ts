@@ -1,7 +1,7 @@
 /** What `put` must not store, and what it must leave as it was: a write creates, whole or not at all. */
 import { describe, expect, it } from 'vitest';
-import type { Scratch } from './scratch.ts';
 import { digestOf, KIB, MIB, streamOf } from './bytes.ts';
+import type { Scratch } from './scratch.ts';
 
 const RIVALS = 12;
 const SIZE = 200 * KIB;

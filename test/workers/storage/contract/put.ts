@@ -1,8 +1,9 @@
 /** `put`: one object in one go, of any size, from memory or from a stream that comes as it likes. */
 import { describe, expect, it } from 'vitest';
 import { mintKey, type StorageDriver } from '../../../../src/storage/driver.ts';
-import type { Scratch } from './scratch.ts';
 import { digestOf, KIB, MIB, streamOf } from './bytes.ts';
+import type { Scratch } from './scratch.ts';
+import { signal } from './signal.ts';
 
 /** Around what a runtime hands out at once (4 KiB, 64 KiB), what stores cut by (1 MiB), and the smallest part. */
 const SIZES: readonly (readonly [label: string, bytes: (driver: StorageDriver) => number])[] = [
@@ -91,20 +92,20 @@ export function putChapter(scratch: Scratch): void {
     it('shows nothing of an object whose last byte is still to come, and holds up nobody else', async () => {
       const driver = scratch.driver();
       const [key, other, bytes] = [scratch.key(), scratch.key(), scratch.bytes(MIB)];
-      const reached = Promise.withResolvers<void>();
-      const release = Promise.withResolvers<void>();
+      const reached = signal();
+      const release = signal();
       const before = async (offset: number): Promise<void> => {
         if (offset < bytes.byteLength - 64 * KIB) return;
-        reached.resolve();
-        await release.promise;
+        reached.give();
+        await release.given;
       };
       const put = driver.put(key, streamOf(bytes, { before }), bytes.byteLength);
-      await reached.promise;
+      await reached.given;
       await scratch.expectNothing(driver, key);
       expect(await driver.put(other, bytes, bytes.byteLength)).toBe('stored');
       await scratch.expectObject(driver, other, bytes);
       await scratch.expectNothing(driver, key);
-      release.resolve();
+      release.give();
       expect(await put).toBe('stored');
       await scratch.expectObject(driver, key, bytes);
     });

@@ -1,0 +1,132 @@
+/**
+ * `npm run bench [-- --runs N] [--size MB] [--only push|pull]`: Berth as `npm start` serves it against the least that a
+ * Worker can do with the same bytes in the same emulator (floor/worker.ts), in one run, in turn. Ratios count: the
+ * figures themselves are this machine's. Ends with code 1 when a bound (bounds.ts) does not hold.
+ *
+ * The client is checked in the same table: "the client alone" is what it reaches against a server that does nothing.
+ */
+import { randomFillSync } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startBerth, type BerthProcess } from '../test/e2e/berth-process.ts';
+import { fastestOf, pullBound, pushBound, type Bound } from './bounds.ts';
+import { circumstances, currentLoad } from './circumstances.ts';
+import { countWork, type CountedWork } from './counted-work.ts';
+import { Floor, WAYS } from './floor/floor.ts';
+import { parseOptions, type BenchOptions } from './options.ts';
+import { digestOf, pullLayer, pushLayer, verifyLayer, type Layer, type PushForm } from './registry-client.ts';
+import { report, type Comparison, type Results } from './report.ts';
+import { alternate, WARM_UPS, type Contender } from './timing.ts';
+
+const RESULTS = join(import.meta.dirname, 'results');
+const REPOSITORIES = { whole: 'bench/whole', chunked: 'bench/chunked', pull: 'bench/pull' };
+/** A pull takes a fraction of a push's time and varies more. */
+const PULLS_A_RUN = 3;
+
+interface Measured {
+  readonly comparison: Comparison;
+  readonly bounds: readonly Bound[];
+}
+
+const options = parseOptions(process.argv.slice(2));
+if (typeof options === 'string') {
+  console.error(options);
+  process.exitCode = 2;
+} else process.exitCode = await bench(options);
+
+async function bench(options: BenchOptions): Promise<number> {
+  const conditions = await circumstances();
+  mkdirSync(RESULTS, { recursive: true });
+  // Beside the project and not in the system's place for temporary files, which may be no disk at all.
+  const data = mkdtempSync(join(RESULTS, 'data-'));
+  process.once('exit', () => {
+    rmSync(data, { recursive: true, force: true, maxRetries: 10 });
+  });
+  // Berth has a process group of its own and hears nothing of a Ctrl-C here; what ends it listens for 'exit'.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+  const berth = await startBerth({ data: join(data, 'berth') });
+  const floor = await Floor.start(join(data, 'floor'));
+  try {
+    const measured: Measured[] = [];
+    if (options.only !== 'pull') measured.push(await measurePush(berth, floor, options));
+    if (options.only !== 'push') measured.push(await measurePull(berth, floor, options));
+    // All that it printed is there when it has ended.
+    await berth.stop();
+    const results: Results = {
+      circumstances: conditions,
+      options,
+      loadAfter: currentLoad(),
+      comparisons: measured.map(({ comparison }) => comparison),
+      bounds: measured.flatMap(({ bounds }) => bounds),
+      work: countAll(options, berth),
+    };
+    console.log(report(results));
+    const file = join(RESULTS, `${conditions.time.replaceAll(':', '-')}.json`);
+    writeFileSync(file, `${JSON.stringify(results, undefined, 2)}\n`);
+    console.log(`\nEvery single time is in ${file}`);
+    return results.bounds.some(({ verdict }) => verdict === 'FAILS') ? 1 : 0;
+  } finally {
+    await berth.discard();
+    await floor.stop();
+  }
+}
+
+function countAll({ runs, only }: BenchOptions, { lines }: BerthProcess): CountedWork[] {
+  const push = { methods: ['POST', 'PATCH', 'PUT'], times: runs + WARM_UPS };
+  // The layer that is pulled was pushed there, and looked at once.
+  const pull = { repository: REPOSITORIES.pull, methods: ['GET'], times: runs * PULLS_A_RUN + WARM_UPS + 1 };
+  return [
+    ...(only === 'pull'
+      ? []
+      : [
+          countWork('push, whole body', { ...push, repository: REPOSITORIES.whole }, lines),
+          countWork('push, chunked', { ...push, repository: REPOSITORIES.chunked }, lines),
+        ]),
+    ...(only === 'push' ? [] : [countWork('pull', pull, lines)]),
+  ];
+}
+
+async function measurePush(berth: BerthProcess, floor: Floor, { size, runs }: BenchOptions): Promise<Measured> {
+  const bytes = Buffer.alloc(size);
+  /** Bytes that no registry knows and no disk can make smaller. */
+  const fresh = (): Buffer => randomFillSync(bytes);
+  const berthBy = (form: PushForm): Contender => ({
+    name: `push: Berth, ${form === 'whole' ? 'whole body' : 'chunked'}`,
+    run: () => pushLayer(berth.port, REPOSITORIES[form], { bytes: fresh(), digest: digestOf(bytes) }, form),
+  });
+  const contenders: Contender[] = [
+    berthBy('whole'),
+    berthBy('chunked'),
+    ...WAYS.map((way) => ({ name: `push: floor, ${way}`, run: () => floor.push(way, 'direct', fresh()) })),
+    { name: 'push: floor, put, behind the front', run: () => floor.push('put', 'front', fresh()) },
+    { name: 'push: the client alone', run: () => floor.pushToSink(bytes) },
+  ];
+  const samples = await alternate(contenders, runs);
+  const [whole, chunked, ...rest] = samples;
+  if (whole === undefined || chunked === undefined) throw new Error('nothing was measured');
+  const fastest = fastestOf(rest.slice(0, WAYS.length));
+  return {
+    comparison: { samples, floor: fastest },
+    bounds: [whole, chunked].map((one) => pushBound(one, fastest, size)),
+  };
+}
+
+async function measurePull(berth: BerthProcess, floor: Floor, { size, runs }: BenchOptions): Promise<Measured> {
+  const bytes = randomFillSync(Buffer.alloc(size));
+  const layer: Layer = { bytes, digest: digestOf(bytes) };
+  await pushLayer(berth.port, REPOSITORIES.pull, layer, 'whole');
+  await floor.store(bytes);
+  await verifyLayer(berth.port, REPOSITORIES.pull, layer);
+  const samples = await alternate(
+    [
+      { name: 'pull: Berth', run: () => pullLayer(berth.port, REPOSITORIES.pull, layer) },
+      { name: 'pull: floor', run: () => floor.pull('direct', size) },
+      { name: 'pull: floor, behind the front', run: () => floor.pull('front', size) },
+      { name: 'pull: the client alone', run: () => floor.pullFromSink(size) },
+    ],
+    runs * PULLS_A_RUN,
+  );
+  const [pulled, bare] = samples;
+  if (pulled === undefined || bare === undefined) throw new Error('nothing was measured');
+  return { comparison: { samples, floor: bare }, bounds: [pullBound(pulled, bare)] };
+}

@@ -1,0 +1,102 @@
+/** Manifests that are too large are refused with the limit, and before they are taken into memory (CVE-2017-11468). */
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { OCI_MANIFEST } from '../../src/oci/media-type.ts';
+import { getManifest, imageOf, pushed, putManifest, refusal, sendWith, type Settings } from './client.ts';
+import { LogLines } from './log-lines.ts';
+import { newBlob, type Blob } from './world.ts';
+
+const LIMIT_BYTES = 4 * 1_024 * 1_024;
+const PIECE_BYTES = 64 * 1_024;
+const name = 'limits/main';
+const path = `/v2/${name}/manifests/huge`;
+
+let blob: Blob;
+beforeAll(async () => {
+  blob = await pushed(name, await newBlob(100));
+});
+beforeEach(() => {
+  new LogLines();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const padded = (size: number): string => {
+  const empty = imageOf(blob, { annotations: { padding: '' } });
+  return imageOf(blob, { annotations: { padding: 'x'.repeat(size - empty.length) } });
+};
+
+/** A body that never ends by itself, and tells how much of it was asked for and whether it was given up. */
+function endlessBody() {
+  const told = { bytes: 0, cancelled: false };
+  const body = new ReadableStream<Uint8Array>({
+    type: 'bytes',
+    pull(controller) {
+      told.bytes += PIECE_BYTES;
+      controller.enqueue(new Uint8Array(PIECE_BYTES).fill(0x20));
+    },
+    cancel() {
+      told.cancelled = true;
+    },
+  });
+  return { body, told };
+}
+
+async function expectTooLarge(pending: Promise<Response>, limit: number): Promise<void> {
+  const answer = await refusal(pending);
+  expect(answer).toMatchObject({ status: 413, code: 'SIZE_INVALID', detail: { limit } });
+  expect(answer.message).toContain(String(limit));
+}
+
+describe('a manifest over the limit', () => {
+  it('by one byte gets 413 with the limit, and changes nothing', async () => {
+    expect((await putManifest(name, 'huge', padded(LIMIT_BYTES), OCI_MANIFEST)).status).toBe(201);
+    await expectTooLarge(putManifest(name, 'huge', padded(LIMIT_BYTES + 1), OCI_MANIFEST), LIMIT_BYTES);
+    const kept = await getManifest(name, 'huge');
+    expect(kept.headers.get('content-length')).toBe(String(LIMIT_BYTES));
+    await kept.body?.cancel();
+  });
+
+  it('that says so itself is refused before any of it is read', async () => {
+    const { body, told } = endlessBody();
+    const headers = { 'content-type': OCI_MANIFEST, 'content-length': String(LIMIT_BYTES + 1) };
+    await expectTooLarge(sendWith({}, 'PUT', path, { body, headers }), LIMIT_BYTES);
+    expect(told.bytes).toBeLessThanOrEqual(PIECE_BYTES);
+  });
+
+  it('that says nothing, or lies about its length, is given up at the limit', async () => {
+    for (const length of [undefined, '10', String(LIMIT_BYTES)]) {
+      const { body, told } = endlessBody();
+      const headers = { 'content-type': OCI_MANIFEST, ...(length === undefined ? {} : { 'content-length': length }) };
+      await expectTooLarge(sendWith({}, 'PUT', path, { body, headers }), LIMIT_BYTES);
+      expect(told.cancelled).toBe(true);
+      expect(told.bytes).toBeLessThanOrEqual(LIMIT_BYTES + 4 * PIECE_BYTES);
+    }
+  });
+
+  it('that the setting names is refused in the same way', async () => {
+    const settings: Settings = { BERTH_MAX_MANIFEST_BYTES: '2048' };
+    const put = (size: number) =>
+      sendWith(settings, 'PUT', `/v2/${name}/manifests/set`, {
+        body: padded(size),
+        headers: { 'content-type': OCI_MANIFEST },
+      });
+    expect((await put(2_048)).status).toBe(201);
+    await expectTooLarge(put(2_049), 2_048);
+  });
+});
+
+describe('a manifest whose client breaks off', () => {
+  it('is refused as the client’s fault, and nothing of it is there', async () => {
+    const body = new ReadableStream<Uint8Array>({
+      type: 'bytes',
+      pull(controller) {
+        controller.error(new Error('the client has gone'));
+      },
+    });
+    const headers = { 'content-type': OCI_MANIFEST };
+    const answer = await refusal(sendWith({}, 'PUT', `/v2/${name}/manifests/gone`, { body, headers }));
+    expect(answer).toMatchObject({ status: 400, code: 'SIZE_INVALID' });
+    expect((await getManifest(name, 'gone')).status).toBe(404);
+  });
+});
