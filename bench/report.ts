@@ -26,7 +26,7 @@ export function report({ circumstances, options, loadAfter, comparisons, bounds,
   return [
     `commit ${commit.slice(0, 12)}${clean ? '' : ', with changes'}; ${names.join(', ')}`,
     `${cores} cores (${processor}); load ${load} before, ${loadAfter} after`,
-    load > cores / 2 ? 'The machine had other work to do: these figures say little.' : '',
+    load >= cores ? 'The machine had other work to do: these figures say little.' : '',
     ...table(
       [`${options.size / MEGABYTE} MB`, 'median s', 'MB/s', 'fastest', 'slowest', 'runs', 'of floor'],
       comparisons.flatMap(({ samples, floor }) => samples.map((one) => sampleRow(one, floor, options.size))),

@@ -1,5 +1,5 @@
 /**
- * Every setting, parsed once an isolate, and the limits that are not settings.
+ * Every setting, parsed once for each environment, and the limits that are not settings.
  * docs/configuration.md explains each. A wrong setting opens nothing: the front answers 503 and the log names it.
  */
 import * as v from 'valibot';
@@ -71,12 +71,12 @@ export class ConfigurationError extends Error {
 
 /** Throws ConfigurationError with one line a mistake. */
 export function parseConfig(environment: unknown): Config {
-  const parsed = v.safeParse(SettingsSchema, environment);
-  if (!parsed.success) {
-    const problems = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? 'settings'} ${issue.message}`);
+  const result = v.safeParse(SettingsSchema, environment);
+  if (!result.success) {
+    const problems = result.issues.map((issue) => `${v.getDotPath(issue) ?? 'settings'} ${issue.message}`);
     throw new ConfigurationError(problems.join('; '));
   }
-  const settings = parsed.output;
+  const settings = result.output;
   return {
     anonymous: settings.BERTH_ANONYMOUS,
     openLoopback: settings.BERTH_OPEN_LOOPBACK === 'on',
@@ -88,3 +88,14 @@ export function parseConfig(environment: unknown): Config {
     locationHint: settings.BERTH_LOCATION_HINT,
   };
 }
+
+/** The settings of an environment, parsed at first need: an object with a wrong one still wakes, and keeps its alarms. */
+export function configOf(environment: object): Config {
+  const known = parsed.get(environment);
+  if (known !== undefined) return known;
+  const config = parseConfig(environment);
+  parsed.set(environment, config);
+  return config;
+}
+
+const parsed = new WeakMap<object, Config>();

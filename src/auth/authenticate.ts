@@ -3,14 +3,24 @@
  *
  * "On this machine" has to survive proxies, tunnels and web pages: the host is a loopback name (a page that rebinds its
  * own name to 127.0.0.1 sends that name), there is no Origin (a page that fetches across origins sends one), and no
- * header that a proxy or Cloudflare adds. `npm start` switches it on, and only when it listens on loopback.
+ * header that a proxy or Cloudflare adds. What forwards bytes and adds nothing (a bare `proxy_pass`, a TCP tunnel) cannot
+ * be told apart: `npm start` says so. `npm start` switches it on, and only when it listens on loopback.
  */
 import type { Config } from '../config.ts';
 import type { Principal } from './policy.ts';
 
 const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
-const FORWARDING_HEADERS = ['forwarded', 'via', 'x-real-ip', 'origin', 'sec-fetch-site'];
-const FORWARDING_PREFIXES = ['x-forwarded-', 'cf-'];
+const FORWARDING_HEADERS = [
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-client-ip',
+  'true-client-ip',
+  'x-scheme',
+  'origin',
+  'referer',
+];
+const FORWARDING_PREFIXES = ['x-forwarded', 'x_forwarded', 'x-original-', 'x-envoy-', 'sec-fetch-', 'cf-'];
 
 export function authenticate(request: Request, config: Pick<Config, 'openLoopback'>): Principal {
   return { kind: config.openLoopback && isLocal(request.headers) ? 'local' : 'anonymous' };

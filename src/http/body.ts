@@ -22,7 +22,7 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
   const pieces: Uint8Array[] = [];
   let size = 0;
   for (;;) {
-    const { done, value } = await reader.readAtLeast(READ_BYTES, new Uint8Array(READ_BYTES));
+    const { done, value } = await readPiece(reader);
     if (value !== undefined && value.byteLength > 0) {
       pieces.push(value);
       size += value.byteLength;
@@ -32,6 +32,15 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
       return 'too-large';
     }
     if (done) return joined(pieces, size);
+  }
+}
+
+/** A read fails only when the client has gone: nobody may hear the answer, but it is no failure of ours. */
+async function readPiece(reader: ReadableStreamBYOBReader): Promise<ReadableStreamReadResult<Uint8Array>> {
+  try {
+    return await reader.readAtLeast(READ_BYTES, new Uint8Array(READ_BYTES));
+  } catch (cause) {
+    throw new RegistryError('SIZE_INVALID', { message: 'the body broke off before its end; send it again', cause });
   }
 }
 

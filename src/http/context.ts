@@ -1,5 +1,5 @@
 /** What a handler is given: the request, what it may use, and what is logged of it. */
-import { ConfigurationError, parseConfig, type Config } from '../config.ts';
+import { configOf, ConfigurationError, type Config } from '../config.ts';
 import type { Principal } from '../auth/policy.ts';
 import { RegistryError } from '../oci/error.ts';
 import { parseReference, type Reference } from '../oci/reference.ts';
@@ -45,9 +45,9 @@ interface Services {
 
 /** Everything that a request may use. Throws UNAVAILABLE when the settings are wrong: that opens nothing. */
 export function openServices(env: Env, waitUntil: (work: Promise<unknown>) => void): Services {
-  const config = configOf(env);
+  const config = settingsOf(env);
   const meter = new WorkMeter();
-  const objects = new Objects(env, config);
+  const objects = new Objects(env);
   const store = metered(openStore(env), meter);
   const cache = new ExistenceCache(config.existenceCacheMs, waitUntil);
   return {
@@ -58,9 +58,9 @@ export function openServices(env: Env, waitUntil: (work: Promise<unknown>) => vo
   };
 }
 
-function configOf(env: Env): Config {
+function settingsOf(env: Env): Config {
   try {
-    return parseConfig(env);
+    return configOf(env);
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     logEvent('error', 'wrong settings', { problems: error.message });
@@ -72,17 +72,23 @@ function configOf(env: Env): Config {
 }
 
 export function referenceOf({ params }: Context): Reference {
-  const given = params['reference'] ?? '';
+  const given = decoded(params['reference'] ?? '');
   const reference = parseReference(given);
   if (reference !== undefined) return reference;
   if (given.includes(':')) throw badDigest(given);
   throw new RegistryError('TAG_INVALID', { detail: { tag: given.slice(0, LONGEST_ECHO) } });
 }
 
-export function digestOf(given: string): Digest {
+export function digestOf(text: string): Digest {
+  const given = decoded(text);
   const digest = parseDigest(given);
   if (digest === undefined) throw badDigest(given);
   return digest;
+}
+
+/** Some clients encode the colon of a digest in a path. Decoded once, before it is parsed. */
+function decoded(text: string): string {
+  return text.replace(/%3a/i, ':');
 }
 
 function badDigest(given: string): RegistryError {

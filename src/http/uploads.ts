@@ -162,7 +162,7 @@ function failure(context: RepositoryContext, id: UploadId, result: AppendResult,
     case 'store-failed':
       return new RegistryError('UNAVAILABLE', {
         message: `the store failed; ${String(result.committed)} bytes are safe, go on from there`,
-        headers: { ...sessionHeaders(context, id, result.committed), 'retry-after': '1' },
+        headers: sessionHeaders(context, id, result.committed),
       });
     case 'too-large':
       return new RegistryError('SIZE_INVALID', { status: 413, message: 'the blob has more parts than one may have' });
@@ -170,7 +170,8 @@ function failure(context: RepositoryContext, id: UploadId, result: AppendResult,
     case 'superseded':
       return new RegistryError('BLOB_UPLOAD_INVALID', {
         status: 409,
-        message: 'another request is writing this upload; ask GET for its offset, and go on with a Content-Range',
+        message:
+          'another request is writing or finishing this upload; ask GET for its offset, and go on with a Content-Range',
       });
     case 'retry':
     case 'appended':

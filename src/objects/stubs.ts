@@ -5,7 +5,7 @@
  * Upload: one a session, by a random id that the platform signs, so a forged id never reaches an object.
  * Jurisdiction and location hint come from the settings; they count when an object is first made and never later.
  */
-import type { Config } from '../config.ts';
+import { configOf } from '../config.ts';
 import { digestHex, type Digest } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { parseUploadId, type UploadId } from '../oci/upload-id.ts';
@@ -16,11 +16,9 @@ type Stub<Binding extends keyof Env> =
 
 export class Objects {
   readonly #env: Env;
-  readonly #config: Config;
 
-  constructor(env: Env, config: Config) {
+  constructor(env: Env) {
     this.#env = env;
-    this.#config = config;
   }
 
   repository(name: RepositoryName): Stub<'REPOSITORY'> {
@@ -59,12 +57,12 @@ export class Objects {
   }
 
   #within<T extends Rpc.DurableObjectBranded>(namespace: DurableObjectNamespace<T>): DurableObjectNamespace<T> {
-    const { jurisdiction } = this.#config;
+    const { jurisdiction } = configOf(this.#env);
     return jurisdiction === undefined ? namespace : namespace.jurisdiction(jurisdiction);
   }
 
   #options(): DurableObjectNamespaceGetDurableObjectOptions {
-    const { locationHint } = this.#config;
+    const { locationHint } = configOf(this.#env);
     return locationHint === undefined ? {} : { locationHint };
   }
 }

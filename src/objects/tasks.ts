@@ -4,7 +4,7 @@
  * A task is written in the transaction that makes it necessary, so it cannot be lost, and is run at least once, so
  * every handler is idempotent. An alarm that throws is retried six times and then dropped by the platform, so the loop
  * never throws: it first arms the next alarm, pushes each task's due time back, and only then works. A handler that
- * fails is tried again with growing delay, and holds up no other.
+ * fails is tried again with growing delay, and keeps no other from its turn.
  */
 import { logEvent } from '../observability/log.ts';
 import type { Database } from './database.ts';
@@ -43,6 +43,7 @@ export class Tasks<Kind extends string> {
   readonly #storage: DurableObjectStorage;
   readonly #owner: string;
   readonly #handlers: Readonly<Record<Kind, TaskHandler>>;
+  #armed = false;
 
   constructor(
     storage: DurableObjectStorage,
@@ -59,7 +60,7 @@ export class Tasks<Kind extends string> {
   /** Writes a task; one that is there already keeps the earlier time. Call `arm` once the transaction is through. */
   add(kind: Kind, subject: string, due: number): void {
     this.#database.run(
-      'INSERT INTO tasks (kind, subject, due) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET due = min(due, excluded.due)',
+      'INSERT INTO tasks (kind, subject, due) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET due = min(due, excluded.due), attempts = 0',
       kind,
       subject,
       due,
@@ -70,10 +71,6 @@ export class Tasks<Kind extends string> {
     this.#database.run('DELETE FROM tasks WHERE kind = ? AND subject = ?', kind, subject);
   }
 
-  get pending(): number {
-    return this.#database.first<{ count: number }>('SELECT count(*) AS count FROM tasks')?.count ?? 0;
-  }
-
   /** Sets the alarm to the earliest task. Every request that wrote calls it, so a lost alarm comes back. */
   async arm(): Promise<void> {
     const due = this.#nextDue();
@@ -82,27 +79,53 @@ export class Tasks<Kind extends string> {
     if (alarm === null || alarm > due) await this.#storage.setAlarm(due);
   }
 
+  /** As `arm`, at the first request after the object woke: a pull-only object, too, gets a lost alarm back. */
+  async armOnce(): Promise<void> {
+    if (this.#armed) return;
+    this.#armed = true;
+    await this.arm();
+  }
+
   /** The alarm handler. */
   async run(now: number): Promise<void> {
-    if (!this.#database.opened()) return;
-    const due = this.#database.all<TaskRow>(
-      'SELECT id, kind, subject, due, attempts FROM tasks WHERE due <= ? ORDER BY due LIMIT ?',
-      now,
-      TASKS_PER_ALARM,
-    );
+    // Before anything that may fail: an alarm that throws is dropped in the end, and its object forgotten.
+    await this.#storage.setAlarm(now + LONGEST_RETRY_MS);
+    try {
+      await this.#work(now);
+    } catch (error) {
+      logEvent('error', 'alarm failed', { owner: this.#owner, error: String(error) });
+    }
+  }
+
+  async #work(now: number): Promise<void> {
+    const due = this.#database.opened()
+      ? this.#database.all<TaskRow>(
+          'SELECT id, kind, subject, due, attempts FROM tasks WHERE due <= ? ORDER BY due LIMIT ?',
+          now,
+          TASKS_PER_ALARM,
+        )
+      : [];
     for (const task of due) {
       this.#database.run('UPDATE tasks SET due = ?, attempts = attempts + 1 WHERE id = ?', retryAt(task, now), task.id);
     }
-    await this.#rearm();
+    if (due.length > 0) await this.#rearm();
     for (const task of due) {
       const outcome = await this.#attempt(task, now);
       // The handler may have dropped the whole store.
-      if (outcome === undefined || !this.#database.opened()) continue;
-      if (outcome === 'done')
-        this.#database.run('DELETE FROM tasks WHERE id = ? AND due = ?', task.id, retryAt(task, now));
-      else this.#database.run('UPDATE tasks SET due = ?, attempts = 0 WHERE id = ?', outcome.again, task.id);
+      if (outcome !== undefined && this.#database.opened()) this.#finish(task, outcome);
     }
     if (this.#database.opened()) await this.#rearm();
+    else await this.#storage.deleteAlarm();
+  }
+
+  /** A task that was added anew while its handler ran has begun to count again, and stays. */
+  #finish({ id, attempts }: TaskRow, outcome: TaskOutcome): void {
+    if (outcome === 'done') {
+      this.#database.run('DELETE FROM tasks WHERE id = ? AND attempts = ?', id, attempts + 1);
+    } else {
+      const again = 'UPDATE tasks SET due = ?, attempts = 0 WHERE id = ? AND attempts = ?';
+      this.#database.run(again, outcome.again, id, attempts + 1);
+    }
   }
 
   async #attempt(task: TaskRow, now: number): Promise<TaskOutcome | undefined> {

@@ -6,6 +6,7 @@
  * setting, and the longest that a deleted thing can still be served here.
  */
 import * as v from 'valibot';
+import { logEvent } from '../observability/log.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { Location } from '../objects/blob-directory/blob-directory.ts';
@@ -58,7 +59,14 @@ export class ExistenceCache {
   }
 
   async #match(url: string): Promise<Response | undefined> {
-    return this.#seconds === 0 ? undefined : caches.default.match(url);
+    if (this.#seconds === 0) return undefined;
+    try {
+      return await caches.default.match(url);
+    } catch (error) {
+      // A cache that fails is a cache that knows nothing.
+      logEvent('warn', 'existence cache failed', { error: String(error) });
+      return undefined;
+    }
   }
 
   #put(url: string, body: string | Uint8Array, contentType: string): void {

@@ -53,21 +53,29 @@ export class Registry {
     return location;
   }
 
-  /** A native stream of a blob's bytes. Where the location proves stale, the directory is asked once. */
+  /** A native stream of a blob's bytes. Where the location proves stale or damaged, the directory is asked once. */
   async readBlob(
     repository: RepositoryName,
     digest: Digest,
     location: Location,
     range: ByteRange | undefined,
   ): Promise<ReadableStream | undefined> {
-    const found = await this.#store.read(location.key, range);
-    if (found !== undefined) return found.body;
+    const found = await this.#readSound(location, range);
+    if (found !== undefined) return found;
     this.#cache.forgetBlob(repository, digest);
     const moved = await this.#meter.call(this.#objects.repository(repository).relocate(digest, location.key));
-    const again = moved === undefined ? undefined : await this.#store.read(moved.key, range);
+    const again = moved === undefined ? undefined : await this.#readSound(moved, range);
     // Pushing the blob again heals this: see objects/winner.ts.
     if (again === undefined) logEvent('error', 'blob bytes missing', { repository, digest, key: location.key });
-    return again?.body;
+    return again;
+  }
+
+  /** An object of another size than the blob's would break off at the client: it counts as missing. */
+  async #readSound(location: Location, range: ByteRange | undefined): Promise<ReadableStream | undefined> {
+    const found = await this.#store.read(location.key, range);
+    if (found === undefined || found.size === location.size) return found?.body;
+    await found.body.cancel();
+    return undefined;
   }
 
   async getManifest(

@@ -8,6 +8,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { UploadId } from '../oci/upload-id.ts';
 import {
   APPEND_HEADER,
+  PUT_LEASE_MS,
   type AppendRequest,
   type AppendResult,
   type BeginPutResult,
@@ -18,7 +19,7 @@ import {
   type StatusResult,
 } from '../objects/upload/messages.ts';
 import type { Objects } from '../objects/stubs.ts';
-import { PUT_LEASE_MS, type Upload } from '../objects/upload/upload.ts';
+import type { Upload } from '../objects/upload/upload.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 
 /** Internal requests carry a URL that nobody resolves. */

@@ -6,6 +6,7 @@
 import * as v from 'valibot';
 import { startBerth } from '../e2e/berth-process.ts';
 import type { BerthProcess } from '../e2e/berth-process.ts';
+import { exchange } from '../e2e/crash/exchange.ts';
 import { Seeded } from '../e2e/crash/seeded.ts';
 import type { Campaign } from './campaign.ts';
 import { sendRaw } from './fuzz/raw-request.ts';
@@ -91,7 +92,8 @@ function expectFit({ method, wellFormed }: MadeRequest, { status, headers, body 
 
 /** The workerd that began still serves, and it ends as it is asked to. */
 async function expectWell(berth: BerthProcess): Promise<void> {
-  const { status } = await fetch(`${berth.url}/v2/`);
+  const answer = await exchange(berth.url, { method: 'GET', path: '/v2/' });
+  const status = answer.kind === 'answer' ? answer.status : answer.reason;
   if (status !== 200) throw new Error(`GET /v2/ is answered ${String(status)} afterwards`);
   if (berth.lines.some(({ event }) => event === 'workerd-ended')) throw new Error('workerd has crashed meanwhile');
   const { code } = await berth.stop();

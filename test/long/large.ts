@@ -36,7 +36,7 @@ export const large: Campaign = {
       for (const size of [USUAL_BYTES, LARGEST_BYTES]) {
         if (Date.now() > deadline) return;
         const peak = await withBerth((berth) => roundTrip(berth, `${String(seed)}/${form}`, size, form));
-        log(`${form}, ${String(size)} bytes: all serving processes took at most ${mebibytes(peak)}`);
+        log(`${form}, ${String(size)} bytes: all serving processes took at most ${describe(peak)}`);
       }
     }
     await withBerth(async (berth) => {
@@ -45,7 +45,7 @@ export const large: Campaign = {
         const size = random.logarithmic(SMALLEST_BYTES, Math.min(LARGEST_BYTES, USUAL_BYTES)) + 1;
         const form = random.pick(FORMS);
         const peak = await roundTrip(berth, `${String(seed)}/round ${String(round)}`, size, form);
-        log(`round ${String(round)}: ${form}, ${String(size)} bytes; at most ${mebibytes(peak)} so far`);
+        log(`round ${String(round)}: ${form}, ${String(size)} bytes; at most ${describe(peak)} so far`);
       }
     });
   },
@@ -60,8 +60,14 @@ async function withBerth<T>(use: (berth: BerthProcess) => Promise<T>): Promise<T
   }
 }
 
-/** Pushes and pulls one layer, and returns the peak of the memory of all processes that serve. */
-async function roundTrip(berth: BerthProcess, name: string, size: number, form: Form): Promise<number> {
+/** The most memory that all processes that serve had taken after the push, and after the pull, in bytes. */
+interface Peak {
+  readonly pushed: number;
+  readonly pulled: number;
+}
+
+/** Pushes and pulls one layer. */
+async function roundTrip(berth: BerthProcess, name: string, size: number, form: Form): Promise<Peak> {
   const digest = await hashOf(layer(name, 0, size));
   const opened = await send(berth, 'POST', '/v2/large/blobs/uploads/', {});
   await expectStatus(opened, 202);
@@ -81,11 +87,12 @@ async function roundTrip(berth: BerthProcess, name: string, size: number, form: 
     }
     await expectStatus(await send(berth, 'PUT', closing, {}), 201);
   }
+  const pushed = await peakMemory(berth);
   const pulled = await send(berth, 'GET', `/v2/large/blobs/${digest}`, {});
   if (pulled.statusCode !== 200) throw new Error(`the pull is answered ${String(pulled.statusCode)}`);
   const found = await hashOf(pulled);
   if (found !== digest) throw new Error(`${name}: pulled ${found} instead of ${digest}`);
-  return peakMemory(berth);
+  return { pushed, pulled: await peakMemory(berth) };
 }
 
 /** The bytes of a layer from `start` to `end`, made anew each time. */
@@ -145,6 +152,10 @@ function peakOf(pid: number): number {
   } catch {
     return 0;
   }
+}
+
+function describe({ pushed, pulled }: Peak): string {
+  return `${mebibytes(pushed)} for the push, ${mebibytes(pulled)} with the pull`;
 }
 
 function mebibytes(bytes: number): string {

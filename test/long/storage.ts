@@ -1,8 +1,11 @@
 /**
  * The storage contract with other bytes, other ranges and larger objects each time: R2 takes over 5 GiB only in parts,
  * and a byte that is lost beyond the fourth gigabyte shows nowhere else. An object of over 5 GiB comes first where the
- * time is enough (`--only storage --minutes 15`); it lies in the temporary directory while it is there.
+ * time is enough (`--only storage --minutes 15`), and needs as much room in the temporary directory.
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { cloudflareTest } from '@cloudflare/vitest-pool-workers';
 import { startVitest } from 'vitest/node';
 import { Seeded } from '../e2e/crash/seeded.ts';
@@ -37,10 +40,27 @@ export const storage: Campaign = {
       };
       const { largeBytes, largePartBytes } = order;
       log(`round ${round}: seed ${order.seed}, an object of ${largeBytes} bytes in parts of ${largePartBytes}`);
-      await runContract(order, deadline);
+      await inOwnDirectory(() => runContract(order, deadline));
     }
   },
 };
+
+/**
+ * Miniflare keeps its data in the temporary directory, every byte that was ever written, and does not always get to
+ * remove it before this process ends: gigabytes would stay.
+ */
+async function inOwnDirectory(work: () => Promise<void>): Promise<void> {
+  const outer = process.env['TMPDIR'];
+  const directory = await mkdtemp(join(tmpdir(), 'berth-storage-'));
+  process.env['TMPDIR'] = directory;
+  try {
+    await work();
+  } finally {
+    if (outer === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = outer;
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
 
 /** Throws when a test of the contract fails; vitest has printed how. */
 async function runContract(order: ContractOrder, deadline: number): Promise<void> {
@@ -66,5 +86,6 @@ async function runContract(order: ContractOrder, deadline: number): Promise<void
   const errors = vitest.state.getUnhandledErrors().length;
   await vitest.close();
   if (tests === 0) throw new Error('the contract was not run at all');
-  if (failed + errors > 0) throw new Error(`the storage contract is broken: ${failed} tests failed, ${errors} errors`);
+  if (failed + errors > 0)
+    throw new Error(`the storage contract is broken, as told above, with ${JSON.stringify(order)}`);
 }

@@ -169,6 +169,11 @@ function thirds(bytes: Uint8Array<ArrayBuffer>): [Chunk, Chunk, Chunk] {
   return [cut(0, one), cut(one, two), cut(two, bytes.byteLength)];
 }
 
+/** The object that holds a repository. */
+export function repositoryStub(name: string): DurableObjectStub {
+  return env.REPOSITORY.get(env.REPOSITORY.idFromName(name)) as DurableObjectStub;
+}
+
 /** Has the repository own the blob, by the shortest way. */
 export async function pushed(repository: string, blob: Blob): Promise<Blob> {
   const session = await openSession(repository);

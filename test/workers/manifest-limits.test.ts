@@ -29,7 +29,7 @@ const padded = (size: number): string => {
 /** A body that never ends by itself, and tells how much of it was asked for and whether it was given up. */
 function endlessBody() {
   const told = { bytes: 0, cancelled: false };
-  const body = new ReadableStream<Uint8Array>({
+  const body = new ReadableStream({
     type: 'bytes',
     pull(controller) {
       told.bytes += PIECE_BYTES;
@@ -88,7 +88,7 @@ describe('a manifest over the limit', () => {
 
 describe('a manifest whose client breaks off', () => {
   it('is refused as the client’s fault, and nothing of it is there', async () => {
-    const body = new ReadableStream<Uint8Array>({
+    const body = new ReadableStream({
       type: 'bytes',
       pull(controller) {
         controller.error(new Error('the client has gone'));

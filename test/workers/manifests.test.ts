@@ -10,12 +10,11 @@ import {
   putManifest,
   refusal,
   send,
-  sendWith,
   sha256,
   sha512,
 } from './client.ts';
 import { LogLines } from './log-lines.ts';
-import { newBlob, storedKeys, type Blob } from './world.ts';
+import { newBlob, type Blob } from './world.ts';
 
 const KIB = 1_024;
 const LIMIT_BYTES = 4 * KIB * KIB;
@@ -68,17 +67,40 @@ async function expectKept(tag: string, body: string, mediaType: string): Promise
 describe('a manifest that is pushed', () => {
   it.each([
     ['an OCI image', 'oci', OCI_MANIFEST, (): string => imageOf(blob)],
-    ['an image of Docker schema 2', 'docker', DOCKER_MANIFEST, (): string => imageOf(blob, { mediaType: DOCKER_MANIFEST })],
-    ['an image without a mediaType of its own', 'helm', OCI_MANIFEST, (): string => imageOf(blob, { mediaType: undefined })],
+    [
+      'an image of Docker schema 2',
+      'docker',
+      DOCKER_MANIFEST,
+      (): string => imageOf(blob, { mediaType: DOCKER_MANIFEST }),
+    ],
+    [
+      'an image without a mediaType of its own',
+      'helm',
+      OCI_MANIFEST,
+      (): string => imageOf(blob, { mediaType: undefined }),
+    ],
     ['an empty index', 'index', OCI_INDEX, (): string => indexOf([])],
     ['an empty list of Docker', 'list', DOCKER_LIST, (): string => indexOf([], { mediaType: DOCKER_LIST })],
     ['an artifact', 'artifact', OCI_MANIFEST, (): string => imageOf(blob, { artifactType: 'application/x.bom' })],
-    ['an artifact of ORAS, with blobs', 'oras', 'application/vnd.oci.artifact.manifest.v1+json', (): string =>
-      JSON.stringify({ mediaType: 'application/vnd.oci.artifact.manifest.v1+json', blobs: [descriptorOf(blob)] })],
-    ['spaced and ordered as nobody else would', 'spaced', OCI_MANIFEST, (): string =>
-      ` \n${JSON.stringify(JSON.parse(imageOf(blob)), null, '\t')}\r\n  `],
-    ['one with characters of every length', 'unicode', OCI_MANIFEST, (): string =>
-      imageOf(blob, { annotations: { 'größe': '§ € 𝄞 \u0000 "' } })],
+    [
+      'an artifact of ORAS, with blobs',
+      'oras',
+      'application/vnd.oci.artifact.manifest.v1+json',
+      (): string =>
+        JSON.stringify({ mediaType: 'application/vnd.oci.artifact.manifest.v1+json', blobs: [descriptorOf(blob)] }),
+    ],
+    [
+      'spaced and ordered as nobody else would',
+      'spaced',
+      OCI_MANIFEST,
+      (): string => ` \n${JSON.stringify(JSON.parse(imageOf(blob)), null, '\t')}\r\n  `,
+    ],
+    [
+      'one with characters of every length',
+      'unicode',
+      OCI_MANIFEST,
+      (): string => imageOf(blob, { annotations: { größe: '§ € 𝄞 \u0000 "' } }),
+    ],
     ['one just small enough for the table', 'inline', OCI_MANIFEST, (): string => padded(64 * KIB)],
     ['one just too large for the table', 'blob', OCI_MANIFEST, (): string => padded(64 * KIB + 1)],
     ['one as large as may be', 'largest', OCI_MANIFEST, (): string => padded(LIMIT_BYTES)],
@@ -87,7 +109,10 @@ describe('a manifest that is pushed', () => {
   });
 
   it('is named in the answers to HEAD and GET by digest, type, size and entity tag', async () => {
-    for (const [tag, size] of [['small', 1_000], ['large', 100 * KIB]] as const) {
+    for (const [tag, size] of [
+      ['small', 1_000],
+      ['large', 100 * KIB],
+    ] as const) {
       const body = padded(size);
       const digest = await sha256(body);
       demand(await putManifest(name, tag, body, OCI_MANIFEST), 201);
@@ -299,15 +324,15 @@ describe('a manifest that is refused', () => {
     expect(answer).toMatchObject({ status: 400, code: 'MANIFEST_INVALID' });
   });
 
-  it.each(['application/vnd.docker.distribution.manifest.v1+json', 'application/vnd.docker.distribution.manifest.v1+prettyjws'])(
-    'is of Docker schema 1 (%s): the answer says why',
-    async (mediaType) => {
-      const body = JSON.stringify({ schemaVersion: 1, name, tag: 'old', fsLayers: [], history: [] });
-      for (const type of [mediaType, 'application/json']) {
-        const answer = await refusal(putManifest(name, 'old', body, type));
-        expect(answer).toMatchObject({ status: 400, code: 'UNSUPPORTED' });
-        expect(answer.message).toContain('schema 1');
-      }
-    },
-  );
+  it.each([
+    'application/vnd.docker.distribution.manifest.v1+json',
+    'application/vnd.docker.distribution.manifest.v1+prettyjws',
+  ])('is of Docker schema 1 (%s): the answer says why', async (mediaType) => {
+    const body = JSON.stringify({ schemaVersion: 1, name, tag: 'old', fsLayers: [], history: [] });
+    for (const type of [mediaType, 'application/json']) {
+      const answer = await refusal(putManifest(name, 'old', body, type));
+      expect(answer).toMatchObject({ status: 400, code: 'UNSUPPORTED' });
+      expect(answer.message).toContain('schema 1');
+    }
+  });
 });

@@ -4,19 +4,10 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'c
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { IDLE_BODY_MS } from '../../src/objects/upload/assembler.ts';
-import {
-  chunked,
-  demand,
-  getBlob,
-  headBlob,
-  offsetOf,
-  openSession,
-  refusal,
-  sha512,
-  type Session,
-} from './client.ts';
+import { chunked, demand, getBlob, headBlob, offsetOf, openSession, refusal, sha512, type Session } from './client.ts';
 import { faults } from './faults.ts';
 import { LogLines } from './log-lines.ts';
+import { epochOf, newWriter, stalledPatch } from './stalled-patch.ts';
 import { config, newBlob, newWorld, passAllGraces, passTime, settle, storedKeys, type Blob } from './world.ts';
 
 const KIB = 1_024;
@@ -33,33 +24,6 @@ afterEach(() => {
   vi.restoreAllMocks();
   vi.useRealTimers();
 });
-
-/** Grows each time that a request becomes the session's writer. */
-function epochOf(session: Session): Promise<SqlStorageValue | undefined> {
-  const query = 'SELECT epoch FROM session';
-  return runInDurableObject(session.stub, (_object, state) => state.storage.sql.exec(query).one()['epoch']);
-}
-
-async function newWriter(session: Session, before: SqlStorageValue | undefined): Promise<void> {
-  while ((await epochOf(session)) === before);
-}
-
-/** A PATCH that is being written: it has brought these bytes, and now waits for its client. */
-async function stalledPatch(session: Session, bytes: Uint8Array, headers: Record<string, string> = {}) {
-  const before = await epochOf(session);
-  const client = new AbortController();
-  const { readable, writable } = new IdentityTransformStream();
-  const writer = writable.getWriter();
-  const answer = session.patch(readable, headers, client.signal);
-  // A test that has the client vanish never looks at the answer.
-  answer.catch(() => undefined);
-  await newWriter(session, before);
-  // A write ends once its bytes were taken over, so after the last one those before it were passed on.
-  const last = bytes.byteLength - 1;
-  for (const piece of [bytes.subarray(0, last), bytes.subarray(last)]) await writer.write(piece);
-  const end = async () => writer.close().catch(() => undefined);
-  return { answer, write: (more: Uint8Array) => writer.write(more), end, vanish: () => client.abort() };
-}
 
 /** The offset that the session tells, once it is at least this: what a client that vanished brought is committed soon. */
 async function committedAtLeast(session: Session, least: number): Promise<number> {

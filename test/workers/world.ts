@@ -20,7 +20,7 @@ import { OCI_MANIFEST } from '../../src/oci/media-type.ts';
 import { faults } from './faults.ts';
 
 export const config = parseConfig(env);
-export const objects = new Objects(env, config);
+export const objects = new Objects(env);
 const NAMESPACES = ['UPLOAD', 'REPOSITORY', 'BLOB_DIRECTORY', 'CATALOG'] as const;
 const ALARM_ROUNDS = 12;
 /** Sessions and repositories of earlier worlds. */

@@ -10,7 +10,7 @@
  * - A key with a tombstone is never accepted again.
  */
 import { DurableObject } from 'cloudflare:workers';
-import { parseConfig, type Config } from '../../config.ts';
+import { configOf, type Config } from '../../config.ts';
 import { WorkMeter, type Answer } from '../../observability/work.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
@@ -47,14 +47,12 @@ interface BlobRow extends Record<string, string | number | null> {
 type TaskKind = 'doom' | 'delete-object' | 'forget';
 
 export class BlobDirectory extends DurableObject<Env> {
-  readonly #config: Config;
   readonly #database: Database;
   readonly #store: StorageDriver;
   readonly #tasks: Tasks<TaskKind>;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#config = parseConfig(env);
     this.#store = openStore(env);
     this.#database = new Database(ctx.storage, 'BlobDirectory', MIGRATIONS);
     this.#tasks = new Tasks<TaskKind>(ctx.storage, this.#database, 'BlobDirectory', {
@@ -136,6 +134,10 @@ export class BlobDirectory extends DurableObject<Env> {
 
   override async alarm(): Promise<void> {
     await this.#tasks.run(Date.now());
+  }
+
+  get #config(): Config {
+    return configOf(this.env);
   }
 
   #find(digest: string): BlobRow | undefined {

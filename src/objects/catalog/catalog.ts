@@ -28,16 +28,4 @@ export class Catalog extends DurableObject<Env> {
     );
     return new WorkMeter().answer(null);
   }
-
-  /** Names of repositories with content after `last`, sorted by their bytes. */
-  list(last: string, limit: number): Answer<string[]> {
-    const rows = this.#database.opened()
-      ? this.#database.all<{ name: string }>(
-          'SELECT name FROM repositories WHERE present = 1 AND name > ? ORDER BY name LIMIT ?',
-          last,
-          limit,
-        )
-      : [];
-    return new WorkMeter().answer(rows.map(({ name }) => name));
-  }
 }

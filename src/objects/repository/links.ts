@@ -6,11 +6,15 @@ import { parseDigest, type Digest } from '../../oci/digest.ts';
 import type { Location } from '../blob-directory/blob-directory.ts';
 import type { Database } from '../database.ts';
 
+/** Of a grace; more than one, so that not every renewal has to write. */
+const KEEP_FACTOR = 1.5;
+
 export interface Link {
   id: number;
   location: Location;
   claimId: string;
   keepUntil: number;
+  damaged: boolean;
 }
 
 interface LinkRow extends Record<string, string | number> {
@@ -20,38 +24,44 @@ interface LinkRow extends Record<string, string | number> {
   size: number;
   claim_id: string;
   keep_until: number;
+  damaged: number;
 }
 
 export class Links {
   readonly #database: Database;
-  readonly #graceMs: number;
+  readonly #graceMs: () => number;
 
-  constructor(database: Database, graceMs: number) {
+  constructor(database: Database, graceMs: () => number) {
     this.#database = database;
     this.#graceMs = graceMs;
   }
 
   find(digest: Digest): Link | undefined {
     const row = this.#database.first<LinkRow>(
-      'SELECT id, store, key, size, claim_id, keep_until FROM links WHERE digest = ?',
+      'SELECT id, store, key, size, claim_id, keep_until, damaged FROM links WHERE digest = ?',
       digest,
     );
     if (row === undefined) return undefined;
-    const { id, store, key, size, claim_id: claimId, keep_until: keepUntil } = row;
-    return { id, location: { store, key, size }, claimId, keepUntil };
+    const { id, store, key, size, claim_id: claimId, keep_until: keepUntil, damaged } = row;
+    return { id, location: { store, key, size }, claimId, keepUntil, damaged: damaged === 1 };
   }
 
-  /** Finds a link and gives it a full grace again; writes only when less than half of it is left. */
+  /** Finds a link and sees to it that a full grace is left; what is written lasts half a grace longer, so few are. */
   renew(digest: Digest, now: number): Link | undefined {
     const link = this.find(digest);
-    if (link === undefined || link.keepUntil - now >= this.#graceMs / 2) return link;
-    const keepUntil = now + this.#graceMs;
+    if (link === undefined || link.keepUntil - now >= this.#graceMs()) return link;
+    const keepUntil = this.#keepUntil(now);
     this.#database.run('UPDATE links SET keep_until = ? WHERE id = ?', keepUntil, link.id);
     return { ...link, keepUntil };
   }
 
+  /** Nothing lies where the link and the directory say: only a new push can heal that, so nobody is told it exists. */
+  markDamaged(digest: Digest, damaged: boolean): void {
+    this.#database.run('UPDATE links SET damaged = ? WHERE digest = ?', damaged ? 1 : 0, digest);
+  }
+
   insert(digest: Digest, { store, key, size }: Location, claimId: string, now: number): Link {
-    const keepUntil = now + this.#graceMs;
+    const keepUntil = this.#keepUntil(now);
     this.#database.run(
       'INSERT INTO links (digest, store, key, size, claim_id, keep_until) VALUES (?, ?, ?, ?, ?, ?)',
       digest,
@@ -67,7 +77,13 @@ export class Links {
   }
 
   relocate(digest: Digest, { store, key, size }: Location): void {
-    this.#database.run('UPDATE links SET store = ?, key = ?, size = ? WHERE digest = ?', store, key, size, digest);
+    this.#database.run(
+      'UPDATE links SET store = ?, key = ?, size = ?, damaged = 0 WHERE digest = ?',
+      store,
+      key,
+      size,
+      digest,
+    );
   }
 
   /** A manifest refers to the link from now on, so it is kept. */
@@ -102,5 +118,9 @@ export class Links {
   /** Ends an intent; false if it had ended already. */
   endIntent(claimId: string): boolean {
     return this.#database.run('DELETE FROM intents WHERE claim_id = ?', claimId) > 0;
+  }
+
+  #keepUntil(now: number): number {
+    return now + this.#graceMs() * KEEP_FACTOR;
   }
 }

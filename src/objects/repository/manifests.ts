@@ -77,7 +77,12 @@ export class Manifests {
 
   /** Stores a manifest with its edges, unless the repository has it. `missing` must have found nothing. */
   insert(manifest: NewManifest, content: ManifestContent, now: number): void {
-    if (this.#id(manifest.digest) !== undefined) return;
+    const known = this.#id(manifest.digest);
+    if (known !== undefined) {
+      // A foreign layer may have been pushed since.
+      this.#addBlobEdges(known, manifest.optionalBlobs);
+      return;
+    }
     this.#database.run(
       `INSERT INTO manifests (digest, media_type, artifact_type, subject, size, bytes, content_link, pushed_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -93,12 +98,7 @@ export class Manifests {
     const id = this.#id(manifest.digest);
     if (id === undefined) throw new Error('a manifest vanished within its own transaction');
     if (content.kind === 'linked') this.#links.use(content.linkId);
-    for (const digest of new Set([...manifest.blobs, ...manifest.optionalBlobs])) {
-      const link = this.#links.find(digest);
-      if (link === undefined) continue;
-      this.#database.run('INSERT INTO blob_edges (manifest, link) VALUES (?, ?)', id, link.id);
-      this.#links.use(link.id);
-    }
+    this.#addBlobEdges(id, [...manifest.blobs, ...manifest.optionalBlobs]);
     for (const digest of new Set(manifest.children)) {
       const child = this.#id(digest);
       if (child !== undefined) {
@@ -129,6 +129,14 @@ export class Manifests {
 
   any(): boolean {
     return this.#database.first('SELECT 1 AS found FROM manifests LIMIT 1') !== undefined;
+  }
+
+  #addBlobEdges(manifest: number, digests: readonly Digest[]): void {
+    const edge = 'INSERT OR IGNORE INTO blob_edges (manifest, link) VALUES (?, ?)';
+    for (const digest of digests) {
+      const link = this.#links.find(digest);
+      if (link !== undefined && this.#database.run(edge, manifest, link.id) > 0) this.#links.use(link.id);
+    }
   }
 
   #id(digest: Digest): number | undefined {

@@ -9,7 +9,7 @@
  * An intent whose call was lost is ended by its task, which also releases the claim.
  */
 import { DurableObject } from 'cloudflare:workers';
-import { parseConfig, type Config } from '../../config.ts';
+import { configOf, type Config } from '../../config.ts';
 import { WorkMeter, type Answer } from '../../observability/work.ts';
 import { parseDigest, type Digest } from '../../oci/digest.ts';
 import type { Reference, Tag } from '../../oci/reference.ts';
@@ -33,7 +33,7 @@ const CONTENT_MS = 10 * 60_000;
 const ADOPT_ROUNDS = 4;
 /** Manifests up to this size lie in the table; a larger one is a blob, so that nobody can fill the object's 10 GB. */
 const INLINE_MANIFEST_BYTES = 64 * 1024;
-/** Of an object's 10 GB; above it pushes are refused, while deletes and collection still work. */
+/** Of an object's 10 GB; above it manifests are refused, while deletes and collection still work. */
 const FULL_BYTES = 8_000_000_000;
 const MISSING_REPORTED = 100;
 const COLLECTED_PER_RUN = 50;
@@ -48,7 +48,6 @@ export type ListTagsResult = { kind: 'tags'; tags: string[] } | { kind: 'unknown
 type TaskKind = 'announce' | 'end-intent' | 'release' | 'disown' | 'collect';
 
 export class Repository extends DurableObject<Env> {
-  readonly #config: Config;
   readonly #database: Database;
   readonly #store: StorageDriver;
   readonly #objects: Objects;
@@ -58,11 +57,10 @@ export class Repository extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#config = parseConfig(env);
     this.#store = openStore(env);
-    this.#objects = new Objects(env, this.#config);
+    this.#objects = new Objects(env);
     this.#database = new Database(ctx.storage, 'Repository', MIGRATIONS);
-    this.#links = new Links(this.#database, this.#config.graceMs);
+    this.#links = new Links(this.#database, () => this.#config.graceMs);
     this.#manifests = new Manifests(this.#database, this.#links);
     this.#tasks = new Tasks<TaskKind>(ctx.storage, this.#database, 'Repository', {
       announce: () => this.#announce(),
@@ -85,8 +83,9 @@ export class Repository extends DurableObject<Env> {
     const meter = new WorkMeter();
     if (!this.#database.opened()) return meter.answer(undefined);
     const link = renew ? this.#links.renew(digest, Date.now()) : this.#links.find(digest);
-    if (renew) await this.#tasks.arm();
-    return meter.answer(link?.location);
+    await (renew ? this.#tasks.arm() : this.#tasks.armOnce());
+    // Whoever is told that a damaged blob exists would not push it, and so never heal it.
+    return meter.answer(renew && link?.damaged === true ? undefined : link?.location);
   }
 
   /** A read found nothing at `stale`: asks the directory where the digest's bytes are now. */
@@ -96,13 +95,17 @@ export class Repository extends DurableObject<Env> {
     const link = this.#links.find(digest);
     if (link?.location.key !== stale) return meter.answer(link?.location);
     const found = await meter.call(this.#objects.directory(digest).lookup(digest));
-    if (found === undefined || found.key === stale) return meter.answer(undefined);
+    if (found === undefined || found.key === stale) {
+      this.#links.markDamaged(digest, true);
+      return meter.answer(undefined);
+    }
     this.#links.relocate(digest, found);
     return meter.answer(found);
   }
 
-  getManifest(reference: Reference): Answer<GetManifestResult | undefined> {
+  async getManifest(reference: Reference): Promise<Answer<GetManifestResult | undefined>> {
     const meter = new WorkMeter();
+    if (this.#database.opened()) await this.#tasks.armOnce();
     const found = this.#database.opened() ? this.#manifests.find(reference) : undefined;
     if (found === undefined) return meter.answer(undefined);
     const location = found.bytes === undefined ? this.#links.find(found.digest)?.location : undefined;
@@ -117,6 +120,11 @@ export class Repository extends DurableObject<Env> {
     tag: Tag | undefined,
   ): Promise<Answer<PutManifestResult>> {
     const meter = new WorkMeter();
+    const needed = [...manifest.blobs, ...manifest.children];
+    if (!this.#database.opened() && needed.length > 0) {
+      // Nothing is here; saying so must not make the repository.
+      return meter.answer({ kind: 'missing', digests: needed.slice(0, MISSING_REPORTED) });
+    }
     this.#database.ensure();
     if (this.#database.sizeBytes > FULL_BYTES) return meter.answer({ kind: 'full' });
     const missing = this.#manifests.missing(manifest, MISSING_REPORTED);
@@ -142,14 +150,19 @@ export class Repository extends DurableObject<Env> {
   }
 
   /** Tags after `last`, at most `limit`. */
-  listTags(last: string, limit: number): Answer<ListTagsResult> {
+  async listTags(last: string, limit: number): Promise<Answer<ListTagsResult>> {
     const meter = new WorkMeter();
     if (!this.#database.opened() || !this.#manifests.any()) return meter.answer({ kind: 'unknown' });
+    await this.#tasks.armOnce();
     return meter.answer({ kind: 'tags', tags: this.#manifests.listTags(last, limit) });
   }
 
   override async alarm(): Promise<void> {
     await this.#tasks.run(Date.now());
+  }
+
+  get #config(): Config {
+    return configOf(this.env);
   }
 
   async #adopt(meter: WorkMeter, digest: Digest, own: Location | undefined): Promise<AdoptResult> {
@@ -170,7 +183,11 @@ export class Repository extends DurableObject<Env> {
     const now = Date.now();
     return this.#database.transaction(() => {
       const link = this.#links.renew(digest, now);
-      if (link !== undefined) return link;
+      if (link !== undefined) {
+        // The uploader looks whether the winner is there, and has it swapped if not.
+        if (link.damaged) this.#links.markDamaged(digest, false);
+        return link;
+      }
       this.#links.insertIntent(claimId, digest);
       this.#tasks.add('end-intent', subjectOf(digest, claimId), now + INTENT_MS);
       return undefined;
@@ -197,8 +214,9 @@ export class Repository extends DurableObject<Env> {
 
   /** Stores a large manifest's bytes as a blob and links it; false if the caller has to push again. */
   async #storeContent(meter: WorkMeter, digest: Digest, bytes: Uint8Array): Promise<boolean> {
-    if (this.#manifests.find({ kind: 'digest', digest }) !== undefined) return true;
     const store = metered(this.#store, meter);
+    const known = this.#manifests.find({ kind: 'digest', digest }) && this.#links.find(digest);
+    if (known !== undefined && (await store.head(known.location.key))?.size === bytes.byteLength) return true;
     const own: Location = { store: store.name, key: mintKey(), size: bytes.byteLength };
     const givingUp = subjectOf(digest, own.key);
     this.#tasks.add('disown', givingUp, Date.now() + CONTENT_MS);

@@ -20,7 +20,9 @@ export const MIGRATIONS = [
     size INTEGER NOT NULL,
     claim_id TEXT NOT NULL,
     keep_until INTEGER NOT NULL,
-    uses INTEGER NOT NULL DEFAULT 0
+    uses INTEGER NOT NULL DEFAULT 0,
+    -- The bytes were looked for in vain; an upload that is adopted settles it.
+    damaged INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE INDEX links_unused ON links (keep_until) WHERE uses = 0;
 

@@ -77,7 +77,7 @@ export class Assembler {
     this.#partSize = run.partSize;
     this.#hash = run.hash;
     this.#committedHash = run.hash?.copy();
-    this.#nextNumber = (journal.parts().at(-1)?.number ?? 0) + 1;
+    this.#nextNumber = journal.lastPart() + 1;
     this.#filled = journal.tailBytes();
     this.#persisted = this.#filled;
   }
@@ -187,10 +187,10 @@ export class Assembler {
         continue;
       }
       // Own parts in flight give memory back as they land; only with none left is it others that have it.
-      const inFlight = this.#cuts.map(({ stored }) => stored);
+      const inFlight = this.#underWay();
       if (inFlight.length > 0) {
         await Promise.race(inFlight);
-        if (this.#failure !== undefined) throw new StoreFailure('a part could not be stored', { cause: this.#failure });
+        this.#demandHealth();
         continue;
       }
       await this.#giveWay();
@@ -209,19 +209,18 @@ export class Assembler {
   /** Moves what is buffered to the tail and frees the memory. */
   async #giveWay(): Promise<void> {
     await this.#settle();
-    if (this.#failure !== undefined) throw new StoreFailure('a part could not be stored', { cause: this.#failure });
-    if (!this.#commitTail()) {
-      this.#superseded = true;
-      throw new Error('another request writes this upload now');
-    }
+    this.#demandHealth();
+    if (!this.#commitTail()) this.#superseded = true;
+    this.#demandHealth();
     this.#freeBuffer();
   }
 
   async #cut(buffer: ArrayBuffer): Promise<void> {
-    while (this.#cuts.length >= PARTS_IN_FLIGHT && this.#failure === undefined) {
-      await Promise.race(this.#cuts.map(({ stored }) => stored));
+    while (this.#underWay().length >= PARTS_IN_FLIGHT) {
+      await Promise.race(this.#underWay());
+      this.#demandHealth();
     }
-    if (this.#failure !== undefined) throw new StoreFailure('a part could not be stored', { cause: this.#failure });
+    this.#demandHealth();
     const cut: Cut = {
       number: this.#nextNumber,
       size: this.#filled,
@@ -285,7 +284,7 @@ export class Assembler {
     }
   }
 
-  /** False when another writer has taken over. */
+  /** False when another writer has taken over, or parts before the tail are not committed. */
   #commitTail(): boolean {
     if (this.#cuts.length > 0) return false;
     if (this.#filled === this.#persisted || this.#buffer === undefined) return true;
@@ -294,6 +293,16 @@ export class Assembler {
     this.#persisted = this.#filled;
     this.#committedHash = this.#hash?.copy();
     return true;
+  }
+
+  /** Parts that the store has not answered yet. One that waits for an earlier part is not among them. */
+  #underWay(): Promise<void>[] {
+    return this.#cuts.filter(({ receipt }) => receipt === undefined).map(({ stored }) => stored);
+  }
+
+  #demandHealth(): void {
+    if (this.#failure !== undefined) throw new StoreFailure('a part could not be stored', { cause: this.#failure });
+    if (this.#superseded) throw new Error('another request writes this upload now');
   }
 
   async #settle(): Promise<void> {

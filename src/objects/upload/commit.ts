@@ -37,7 +37,7 @@ export async function storeOpen(
   const session = context.journal.session();
   if (session === undefined) return { kind: 'retry' };
   try {
-    if (context.journal.parts().length === 0) return await putTail(context, session, digest, journalKey);
+    if (context.journal.lastPart() === 0) return await putTail(context, session, digest, journalKey);
     return await completeParts(context, session, digest, running);
   } catch (error) {
     logEvent('warn', 'upload not stored', { repository: session.repository, digest, error: String(error) });
@@ -63,7 +63,8 @@ async function putTail(
     const key = mintKey();
     await journalKey(key, size);
     try {
-      await store.put(key, bytes, size, digest);
+      const outcome = await store.put(key, bytes, size, digest);
+      if (outcome !== 'stored') throw new Error(`the store answered ${outcome}`);
     } catch (error) {
       // The answer may have been lost on a write that succeeded.
       if ((await store.head(key))?.size !== size) throw error;

@@ -131,18 +131,29 @@ export class Journal {
     return this.database.all('SELECT number, size, receipt FROM parts ORDER BY number');
   }
 
+  /** The number of the last part; 0 where there is none. */
+  lastPart(): number {
+    return this.database.first<{ number: number | null }>('SELECT max(number) AS number FROM parts')?.number ?? 0;
+  }
+
   tailBytes(): number {
     return this.database.first<{ bytes: number | null }>('SELECT sum(length(bytes)) AS bytes FROM tail')?.bytes ?? 0;
   }
 
-  /** Copies the tail to the start of `target`, piece by piece. */
-  readTail(target: Uint8Array): void {
-    let offset = 0;
+  /** The tail in its pieces, one in memory at a time. */
+  *tailPieces(): Generator<Uint8Array<ArrayBuffer>> {
     for (const { id } of this.database.all<{ id: number }>('SELECT id FROM tail ORDER BY id')) {
       const piece = this.database.first<{ bytes: ArrayBuffer }>('SELECT bytes FROM tail WHERE id = ?', id);
-      if (piece === undefined) continue;
-      target.set(new Uint8Array(piece.bytes), offset);
-      offset += piece.bytes.byteLength;
+      if (piece !== undefined) yield new Uint8Array(piece.bytes);
+    }
+  }
+
+  /** Copies the tail to the start of `target`. */
+  readTail(target: Uint8Array): void {
+    let offset = 0;
+    for (const piece of this.tailPieces()) {
+      target.set(piece, offset);
+      offset += piece.byteLength;
     }
   }
 
@@ -153,8 +164,8 @@ export class Journal {
       const { number, size, receipt } = part;
       this.database.run('INSERT INTO parts (number, size, receipt) VALUES (?, ?, ?)', number, size, receipt);
       this.database.run('DELETE FROM tail');
-      const stored = this.database.first<{ bytes: number }>('SELECT sum(size) AS bytes FROM parts')?.bytes ?? 0;
-      this.database.run('UPDATE session SET committed = ?, hashed = ?', stored, part.hashed ?? null);
+      // Every part is of the same size, and only the tail is smaller.
+      this.database.run('UPDATE session SET committed = ?, hashed = ?', number * size, part.hashed ?? null);
       return true;
     });
   }
@@ -255,15 +266,16 @@ export class Journal {
 
   /** Nobody writes under the key any more. */
   endLease(key: string): void {
-    this.database.run('UPDATE attempts SET lease_until = 0 WHERE key = ?', key);
+    this.database.run('UPDATE attempts SET lease_until = 0 WHERE key = ? AND looks = 0', key);
   }
 
   renewLease(key: string, leaseUntil: number): boolean {
     return this.database.run('UPDATE attempts SET lease_until = ? WHERE key = ? AND looks = 0', leaseUntil, key) > 0;
   }
 
-  noteLook(key: string): void {
-    this.database.run('UPDATE attempts SET looks = looks + 1 WHERE key = ?', key);
+  /** From now on the key is being deleted; it is looked at again at that time. */
+  noteLook(key: string, again: number): void {
+    this.database.run('UPDATE attempts SET looks = looks + 1, lease_until = ? WHERE key = ?', again, key);
   }
 
   endAttempt(key: string): void {

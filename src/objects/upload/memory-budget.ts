@@ -15,14 +15,14 @@ const PART_BUDGET_BYTES = 48 * 1024 * 1024;
 const READ_BUDGET_BYTES = 16 * 1024 * 1024;
 const HOLDER_DEAD_MS = 180_000;
 const WAITER_DEAD_MS = 10_000;
-const WAITER_POLL_MS = 1_000;
+/** Against the time that a part takes to arrive or to be stored, this is nothing. */
+const WAITER_POLL_MS = 10;
 
 interface Waiter {
   share: BudgetShare;
   bytes: number;
   seen: number;
   granted: boolean;
-  wake: () => void;
 }
 
 export class MemoryBudget {
@@ -60,20 +60,17 @@ export class MemoryBudget {
     return true;
   }
 
-  /** Waits in turn. The timer also keeps the request alive in the runtime's eyes while another one frees memory. */
+  /**
+   * Waits in turn, by a timer of its own. A request must not wait for a promise that another object settles: the runtime
+   * goes on with it in that other object's name, where it may touch nothing, or ends it as one that will never complete.
+   */
   async take(share: BudgetShare, bytes: number): Promise<void> {
     if (this.tryTake(share, bytes)) return;
-    const waiter: Waiter = { share, bytes, seen: Date.now(), granted: false, wake: () => undefined };
+    const waiter: Waiter = { share, bytes, seen: Date.now(), granted: false };
     while (!waiter.granted) {
       // Also after it was taken for dead by mistake.
       if (!this.#waiters.includes(waiter)) this.#waiters.push(waiter);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, WAITER_POLL_MS);
-        waiter.wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      await new Promise((resolve) => setTimeout(resolve, WAITER_POLL_MS));
       waiter.seen = Date.now();
       this.#serve();
     }
@@ -98,7 +95,6 @@ export class MemoryBudget {
       // Charged here already, so that nobody slips in before the waiter wakes.
       this.#charge(next.share, next.bytes);
       next.granted = true;
-      next.wake();
     }
   }
 

@@ -2,6 +2,9 @@
 import * as v from 'valibot';
 import { parseDigest, type Digest } from '../../oci/digest.ts';
 
+/** How long a write that the front does may be silent. The front renews at a third of it. */
+export const PUT_LEASE_MS = 60_000;
+
 /** Who asks: a session belongs to a repository and to the principal that opened it. */
 export interface Owner {
   repository: string;

@@ -12,10 +12,10 @@ export class RunningHash {
   at(committed: number, journal: Journal): Hash | undefined {
     if (committed === 0) return createHash('sha256');
     if (this.#kept?.committed === committed) return this.#kept.hash.copy();
-    if (journal.parts().length > 0) return undefined;
-    const tail = new Uint8Array(journal.tailBytes());
-    journal.readTail(tail);
-    return createHash('sha256').update(tail);
+    if (journal.lastPart() > 0) return undefined;
+    const hash = createHash('sha256');
+    for (const piece of journal.tailPieces()) hash.update(piece);
+    return hash;
   }
 
   keep(committed: number, hash: Hash | undefined): void {

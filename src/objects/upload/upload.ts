@@ -11,7 +11,7 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import * as v from 'valibot';
-import { parseConfig, type Config } from '../../config.ts';
+import { configOf, type Config } from '../../config.ts';
 import { WorkMeter, type Answer } from '../../observability/work.ts';
 import { digestAlgorithm, parseDigest, type Digest } from '../../oci/digest.ts';
 import { mintKey, type StorageDriver } from '../../storage/driver.ts';
@@ -24,6 +24,7 @@ import { adoptStored, storeOpen } from './commit.ts';
 import { Journal, type Session } from './journal.ts';
 import {
   APPEND_HEADER,
+  PUT_LEASE_MS,
   AppendRequestSchema,
   type AppendRequest,
   type AppendResult,
@@ -36,8 +37,6 @@ import {
 } from './messages.ts';
 import { RunningHash } from './running-hash.ts';
 
-/** How long a write that the front does may be silent. The front renews at a third of it. */
-export const PUT_LEASE_MS = 60_000;
 /** A write that was given up may still arrive: its key is looked at once more after this time. */
 const LATE_WRITE_MS = 15 * 60_000;
 /** An expiry that meets a running request looks again after this time. */
@@ -52,7 +51,6 @@ const LARGE_BLOB_BYTES = 1024 * 1024 * 1024;
 type TaskKind = 'expire' | 'sweep';
 
 export class Upload extends DurableObject<Env> {
-  readonly #config: Config;
   readonly #journal: Journal;
   readonly #store: StorageDriver;
   readonly #objects: Objects;
@@ -65,9 +63,8 @@ export class Upload extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#config = parseConfig(env);
     this.#store = openStore(env);
-    this.#objects = new Objects(env, this.#config);
+    this.#objects = new Objects(env);
     this.#journal = new Journal(ctx.storage);
     this.#tasks = new Tasks<TaskKind>(ctx.storage, this.#journal.database, 'Upload', {
       expire: () => this.#expire(),
@@ -156,13 +153,17 @@ export class Upload extends DurableObject<Env> {
     const meter = new WorkMeter();
     const session = this.#owned(owner);
     if (session === undefined || session.state === 'done') return meter.answer({ kind: 'unknown' });
-    if (session.state !== 'open' || this.#isClosing()) return meter.answer({ kind: 'too-late' });
+    if (session.state === 'stored' || this.#isClosing()) return meter.answer({ kind: 'too-late' });
     await this.#discard();
     return meter.answer({ kind: 'cancelled' });
   }
 
   override async alarm(): Promise<void> {
     await this.#tasks.run(Date.now());
+  }
+
+  get #config(): Config {
+    return configOf(this.env);
   }
 
   /** The session, if it is the caller's and not over. */
@@ -326,7 +327,7 @@ export class Upload extends DurableObject<Env> {
         if (await this.#disown(attempt.digest, key)) await this.#store.delete([key]);
       } else {
         // Noted first: from now on the front's word that it has written comes too late.
-        this.#journal.noteLook(key);
+        this.#journal.noteLook(key, now + LATE_WRITE_MS);
         if (attempt.multipart !== undefined) await this.#store.abort(attempt.multipart);
         await this.#store.delete([key]);
         if (attempt.looks === 0) return { again: now + LATE_WRITE_MS };

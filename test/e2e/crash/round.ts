@@ -1,10 +1,12 @@
 /** One round: clients push at once while the registry is killed at moments that the seed decides; then the audit. */
 import { audit, nothingIsHeld } from './audit.ts';
 import type { Audit } from './audit.ts';
+import { exchange } from './exchange.ts';
 import { ImageClient } from './image-client.ts';
 import type { Load } from './image-client.ts';
 import { blobOf, Ledger } from './ledger.ts';
 import { Seeded } from './seeded.ts';
+import { expectStatus } from './session-client.ts';
 import { UnstableBerth } from './unstable-berth.ts';
 import type { Victim } from './unstable-berth.ts';
 import { Wire } from './wire.ts';
@@ -86,8 +88,9 @@ async function endsWell(berth: UnstableBerth): Promise<void> {
   await nothingIsHeld(last.port, last.data);
   const next = await last.startAgain();
   try {
-    const { status } = await fetch(`${next.url}/v2/`);
-    if (status !== 200) throw new Error(`the next start answers ${status}`);
+    const answer = await exchange(next.url, { method: 'GET', path: '/v2/' });
+    if (answer.kind !== 'answer') throw new Error(`the next start does not answer: ${answer.reason}`);
+    expectStatus(answer, [200], 'GET /v2/ after the next start');
   } finally {
     await next.stop();
   }

@@ -22,8 +22,9 @@ export class Wire {
    */
   async send(call: Call): Promise<Answer | undefined> {
     const berth = this.#berth;
-    const { url } = await berth.serving();
+    // First: a kill in the very moment in which it is waited for counts too.
     const killsBefore = berth.kills;
+    const { url } = await berth.serving();
     berth.step();
     const step = (): void => {
       berth.step();

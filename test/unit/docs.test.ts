@@ -1,0 +1,117 @@
+/**
+ * The pages that describe what the code declares, against the code: docs/configuration.md has every setting of
+ * src/config.ts and no other, docs/storage.md every table and column of every object.
+ * Settings and columns are known by their names in the sources, since the schemas are the business of their files alone.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseConfig, ConfigurationError } from '../../src/config.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+
+const page = read('docs/configuration.md');
+const settings = [...new Set([...read('src/config.ts').matchAll(/^ {4}(BERTH_[A-Z_]+):/gm)].map(([, name]) => name))];
+/** `| setting | type | default | range | effect |` */
+const rows = new Map(
+  [...page.matchAll(/^\| `(BERTH_[A-Z_]+)` \|(.*)\|$/gm)].map(([, name, cells = '']) => [
+    name,
+    cells.split(' | ').map((cell) => cell.trim()),
+  ]),
+);
+
+function refusal(environment: Record<string, string>): string | undefined {
+  try {
+    parseConfig(environment);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.message;
+    throw error;
+  }
+}
+
+describe('docs/configuration.md', () => {
+  it('has a row for every setting of src/config.ts, and for nothing else', () => {
+    expect(settings.length).toBeGreaterThan(5);
+    expect([...rows.keys()].sort()).toEqual([...settings].sort());
+  });
+
+  it('names no setting anywhere that does not exist', () => {
+    const named = new Set([...page.matchAll(/\bBERTH_[A-Z_]+\b/g)].map(([name]) => name));
+    expect([...named].sort()).toEqual([...settings].sort());
+  });
+
+  it('says of each setting its type, default, range and effect', () => {
+    for (const [name, cells] of rows) {
+      expect(cells, name).toHaveLength(4);
+      for (const cell of cells) expect(cell, name).not.toBe('');
+    }
+  });
+
+  it('gives words that the setting takes, and no others', () => {
+    const words = [...rows].filter(([, [type]]) => type === 'word');
+    expect(words.length).toBeGreaterThan(0);
+    for (const [name = '', [, , range = '']] of words) {
+      const listed = [...range.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word);
+      for (const word of listed) expect(refusal({ [name]: word }), `${name}=${word}`).toBeUndefined();
+      expect(refusal({ [name]: 'no such word' })).toBe(`${name} must be one of ${listed.join(', ')}`);
+    }
+  });
+
+  it('gives the numbers between which the setting may lie', () => {
+    const numbers = [...rows].filter(([, [type]]) => type === 'whole number');
+    expect(numbers.length).toBeGreaterThan(0);
+    for (const [name = '', [, standard = '', range = '']] of numbers) {
+      const [, least = '', most = ''] = /^(\d+) to (\d+)/.exec(range) ?? [];
+      // A grace has to be as long as an upload: the shortest upload leaves it the whole range.
+      const others: Record<string, string> = { BERTH_UPLOAD_EXPIRY_SECONDS: '1' };
+      if (name === 'BERTH_UPLOAD_EXPIRY_SECONDS') others['BERTH_GRACE_SECONDS'] = '0';
+      for (const value of [least, most, /^\d+/.exec(standard)?.[0] ?? '']) {
+        expect(refusal({ ...others, [name]: value }), `${name}=${value}`).toBeUndefined();
+      }
+      expect(refusal({ ...others, [name]: String(Number(most) + 1) })).toBe(`${name} must be at most ${most}`);
+      if (Number(least) > 0) {
+        expect(refusal({ ...others, [name]: String(Number(least) - 1) })).toBe(`${name} must be at least ${least}`);
+      }
+    }
+  });
+
+  it('gives the defaults that hold when nothing is set', () => {
+    const given = Object.fromEntries(
+      [...rows].flatMap(([name = '', [, standard = '']]) => {
+        const value = /^`(.+)`$/.exec(standard)?.[1] ?? /^\d+/.exec(standard)?.[0];
+        return value === undefined ? [] : [[name, value]];
+      }),
+    );
+    expect(Object.keys(given).length).toBeGreaterThan(5);
+    expect(parseConfig(given)).toEqual(parseConfig({}));
+  });
+});
+
+describe('docs/storage.md', () => {
+  const storage = read('docs/storage.md');
+  /** From a heading of the third level to the next heading. */
+  const section = (title: string): string => storage.split(/^#{2,3} /m).find((part) => part.startsWith(title)) ?? '';
+  const tablesOf = (sql: string): { table: string; columns: string[] }[] =>
+    [...sql.matchAll(/CREATE TABLE (\w+) \(([\s\S]*?)\n {2}\)/g)].map(([, table = '', body = '']) => ({
+      table,
+      columns: [...body.matchAll(/^ {4}([a-z_]+) (?:TEXT|INTEGER|BLOB)/gm)].map(([, column = '']) => column),
+    }));
+
+  it.each([
+    ['`Repository`', 'src/objects/repository/schema.ts', 7],
+    ['`Upload`', 'src/objects/upload/schema.ts', 4],
+    ['`BlobDirectory`', 'src/objects/blob-directory/schema.ts', 4],
+    ['`Catalog`', 'src/objects/catalog/schema.ts', 1],
+    ['In every object', 'src/objects/tasks.ts', 1],
+  ])('names every table of %s and each of its columns', (title, file, least) => {
+    const named = section(title);
+    const tables = tablesOf(read(file));
+    expect(tables.length).toBeGreaterThanOrEqual(least);
+    for (const { table, columns } of tables) {
+      expect(columns.length, table).toBeGreaterThan(0);
+      for (const name of [table, ...columns]) expect(named, `${table}.${name}`).toContain(`\`${name}\``);
+    }
+  });
+});
