@@ -104,6 +104,10 @@ export class Front {
     });
     workerd.once('end', () => {
       client.end();
+      // It may still read what it was sent, but not stay for ever: the clock starts anew with every byte.
+      client.setTimeout(SILENCE_LIMIT_MS, () => {
+        client.destroy();
+      });
     });
     workerd.once('error', () => {
       // An answer that came early, to a client that still sends: to hang up now could take it away (RFC 9112 §9.6).

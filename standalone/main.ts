@@ -24,6 +24,9 @@ const FEW_DESCRIPTORS = 4_096;
 
 const ROOT = join(import.meta.dirname, '..');
 
+// What is kept is nobody else's to read; workerd inherits this.
+process.umask(0o077);
+
 await main(process.argv.slice(2), ROOT);
 
 /** @param root the project that is served: wrangler.toml, src/, package.json, node_modules/. */
@@ -158,7 +161,9 @@ function announce(
       'Push something:',
       `  docker tag alpine ${registry}/alpine`,
       `  docker push ${registry}/alpine`,
-      ...(isLoopback(about.host) ? [] : ['Docker wants TLS there, or the address under "insecure-registries".']),
+      ...(isLoopback(about.host)
+        ? ['Whatever forwards to this port is let in: BERTH_OPEN_LOOPBACK=off closes it.']
+        : ['Docker wants TLS there, or the address under "insecure-registries".']),
     ],
   });
 }

@@ -3,7 +3,10 @@
  * entry Worker. Miniflare starts workerd again when it dies; what it lacks is a way to let workerd finish,
  * patience with a workerd that dies again while it starts, and a workerd that never outlives Node (workerd.sh).
  */
+import { subscribe } from 'node:diagnostics_channel';
+import { Server as HttpServer } from 'node:http';
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { Log, LogLevel, Miniflare } from 'miniflare';
 import type { MiniflareOptions } from 'miniflare';
@@ -70,6 +73,7 @@ export class Runtime {
     const workerds = new WorkerdProcesses(settings.terminal);
     const options = miniflareOptions(settings, workerds);
     process.env['MINIFLARE_WORKERD_PATH'] = LAUNCHER;
+    silenceLoopbackServers();
     const miniflare = withoutSignalHandlers(() => new Miniflare(options));
     try {
       await miniflare.ready;
@@ -214,3 +218,22 @@ function withoutSignalHandlers<T>(make: () => T): T {
       if (before[index]?.includes(listener) !== true) process.off(signal, listener);
   return made;
 }
+
+/**
+ * Miniflare runs an HTTP server of its own in this process, on a loopback port, for what a development server wants. It
+ * asks for no host, origin or secret, writes files under names that it is sent, and lists objects: any web page and any
+ * user of this machine could reach it. Berth needs nothing of it, so it answers nobody.
+ */
+function silenceLoopbackServers(): void {
+  if (loopbackSilenced) return;
+  loopbackSilenced = true;
+  subscribe('tracing:net.server.listen:asyncEnd', (message) => {
+    const server = typeof message === 'object' && message !== null && 'server' in message ? message.server : undefined;
+    if (!(server instanceof HttpServer)) return;
+    server.prependListener('connection', (socket: Socket) => {
+      socket.destroy();
+    });
+  });
+}
+
+let loopbackSilenced = false;

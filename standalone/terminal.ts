@@ -53,13 +53,14 @@ export class Terminal {
   }
 
   /** A line that workerd printed, on whichever of its streams: the Worker's warnings and errors come on stderr. */
-  workerdLine(text: string, stream: 'stdout' | 'stderr'): void {
-    const line = parseLogLine(text);
+  workerdLine(printed: string, stream: 'stdout' | 'stderr'): void {
+    const line = parseLogLine(printed);
     if (line !== undefined) {
-      this.#out.write(`${this.#readable ? readableLine(line, this.#colour) : text}\n`);
+      this.#out.write(`${this.#readable ? readableLine(line, this.#colour) : printed}\n`);
       return;
     }
-    if (stream === 'stderr' && isNoise(text)) return;
+    if (stream === 'stderr' && isNoise(printed)) return;
+    const text = harmless(printed);
     if (!this.#readable)
       this.#json({ level: stream === 'stderr' ? 'error' : 'info', event: 'workerd-output', message: text });
     else (stream === 'stderr' ? this.#errors : this.#out).write(`${text}\n`);
@@ -68,4 +69,15 @@ export class Terminal {
   #json({ level, event, message, fields }: Notice): void {
     this.#out.write(`${JSON.stringify({ time: new Date().toISOString(), level, event, message, ...fields })}\n`);
   }
+}
+
+/**
+ * workerd's own messages quote requests: the address with its query and credentials, the host. Those are cut off, and what
+ * a terminal would take for a command is made visible.
+ */
+function harmless(text: string): string {
+  const [head = ''] = text.split(/; (?:url|host|cl|te) =/, 1);
+  return head.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
 }

@@ -19,8 +19,11 @@ const FORWARDING_HEADERS = [
   'x-scheme',
   'origin',
   'referer',
+  // Browsers send both; Node's fetch sends Sec-Fetch-Mode alone.
+  'sec-fetch-site',
+  'sec-fetch-dest',
 ];
-const FORWARDING_PREFIXES = ['x-forwarded', 'x_forwarded', 'x-original-', 'x-envoy-', 'sec-fetch-', 'cf-'];
+const FORWARDING_PREFIXES = ['x-forwarded', 'x_forwarded', 'x-original-', 'x-envoy-', 'cf-'];
 
 export function authenticate(request: Request, config: Pick<Config, 'openLoopback'>): Principal {
   return { kind: config.openLoopback && isLocal(request.headers) ? 'local' : 'anonymous' };

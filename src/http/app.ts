@@ -21,6 +21,8 @@ interface Call {
 }
 
 const LOGGED_ID_CHARACTERS = 8;
+/** Name, reference and a page's marker together stay far below. */
+const LONGEST_URL_CHARACTERS = 4_096;
 
 const router = buildRouter();
 
@@ -29,6 +31,7 @@ export async function handle(request: Request, env: Env, execution: ExecutionCon
   let response: Response;
   try {
     if (!URL.canParse(request.url)) throw badHost();
+    if (request.url.length > LONGEST_URL_CHARACTERS) throw tooLong();
     response = await router.fetch(request, { env, execution, record } satisfies Call);
   } catch (error) {
     response = errorResponse(error, record.id);
@@ -64,6 +67,14 @@ function buildRouter() {
 function isExactly(path: string, request: Request): boolean {
   const { pathname } = new URL(request.url);
   return !pathname.endsWith('//') && pathname.endsWith('/') === path.endsWith('/');
+}
+
+/** Before anything looks at it: the router gathers query parameters in a time that grows with their square. */
+function tooLong(): RegistryError {
+  return new RegistryError('UNSUPPORTED', {
+    status: 414,
+    message: `a request's address may have ${String(LONGEST_URL_CHARACTERS)} characters here`,
+  });
 }
 
 /** workerd takes any Host that looks like one; 99999999999, a number beyond IPv4, is none (RFC 9112 §3.2). */

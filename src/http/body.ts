@@ -2,6 +2,8 @@
 import { RegistryError } from '../oci/error.ts';
 
 const READ_BYTES = 64 * 1024;
+/** A manifest is small: whoever takes longer to send one holds memory that others need. */
+const BODY_DEADLINE_MS = 60_000;
 
 /** The `Content-Length` (RFC 9110 §8.6), or `undefined` for a body of unknown length. */
 export function contentLength(request: Request): number | undefined {
@@ -21,8 +23,9 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
   const reader = request.body.getReader({ mode: 'byob' });
   const pieces: Uint8Array[] = [];
   let size = 0;
+  const deadline = Date.now() + BODY_DEADLINE_MS;
   for (;;) {
-    const { done, value } = await readPiece(reader);
+    const { done, value } = await readPiece(reader, deadline);
     if (value !== undefined && value.byteLength > 0) {
       pieces.push(value);
       size += value.byteLength;
@@ -36,12 +39,24 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
 }
 
 /** A read fails only when the client has gone: nobody may hear the answer, but it is no failure of ours. */
-async function readPiece(reader: ReadableStreamBYOBReader): Promise<ReadableStreamReadResult<Uint8Array>> {
-  try {
-    return await reader.readAtLeast(READ_BYTES, new Uint8Array(READ_BYTES));
-  } catch (cause) {
+async function readPiece(
+  reader: ReadableStreamBYOBReader,
+  deadline: number,
+): Promise<ReadableStreamReadResult<Uint8Array>> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(resolve, deadline - Date.now(), 'late');
+  });
+  const reading = reader.readAtLeast(READ_BYTES, new Uint8Array(READ_BYTES)).catch((cause: unknown) => {
     throw new RegistryError('SIZE_INVALID', { message: 'the body broke off before its end; send it again', cause });
-  }
+  });
+  const piece = await Promise.race([reading, late]).finally(() => {
+    clearTimeout(timer);
+  });
+  if (piece !== 'late') return piece;
+  reading.catch(() => undefined);
+  await reader.cancel();
+  throw new RegistryError('SIZE_INVALID', { status: 408, message: 'the body took too long; send it again' });
 }
 
 function joined(pieces: readonly Uint8Array[], size: number): Uint8Array {

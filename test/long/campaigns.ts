@@ -1,5 +1,10 @@
 /** The table of campaigns: a new one is a module here in test/long/ and a line below. */
 import type { Campaign } from './campaign.ts';
+import { crash } from './crash.ts';
+import { fuzz } from './fuzz.ts';
+import { growth } from './growth.ts';
+import { large } from './large.ts';
 import { rules } from './rules.ts';
+import { storage } from './storage.ts';
 
-export const campaigns: readonly Campaign[] = [rules];
+export const campaigns: readonly Campaign[] = [rules, crash, fuzz, growth, large, storage];

@@ -36,8 +36,12 @@ const allowedAt = (path: string): string[] =>
   ROUTES.filter((route) => route.path === path).flatMap(({ method }) => method);
 
 async function objectCount(): Promise<number> {
-  const namespaces = [env.REPOSITORY, env.UPLOAD, env.BLOB_DIRECTORY, env.CATALOG] as DurableObjectNamespace[];
-  const ids = await Promise.all(namespaces.map((namespace) => listDurableObjectIds(namespace)));
+  const ids = await Promise.all([
+    listDurableObjectIds(env.REPOSITORY),
+    listDurableObjectIds(env.UPLOAD),
+    listDurableObjectIds(env.BLOB_DIRECTORY),
+    listDurableObjectIds(env.CATALOG),
+  ]);
   return ids.flat().length;
 }
 

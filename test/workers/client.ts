@@ -65,7 +65,7 @@ export class Session {
 
   get stub(): DurableObjectStub {
     const id = this.path.split('/').at(-1) ?? '';
-    return env.UPLOAD.get(env.UPLOAD.idFromString(id)) as DurableObjectStub;
+    return env.UPLOAD.get(env.UPLOAD.idFromString(id));
   }
 
   patch(
@@ -171,7 +171,7 @@ function thirds(bytes: Uint8Array<ArrayBuffer>): [Chunk, Chunk, Chunk] {
 
 /** The object that holds a repository. */
 export function repositoryStub(name: string): DurableObjectStub {
-  return env.REPOSITORY.get(env.REPOSITORY.idFromName(name)) as DurableObjectStub;
+  return env.REPOSITORY.get(env.REPOSITORY.idFromName(name));
 }
 
 /** Has the repository own the blob, by the shortest way. */

@@ -47,7 +47,9 @@ describe('fifty pushes at once', () => {
   it('of less than a part, in every form, all succeed within the budget', async () => {
     const forms = Object.values(PUSH_FORMS);
     const blobs = await overlapping(50, 3 * MIB);
-    const answers = await Promise.all(blobs.map((blob, index) => forms[index % forms.length]?.('memory/small', blob)));
+    const answers = await Promise.all(
+      blobs.map(async (blob, index) => forms[index % forms.length]?.('memory/small', blob)),
+    );
     expect(answers.map((answer) => answer?.status)).toEqual(blobs.map(() => 201));
     expectWithinBudget();
   });

@@ -9,7 +9,9 @@ const wrapped = new WeakSet<object>();
 globalThis.Proxy = new RealProxy(RealProxy, {
   construct(target, [object, handler]: [object, ProxyHandler<object>], newTarget) {
     if (wrapped.has(object)) return object;
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-assignment -- Reflect.construct is typed so
     const made: object = Reflect.construct(target, [object, handler], newTarget);
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- its text is read, it is not called
     if (String(handler.get).includes('getUnknownPrototypeKey')) wrapped.add(made);
     return made;
   },

@@ -27,5 +27,12 @@ export async function stalledPatch(session: Session, bytes: Uint8Array, headers:
   const last = bytes.byteLength - 1;
   for (const piece of [bytes.subarray(0, last), bytes.subarray(last)]) await writer.write(piece);
   const end = async () => writer.close().catch(() => undefined);
-  return { answer, write: (more: Uint8Array) => writer.write(more), end, vanish: () => client.abort() };
+  return {
+    answer,
+    write: (more: Uint8Array) => writer.write(more),
+    end,
+    vanish: () => {
+      client.abort();
+    },
+  };
 }

@@ -64,7 +64,7 @@ describe('a wrong digest', () => {
 
   const malformed = [
     ...['', 'sha256', 'sha256:', `sha256:${'a'.repeat(63)}`, `sha256:${'A'.repeat(64)}`, `md5:${'a'.repeat(32)}`, 'x'],
-    ...[`sha256:${'a'.repeat(64)},sha256:${'a'.repeat(64)}`, `${'a'.repeat(64)}`, `sha384:${'a'.repeat(96)}`],
+    ...[`sha256:${'a'.repeat(64)},sha256:${'a'.repeat(64)}`, 'a'.repeat(64), `sha384:${'a'.repeat(96)}`],
   ];
   it.each(malformed)('that is none (%s) is refused, and the session goes on', async (digest) => {
     const blob = await newBlob(1_000);

@@ -196,8 +196,8 @@ describe('a session', () => {
     const blobs = await Promise.all(Array.from({ length: 12 }, (_, index) => newBlob(1_000 + index)));
     const sessions = await Promise.all(blobs.map(() => openSession('uploads/many')));
     expect(new Set(sessions.map(({ path }) => path)).size).toBe(blobs.length);
-    await Promise.all(blobs.map((blob, index) => sessions[index]?.patch(chunked(blob.bytes, 100, 500))));
-    const answers = await Promise.all(blobs.map((blob, index) => sessions[index]?.put(blob.digest)));
+    await Promise.all(blobs.map(async (blob, index) => sessions[index]?.patch(chunked(blob.bytes, 100, 500))));
+    const answers = await Promise.all(blobs.map(async (blob, index) => sessions[index]?.put(blob.digest)));
     expect(answers.map((answer) => answer?.status)).toEqual(blobs.map(() => 201));
     for (const blob of blobs) await expectServed('uploads/many', blob);
   });

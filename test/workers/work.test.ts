@@ -2,6 +2,7 @@
  * Counted work: the Durable Object calls and store operations of each request, as its log line tells them. They are what
  * a user pays for, and exact, so they are held to bounds, in a small repository and in one ten times as large.
  */
+import { formatDigest } from '../../src/oci/digest.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PUSH_FORMS, demand, headBlob, imageOf, pushed, putManifest, sendWith, type Settings } from './client.ts';
 import { LogLines } from './log-lines.ts';
@@ -175,8 +176,8 @@ describe('the work of a request', () => {
   });
 
   it('of a refusal is no more than that of a success', async () => {
-    const missing = `sha256:${'0'.repeat(64)}`;
-    const body = imageOf({ bytes: new Uint8Array(1), digest: missing as Blob['digest'] });
+    const missing = formatDigest('sha256', '0'.repeat(64));
+    const body = imageOf({ bytes: new Uint8Array(1), digest: missing });
     log.clear();
     for (const path of ['manifests/none', `manifests/${missing}`, `blobs/${missing}`, 'tags/list']) {
       await sendWith(UNCACHED, 'GET', `/v2/work/refused/${path}`);

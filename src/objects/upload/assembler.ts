@@ -155,6 +155,8 @@ export class Assembler {
       this.#share.touch();
       this.#readShare.touch();
       if (this.#share.contended && this.#buffer !== undefined) await this.#giveWay();
+      // Read buffers are held to the end of a PATCH: while others wait for one, who brings nothing has to end.
+      if (this.#readShare.contended) break;
     }
     pending.catch(() => undefined);
     return 'idle';
