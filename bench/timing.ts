@@ -1,6 +1,4 @@
 /** How long things take: one of them, and several in turn. */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { HttpConnection } from './http-client.ts';
 
 /** Rounds that are thrown away: the first of everything is slower. */
@@ -31,14 +29,18 @@ export async function timedCalls(port: number, calls: (connection: HttpConnectio
 
 /**
  * Each contender in turn, round after round, so that a change of the machine's mood meets them all; who begins changes
- * too. The warm-up is not counted. No contender pays for what another left to the disk.
+ * too. The warm-up is not counted. `prepare` makes the same conditions for whoever comes next.
  */
-export async function alternate(contenders: readonly Contender[], rounds: number): Promise<Samples[]> {
+export async function alternate(
+  contenders: readonly Contender[],
+  rounds: number,
+  prepare: () => Promise<void>,
+): Promise<Samples[]> {
   const measured = contenders.map((contender) => ({ contender, milliseconds: new Array<number>() }));
   for (let round = 0; round < WARM_UPS + rounds; round += 1) {
     const first = round % measured.length;
     for (const { contender, milliseconds } of [...measured.slice(first), ...measured.slice(0, first)]) {
-      await promisify(execFile)('sync');
+      await prepare();
       const took = await contender.run();
       if (round >= WARM_UPS) milliseconds.push(took);
     }

@@ -8,9 +8,7 @@ const wranglerToml = readFileSync(new URL('../../wrangler.toml', import.meta.url
 describe('a Worker that is deployed as it comes', () => {
   it('is closed to callers without credentials, in its configuration file and without any', () => {
     const settings = [...wranglerToml.matchAll(/^\s*(BERTH_\w+)\s*=\s*"(.*)"\s*$/gm)];
-    const deployed: Record<string, unknown> = Object.fromEntries<unknown>(
-      settings.map(([, name, value]) => [name, value]),
-    );
+    const deployed = Object.fromEntries(settings.map(([, name = '', value = '']) => [name, value]));
     expect(deployed).toEqual({ BERTH_ANONYMOUS: 'none' });
     for (const environment of [deployed, {}]) {
       expect(parseConfig(environment)).toMatchObject({ anonymous: 'none', openLoopback: false });
