@@ -119,6 +119,15 @@ describe('a wrong length', () => {
     expect((await session.putBody(blob.digest, rest, contentRange(rest, 800))).status).toBe(201);
   });
 
+  it('of a whole body that only its range announces is refused, and the session goes on from what came', async () => {
+    const blob = await newBlob(1_000);
+    const session = await openSession('faults/ranged');
+    const sent = { body: chunked(blob.bytes.subarray(0, 400)), headers: contentRange(blob.bytes, 0) };
+    expect(await refusal(session.put(blob.digest, sent))).toMatchObject({ status: 400, code: 'SIZE_INVALID' });
+    demand(await session.chunk(blob.bytes.subarray(400), 400), 202);
+    await expectFinished(session, 'faults/ranged', blob);
+  });
+
   it('of a whole body is refused by the store, and nothing is stored', async () => {
     const blob = await newBlob(1_000);
     for (const length of ['999', '1001']) {
