@@ -1,7 +1,7 @@
 /** Every port that `npm start` opens, also those that Miniflare opens by itself: none may do more than serve the registry. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { startBerth } from './berth-process.ts';
+import { start } from './berths.ts';
 
 /** The state of a listening socket in /proc/net/tcp. */
 const LISTENING = '0A';
@@ -29,7 +29,7 @@ function listeningPorts(pids: readonly number[]): number[] {
 }
 
 test.skipIf(process.platform !== 'linux')('no port writes files or lists objects for whoever asks', async () => {
-  const berth = await startBerth({});
+  const berth = await start();
   const ports = listeningPorts([berth.pid, berth.workerdPid]);
   // The front, workerd's own, and those of Miniflare.
   expect(ports.length).toBeGreaterThanOrEqual(3);
@@ -47,5 +47,4 @@ test.skipIf(process.platform !== 'linux')('no port writes files or lists objects
       expect([port, path, status]).not.toEqual([port, path, 200]);
     }
   }
-  await berth.stop();
 });
