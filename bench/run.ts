@@ -24,6 +24,8 @@ const RESULTS = join(import.meta.dirname, 'results');
 const REPOSITORIES = { whole: 'bench/whole', chunked: 'bench/chunked', pull: 'bench/pull' };
 /** A pull takes a fraction of a push's time and varies more. */
 const PULLS_A_RUN = 3;
+/** Of Berth's output, where something went wrong. */
+const LAST_LINES = 10;
 
 interface Measured {
   readonly comparison: Comparison;
@@ -67,6 +69,9 @@ async function bench(options: BenchOptions): Promise<number> {
     writeFileSync(file, `${JSON.stringify(results, undefined, 2)}\n`);
     console.log(`\nEvery single time is in ${file}`);
     return results.bounds.some(({ verdict }) => verdict === 'FAILS') ? 1 : 0;
+  } catch (error) {
+    console.error(`The last that Berth said:\n${berth.run.output.slice(-LAST_LINES).join('\n')}\n`);
+    throw error;
   } finally {
     await berth.discard();
     await floor.stop();
