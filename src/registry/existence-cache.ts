@@ -55,27 +55,31 @@ export class ExistenceCache {
 
   /** What was believed proved wrong, or is about to. */
   forgetBlob(repository: RepositoryName, digest: Digest): void {
-    if (this.#seconds > 0) this.#waitUntil(caches.default.delete(urlOf(repository, 'blobs', digest)));
+    if (this.#seconds > 0)
+      this.#waitUntil(unlessItFails(() => caches.default.delete(urlOf(repository, 'blobs', digest))));
   }
 
   async #match(url: string): Promise<Response | undefined> {
-    if (this.#seconds === 0) return undefined;
-    try {
-      return await caches.default.match(url);
-    } catch (error) {
-      // A cache that fails is a cache that knows nothing.
-      logEvent('warn', 'existence cache failed', { error: String(error) });
-      return undefined;
-    }
+    return this.#seconds === 0 ? undefined : unlessItFails(() => caches.default.match(url));
   }
 
   #put(url: string, body: string | Uint8Array, contentType: string): void {
     if (this.#seconds === 0) return;
     const headers = { 'cache-control': `max-age=${String(this.#seconds)}`, 'content-type': contentType };
-    this.#waitUntil(caches.default.put(url, new Response(body, { headers })));
+    this.#waitUntil(unlessItFails(() => caches.default.put(url, new Response(body, { headers }))));
   }
 }
 
 function urlOf(repository: RepositoryName, kind: 'blobs' | 'manifests', digest: Digest): string {
   return `${CACHE_ORIGIN}/${repository}/${kind}/${digest}`;
+}
+
+/** A cache that fails is a cache that knows nothing: no request fails for it. */
+async function unlessItFails<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    logEvent('warn', 'existence cache failed', { error: String(error) });
+    return undefined;
+  }
 }
