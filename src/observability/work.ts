@@ -36,7 +36,26 @@ export class WorkMeter {
     return result;
   }
 
+  /**
+   * As `call`, for what can be asked twice: an object that moved or was reset (a deployment does that to all) is asked
+   * once more, by a stub of its own. One that is overloaded is not: it has enough to do.
+   * Source: developers.cloudflare.com/durable-objects/best-practices/error-handling
+   */
+  async callAgain<T>(make: () => PromiseLike<Answer<T>>): Promise<T> {
+    try {
+      return await this.call(make());
+    } catch (error) {
+      if (!isWorthAnotherTry(error)) throw error;
+      return this.call(make());
+    }
+  }
+
   answer<T>(result: T): Answer<T> {
     return { result, work: this.work };
   }
+}
+
+function isWorthAnotherTry(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null || Reflect.get(error, 'overloaded') === true) return false;
+  return Reflect.get(error, 'retryable') === true || Reflect.get(error, 'durableObjectReset') === true;
 }

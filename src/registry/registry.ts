@@ -12,7 +12,7 @@ import type { Location } from '../objects/blob-directory/blob-directory.ts';
 import type { NewManifest } from '../objects/repository/manifests.ts';
 import type { ListTagsResult, PutManifestResult } from '../objects/repository/repository.ts';
 import type { Objects } from '../objects/stubs.ts';
-import type { ByteRange, StorageDriver } from '../storage/driver.ts';
+import type { ByteRange, StorageDriver, StoredObject } from '../storage/driver.ts';
 import type { ExistenceCache } from './existence-cache.ts';
 
 export interface FoundManifest {
@@ -39,16 +39,14 @@ export class Registry {
   }
 
   /** A client that hears that a blob is here will not push it, so its link is kept for another grace. */
-  async headBlob(repository: RepositoryName, digest: Digest): Promise<Location | undefined> {
-    const location = await this.#meter.call(this.#objects.repository(repository).locate(digest, true));
-    if (location !== undefined) this.#cache.keepBlob(repository, digest, location);
-    return location;
+  headBlob(repository: RepositoryName, digest: Digest): Promise<Location | undefined> {
+    return this.#meter.callAgain(() => this.#objects.repository(repository).locate(digest, true));
   }
 
   async locateBlob(repository: RepositoryName, digest: Digest): Promise<Location | undefined> {
     const believed = await this.#cache.blob(repository, digest);
     if (believed !== undefined) return believed;
-    const location = await this.#meter.call(this.#objects.repository(repository).locate(digest, false));
+    const location = await this.#meter.callAgain(() => this.#objects.repository(repository).locate(digest, false));
     if (location !== undefined) this.#cache.keepBlob(repository, digest, location);
     return location;
   }
@@ -63,7 +61,9 @@ export class Registry {
     const found = await this.#readSound(location, range);
     if (found !== undefined) return found;
     this.#cache.forgetBlob(repository, digest);
-    const moved = await this.#meter.call(this.#objects.repository(repository).relocate(digest, location.key));
+    const moved = await this.#meter.callAgain(() =>
+      this.#objects.repository(repository).relocate(digest, location.key),
+    );
     const again = moved === undefined ? undefined : await this.#readSound(moved, range);
     // Pushing the blob again heals this: see objects/winner.ts.
     if (again === undefined) logEvent('error', 'blob bytes missing', { repository, digest, key: location.key });
@@ -72,7 +72,15 @@ export class Registry {
 
   /** An object of another size than the blob's would break off at the client: it counts as missing. */
   async #readSound(location: Location, range: ByteRange | undefined): Promise<ReadableStream | undefined> {
-    const found = await this.#store.read(location.key, range);
+    let found: StoredObject | undefined;
+    try {
+      found = await this.#store.read(location.key, range);
+    } catch (error) {
+      // A range that lies within the blob can lie beyond the end of a damaged object.
+      const present = await this.#store.head(location.key);
+      if (present === undefined || present.size === location.size) throw error;
+      return undefined;
+    }
     if (found === undefined || found.size === location.size) return found?.body;
     await found.body.cancel();
     return undefined;
@@ -88,11 +96,12 @@ export class Registry {
       const { mediaType, bytes } = believed;
       return { digest: reference.digest, mediaType, size: bytes.byteLength, body: bytes };
     }
-    const found = await this.#meter.call(this.#objects.repository(repository).getManifest(reference));
+    const found = await this.#meter.callAgain(() => this.#objects.repository(repository).getManifest(reference));
     if (found === undefined) return undefined;
     const { digest, mediaType, size, bytes, location } = found;
     if (bytes !== undefined) {
-      this.#cache.keepManifest(repository, digest, { mediaType, bytes });
+      // A tag is asked for anew each time, so keeping what it led to would only cost a write each time.
+      if (reference.kind === 'digest') this.#cache.keepManifest(repository, digest, { mediaType, bytes });
       return { digest, mediaType, size, body: bytes };
     }
     if (want === 'head') return { digest, mediaType, size, body: undefined };
@@ -111,6 +120,6 @@ export class Registry {
   }
 
   listTags(repository: RepositoryName, last: string, limit: number): Promise<ListTagsResult> {
-    return this.#meter.call(this.#objects.repository(repository).listTags(last, limit));
+    return this.#meter.callAgain(() => this.#objects.repository(repository).listTags(last, limit));
   }
 }
