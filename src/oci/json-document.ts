@@ -10,14 +10,21 @@ export type JsonDocumentResult = { ok: true; value: JsonObject } | { ok: false; 
 
 /** No name that anybody asks for is longer. */
 const MAX_FOLDED_CHARACTERS = 32;
-const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+/**
+ * Values of one document. A parsed value takes some fifty times the bytes of a short one, so 4 MiB of `{},` would fill an
+ * isolate; 10,000 descriptors with annotations stay far below this.
+ */
+export const MAX_JSON_VALUES = 200_000;
+const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b]);
 const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d]);
 
 /** Never throws; a message says what to mend. */
 export function parseJsonDocument(bytes: Uint8Array, maxDepth: number): JsonDocumentResult {
-  if (isDeeperThan(bytes, maxDepth)) {
-    return { ok: false, message: `must not be nested deeper than ${String(maxDepth)} levels` };
+  const { depth, values } = measure(bytes);
+  if (depth > maxDepth) return { ok: false, message: `must not be nested deeper than ${String(maxDepth)} levels` };
+  if (values > MAX_JSON_VALUES) {
+    return { ok: false, message: `must not hold more than ${String(MAX_JSON_VALUES)} values` };
   }
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -55,9 +62,14 @@ function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Counts brackets outside strings, before anything is built from them. In UTF-8 no other character has these bytes. */
-function isDeeperThan(bytes: Uint8Array, maxDepth: number): boolean {
+/**
+ * Counts brackets and commas outside strings, before anything is built from them: the deepest nesting, and at least as
+ * many values as there are. In UTF-8 no other character has these bytes.
+ */
+function measure(bytes: Uint8Array): { depth: number; values: number } {
+  let open = 0;
   let depth = 0;
+  let values = 1;
   let inString = false;
   for (let index = 0; index < bytes.length; index += 1) {
     const byte = bytes[index] ?? 0;
@@ -65,9 +77,12 @@ function isDeeperThan(bytes: Uint8Array, maxDepth: number): boolean {
       if (byte === BACKSLASH) index += 1;
       else if (byte === QUOTE) inString = false;
     } else if (byte === QUOTE) inString = true;
-    else if (OPENING.has(byte)) depth += 1;
-    else if (CLOSING.has(byte)) depth -= 1;
-    if (depth > maxDepth) return true;
+    else if (byte === COMMA) values += 1;
+    else if (OPENING.has(byte)) {
+      values += 1;
+      open += 1;
+      depth = Math.max(depth, open);
+    } else if (CLOSING.has(byte)) open -= 1;
   }
-  return false;
+  return { depth, values };
 }

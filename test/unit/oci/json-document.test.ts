@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { foldNames, lookAlike, parseJsonDocument } from '../../../src/oci/json-document.ts';
+import { foldNames, lookAlike, MAX_JSON_VALUES, parseJsonDocument } from '../../../src/oci/json-document.ts';
 
 const MAX_DEPTH = 4;
 const bytesOf = (text: string) => new TextEncoder().encode(text);
@@ -34,6 +34,16 @@ describe('parseJsonDocument', () => {
     ['closing brackets first', ']]]]{}'],
   ])('refuses %s', (_, text) => {
     expect(parse(text)).toEqual({ ok: false, message: 'must be a JSON object in UTF-8, without a byte order mark' });
+  });
+
+  it('reads as many values as are allowed, and refuses more of them before it parses anything', () => {
+    // The document, the list and its entries.
+    const listOf = (entries: number) => `{"a":[${Array.from({ length: entries }, () => '1').join(',')}]}`;
+    expect(parse(listOf(MAX_JSON_VALUES - 2)).ok).toBe(true);
+    const message = `must not hold more than ${String(MAX_JSON_VALUES)} values`;
+    expect(parse(listOf(MAX_JSON_VALUES - 1))).toEqual({ ok: false, message });
+    expect(parse(`{"a":[${'{},'.repeat(MAX_JSON_VALUES)}`)).toEqual({ ok: false, message });
+    expect(parse(`{"a":"${','.repeat(MAX_JSON_VALUES)}"}`).ok).toBe(true);
   });
 
   it('refuses what is nested too deep, before it parses anything', () => {
