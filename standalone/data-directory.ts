@@ -19,6 +19,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -147,7 +148,9 @@ function checkVersion(path: string, typed: string): void {
 
 function writeVersion(path: string): void {
   const unfinished = join(path, NEW_VERSION);
-  const descriptor = openSync(unfinished, 'w');
+  // A crash may have left one, or somebody else a link: neither is written through.
+  rmSync(unfinished, { force: true });
+  const descriptor = openSync(unfinished, 'wx', 0o600);
   try {
     writeSync(descriptor, `${JSON.stringify({ version: DATA_VERSION })}\n`);
     fsyncSync(descriptor);
