@@ -4,6 +4,7 @@ import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { handle } from '../../src/http/app.ts';
 import { send } from './client.ts';
+import { newBlob, pushBlob, repositoryName } from './world.ts';
 
 const LONGEST_URL_CHARACTERS = 4_096;
 const BODY_DEADLINE_MS = 60_000;
@@ -20,6 +21,17 @@ describe('an address', () => {
     const response = await send('GET', `${longest}a`);
     expect(response.status).toBe(414);
     expect(await response.json()).toMatchObject({ errors: [{ code: 'UNSUPPORTED' }] });
+  });
+});
+
+describe('a digest in an address', () => {
+  it('may have its colon encoded, as some clients do, and is no other thing for it', async () => {
+    const blob = await newBlob();
+    expect(await pushBlob('encoded', blob)).toBe(201);
+    const path = `/v2/${repositoryName('encoded')}/blobs/`;
+    const response = await send('GET', `${path}${encodeURIComponent(blob.digest)}`);
+    expect([response.status, response.headers.get('docker-content-digest')]).toEqual([200, blob.digest]);
+    expect((await send('GET', `${path}${blob.digest.replace(':', '%253A')}`)).status).toBe(400);
   });
 });
 
