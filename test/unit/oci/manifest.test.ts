@@ -362,7 +362,7 @@ describe('the limits', () => {
   it('answer many mistakes with the first of them', () => {
     const annotations = Object.fromEntries(Array.from({ length: 50_000 }, (_, at) => [`k${String(at)}`, at]));
     expect(refusal(image({ annotations }))).toBe('invalid: annotations.k0 must be a string');
-    expect(refusal(image({ layers: Array(1_000_000).fill(0) }))).toContain('must refer to at most 10000');
+    expect(refusal(image({ layers: Array(100_000).fill(0) }))).toContain('must refer to at most 10000');
   });
 });
 
