@@ -16,7 +16,15 @@ import { circumstances, currentLoad } from './circumstances.ts';
 import { countWork, type CountedWork } from './counted-work.ts';
 import { Floor, WAYS } from './floor/floor.ts';
 import { parseOptions, type BenchOptions } from './options.ts';
-import { digestOf, pullLayer, pushLayer, verifyLayer, type Layer, type PushForm } from './registry-client.ts';
+import {
+  digestOf,
+  pullLayer,
+  pushLayer,
+  sha256Hex,
+  verifyLayer,
+  type Layer,
+  type PushForm,
+} from './registry-client.ts';
 import { report, type Comparison, type Results } from './report.ts';
 import { alternate, WARM_UPS, type Contender } from './timing.ts';
 
@@ -109,17 +117,22 @@ async function measurePush(
   const contenders: Contender[] = [
     berthBy('whole'),
     berthBy('chunked'),
-    ...WAYS.map((way) => ({ name: `push: floor, ${way}`, run: () => floor.push(way, 'direct', fresh()) })),
-    { name: 'push: floor, put, behind the front', run: () => floor.push('put', 'front', fresh()) },
+    ...WAYS.map((way) => ({
+      name: `push: floor that verifies, ${way}`,
+      run: () => floor.push(way, 'direct', fresh(), sha256Hex(bytes)),
+    })),
+    ...WAYS.map((way) => ({ name: `push: bare floor, ${way}`, run: () => floor.push(way, 'direct', fresh()) })),
+    { name: 'push: bare floor, put, behind the front', run: () => floor.push('put', 'front', fresh()) },
     { name: 'push: the client alone', run: () => floor.pushToSink(bytes) },
   ];
   const samples = await alternate(contenders, runs, () => forgetStoredBytes(data));
   const [whole, chunked, ...rest] = samples;
   if (whole === undefined || chunked === undefined) throw new Error('nothing was measured');
-  const fastest = fastestOf(rest.slice(0, WAYS.length));
+  const verifying = fastestOf(rest.slice(0, WAYS.length));
+  const bare = fastestOf(rest.slice(WAYS.length, 2 * WAYS.length));
   return {
-    comparison: { samples, floor: fastest },
-    bounds: [whole, chunked].map((one) => pushBound(one, fastest, size)),
+    comparison: { samples, floor: bare },
+    bounds: [whole, chunked].map((one) => pushBound(one, verifying, size)),
   };
 }
 

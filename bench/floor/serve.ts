@@ -26,6 +26,7 @@ const miniflare = new Miniflare({
     {
       name: 'floor',
       compatibilityDate: '2026-07-15',
+      compatibilityFlags: ['nodejs_compat'],
       modules: [
         {
           type: 'ESModule',

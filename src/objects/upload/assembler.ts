@@ -13,10 +13,10 @@ import { mintKey, type StorageDriver } from '../../storage/driver.ts';
 import type { Journal } from './journal.ts';
 import { partBudget, readBudget } from './memory-budget.ts';
 
-/** What a read waits for at most: large enough that reads cost nothing, and all that a fast client loses by breaking off. */
-const READ_AT_LEAST_BYTES = 64 * 1024;
+/** What a PATCH reads into; while its client is fast and memory is left, the larger one, which costs fewer turns. */
 const READ_BUFFER_BYTES = 128 * 1024;
-/** Where a part's buffer starts; it doubles with what arrives. */
+const FAST_READ_BUFFER_BYTES = 1024 * 1024;
+/** Where a session's first buffer starts; it doubles with what arrives. */
 const FIRST_BUFFER_BYTES = 256 * 1024;
 const PARTS_IN_FLIGHT = 3;
 const PART_TRIES = 3;
@@ -61,8 +61,9 @@ export class Assembler {
   #multipart: Promise<string> | undefined;
   #reader: ReadableStreamBYOBReader | undefined;
   /**
-   * What the next read waits for: twice what the last one brought while the client is fast, and whatever comes once it
-   * is slow. So a slow client loses little by breaking off, and is not taken for idle because it brings little.
+   * What the next read waits for: twice what the last one brought while the client is fast, half a buffer at most, and
+   * whatever comes once it is slow. So a slow client loses little by breaking off, and is not taken for idle because it
+   * brings little.
    */
   #least = 1;
 
@@ -110,7 +111,7 @@ export class Assembler {
     else if (this.#failure !== undefined) outcome = 'store-failed';
     else if (!this.#commitTail()) outcome = 'superseded';
     this.#freeBuffer();
-    this.#readShare.give(READ_BUFFER_BYTES);
+    this.#readShare.give(this.#readShare.heldBytes);
     return outcome;
   }
 
@@ -128,10 +129,22 @@ export class Assembler {
         received += wanted.byteLength;
         if (!(await this.#append(wanted))) return 'full';
         if (wanted.byteLength < bytes.byteLength) return 'overrun';
-        readBuffer = bytes.buffer;
+        readBuffer = this.#sized(bytes.buffer);
       }
       if (read.done) return 'complete';
     }
+  }
+
+  /** The buffer for the next read: this one, or one that suits how fast the client is and who else needs memory. */
+  #sized(buffer: ArrayBuffer): ArrayBuffer {
+    const more = FAST_READ_BUFFER_BYTES - READ_BUFFER_BYTES;
+    if (buffer.byteLength === FAST_READ_BUFFER_BYTES) {
+      if (!this.#readShare.contended) return buffer;
+      this.#readShare.give(more);
+      return new ArrayBuffer(READ_BUFFER_BYTES);
+    }
+    const isFast = this.#least === READ_BUFFER_BYTES / 2;
+    return isFast && this.#readShare.tryTake(more) ? new ArrayBuffer(FAST_READ_BUFFER_BYTES) : buffer;
   }
 
   /** Waits for the client, and gives way meanwhile if others need the memory. */
@@ -139,7 +152,8 @@ export class Assembler {
     reader: ReadableStreamBYOBReader,
     buffer: ArrayBuffer,
   ): Promise<{ done: boolean; value: Uint8Array<ArrayBuffer> | undefined } | 'idle'> {
-    const pending = reader.readAtLeast(this.#least, new Uint8Array(buffer));
+    const most = buffer.byteLength / 2;
+    const pending = reader.readAtLeast(Math.min(this.#least, most), new Uint8Array(buffer));
     for (let waited = 0; waited < IDLE_BODY_MS; waited += STALL_CHECK_MS) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const stalled = new Promise<'stalled'>((resolve) => {
@@ -149,7 +163,7 @@ export class Assembler {
       clearTimeout(timer);
       if (read !== 'stalled') {
         const brought = read.value?.byteLength ?? 0;
-        this.#least = waited === 0 ? Math.min(READ_AT_LEAST_BYTES, Math.max(1, brought * 2)) : 1;
+        this.#least = waited === 0 ? Math.min(most, Math.max(1, brought * 2)) : 1;
         return { done: read.done, value: read.value };
       }
       this.#share.touch();
@@ -184,8 +198,11 @@ export class Assembler {
       const held = this.#buffer?.byteLength ?? 0;
       if (held > this.#filled && this.#buffer !== undefined) return this.#buffer;
       const wanted = Math.min(this.#partSize, Math.max(FIRST_BUFFER_BYTES, held * 2, nextPowerOfTwo(this.#filled + 1)));
-      if (this.#share.tryTake(wanted - held)) {
-        this.#buffer = this.#grown(wanted);
+      // Where one part was filled, the next one will be: to grow again would copy its bytes once more.
+      const expected = this.#cuts.length > 0 ? [this.#partSize, wanted] : [wanted];
+      const size = expected.find((bytes) => this.#share.tryTake(bytes - held));
+      if (size !== undefined) {
+        this.#buffer = this.#grown(size);
         continue;
       }
       // Own parts in flight give memory back as they land; only with none left is it others that have it.
