@@ -2,6 +2,9 @@
  * The three kinds of test: `unit` (pure code, in Node), `workers` (in workerd, beside the Worker), `e2e` (real
  * processes and clients). Long campaigns are no tests of this runner: see test/long/run.ts.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { cloudflareTest } from '@cloudflare/vitest-pool-workers';
 import { defineConfig } from 'vitest/config';
 
@@ -9,6 +12,16 @@ import { defineConfig } from 'vitest/config';
 const WORKERS_TIMEOUT_MS = 60_000;
 /** Real clients and processes take their time on a small machine. */
 const E2E_TIMEOUT_MS = 240_000;
+
+/** Where the filesystem driver's tests find their files and their file service: test/file-service.ts. */
+const files = mkdtempSync(join(tmpdir(), 'berth-test-'));
+process.env['BERTH_TEST_FILES'] = files;
+/** And the worked example's its objects: test/object-server.ts. */
+const objects = join(files, 'objects-socket');
+process.env['BERTH_TEST_OBJECTS'] = objects;
+process.once('exit', () => {
+  rmSync(files, { recursive: true, force: true });
+});
 
 export default defineConfig({
   test: {
@@ -27,12 +40,20 @@ export default defineConfig({
           cloudflareTest({
             main: 'test/workers/worker.ts',
             wrangler: { configPath: './wrangler.toml' },
-            miniflare: { bindings: { BERTH_ANONYMOUS: 'read-write' } },
+            miniflare: {
+              bindings: { BERTH_ANONYMOUS: 'read-write' },
+              serviceBindings: {
+                TEST_FILES: { external: { address: `unix:${join(files, 'socket')}`, http: {} } },
+                TEST_DISK: { disk: { path: join(files, 'blobs'), writable: false } },
+                TEST_OBJECTS: { external: { address: `unix:${objects}`, http: {} } },
+              },
+            },
           }),
         ],
         test: {
           name: 'workers',
           include: ['test/workers/**/*.test.ts'],
+          globalSetup: ['test/file-service.ts', 'test/object-server.ts'],
           setupFiles: ['test/workers/pool-repair.ts'],
           testTimeout: WORKERS_TIMEOUT_MS,
           hookTimeout: WORKERS_TIMEOUT_MS,

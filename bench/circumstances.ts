@@ -15,14 +15,15 @@ export interface Circumstances {
   readonly commit: string;
   /** Whether the tree is exactly that commit. */
   readonly clean: boolean;
-  readonly versions: Readonly<Record<'berth' | 'node' | 'miniflare' | 'workerd', string>>;
+  readonly versions: Readonly<Record<string, string>>;
   readonly cores: number;
   readonly processor: string;
   /** Of the last minute (uptime(1)), before the first measure. */
   readonly load: number;
 }
 
-export async function circumstances(): Promise<Circumstances> {
+/** @param others the versions of what is measured beside Berth. */
+export async function circumstances(others: Readonly<Record<string, string>> = {}): Promise<Circumstances> {
   const require = createRequire(import.meta.url);
   const fromMiniflare = createRequire(require.resolve('miniflare'));
   const changes = await git('status', '--porcelain');
@@ -35,11 +36,21 @@ export async function circumstances(): Promise<Circumstances> {
       node: process.versions.node,
       miniflare: versionIn(require.resolve('miniflare/package.json')),
       workerd: versionIn(fromMiniflare.resolve('workerd/package.json')),
+      ...others,
     },
     cores: availableParallelism(),
     processor: cpus()[0]?.model ?? 'unknown',
     load: currentLoad(),
   };
+}
+
+/** As lines of a report. */
+export function describeCircumstances(of: Circumstances, loadAfter: number): string[] {
+  const names = Object.entries(of.versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    `commit ${of.commit.slice(0, 12)}${of.clean ? '' : ', with changes'}; ${names.join(', ')}`,
+    `${of.cores} cores (${of.processor}); load ${of.load} before, ${loadAfter} after`,
+  ];
 }
 
 export function currentLoad(): number {

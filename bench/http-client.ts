@@ -11,15 +11,24 @@ const READ_BYTES = 1024 * 1024;
 const WRITE_BYTES = 1024 * 1024;
 const HEAD_END = '\r\n\r\n';
 const LINE_END = '\r\n';
+/** RFC 9110 §6.4.1. */
+const NEVER_A_BODY = [204, 304];
 
 export interface Call {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT';
+  readonly method: 'HEAD' | 'GET' | 'POST' | 'PATCH' | 'PUT';
   readonly path: string;
-  readonly body?: Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer | Pieces;
   /** The body goes as chunks of a length that nobody was told before (RFC 9112 §7.1). */
   readonly chunked?: boolean;
   /** Gets the answer's body piece by piece; a piece is overwritten when this returns. */
   readonly onBody?: (piece: Uint8Array) => void;
+}
+
+/** A body that is too large for one buffer. */
+export interface Pieces {
+  readonly byteLength: number;
+  pieces(): Iterable<Buffer>;
 }
 
 export interface Answer {
@@ -29,6 +38,8 @@ export interface Answer {
 }
 
 interface Awaited {
+  /** The answer to HEAD names a length and has no body (RFC 9110 §9.3.2). */
+  readonly bodiless: boolean;
   readonly onBody: ((piece: Uint8Array) => void) | undefined;
   readonly settle: (answer: Answer) => void;
   head: string;
@@ -81,16 +92,27 @@ export class HttpConnection {
     this.#socket.destroy();
   }
 
-  async call({ method, path, body, chunked = false, onBody }: Call): Promise<Answer> {
+  async call({ method, path, headers, body, chunked = false, onBody }: Call): Promise<Answer> {
     const answered = new Promise<Answer>((settle) => {
-      this.#awaited = { onBody, settle, head: '', status: 0, headers: new Map(), length: undefined, received: 0 };
+      this.#awaited = {
+        bodiless: method === 'HEAD',
+        onBody,
+        settle,
+        head: '',
+        status: 0,
+        headers: new Map(),
+        length: undefined,
+        received: 0,
+      };
     });
     const framing = chunked ? 'transfer-encoding: chunked' : `content-length: ${body?.byteLength ?? 0}`;
     const head = [
       `${method} ${path} HTTP/1.1`,
       `host: ${HOST}:${this.#port}`,
-      'content-type: application/octet-stream',
-      ...(method === 'GET' ? [] : [framing]),
+      ...Object.entries({ 'content-type': 'application/octet-stream', ...headers }).map(
+        ([name, value]) => `${name}: ${value}`,
+      ),
+      ...(method === 'GET' || method === 'HEAD' ? [] : [framing]),
     ];
     this.#socket.write(head.join(LINE_END) + HEAD_END);
     try {
@@ -101,19 +123,26 @@ export class HttpConnection {
     }
   }
 
-  async #send(body: Buffer, chunked: boolean): Promise<void> {
-    for (let offset = 0; offset < body.byteLength; offset += WRITE_BYTES) {
-      const piece = body.subarray(offset, offset + WRITE_BYTES);
-      if (chunked) {
-        this.#socket.cork();
-        this.#socket.write(piece.byteLength.toString(16) + LINE_END);
-        this.#socket.write(piece);
-        this.#socket.write(LINE_END);
-        this.#socket.uncork();
-      } else this.#socket.write(piece);
-      if (this.#socket.writableNeedDrain) await once(this.#socket, 'drain');
+  async #send(body: Buffer | Pieces, chunked: boolean): Promise<void> {
+    for (const whole of 'pieces' in body ? body.pieces() : [body]) {
+      for (let offset = 0; offset < whole.byteLength; offset += WRITE_BYTES) {
+        this.#write(whole.subarray(offset, offset + WRITE_BYTES), chunked);
+        if (this.#socket.writableNeedDrain) await once(this.#socket, 'drain');
+      }
     }
     if (chunked) this.#socket.write(`0${HEAD_END}`);
+  }
+
+  #write(piece: Buffer, chunked: boolean): void {
+    if (!chunked) {
+      this.#socket.write(piece);
+      return;
+    }
+    this.#socket.cork();
+    this.#socket.write(piece.byteLength.toString(16) + LINE_END);
+    this.#socket.write(piece);
+    this.#socket.write(LINE_END);
+    this.#socket.uncork();
   }
 
   #read(bytes: Uint8Array): void {
@@ -145,6 +174,7 @@ export class HttpConnection {
       const colon = field.indexOf(':');
       awaited.headers.set(field.slice(0, colon).toLowerCase(), field.slice(colon + 1).trim());
     }
+    if (awaited.bodiless || NEVER_A_BODY.includes(awaited.status)) return 0;
     const length = awaited.headers.get('content-length');
     if (length === undefined) this.#fail(new Error(`an answer of unknown length:\n${head}`));
     return Number(length);

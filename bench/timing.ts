@@ -28,6 +28,33 @@ export async function timedCalls(port: number, calls: (connection: HttpConnectio
 }
 
 /**
+ * The milliseconds from the first call to the last answer, where several connections, all of them open before, take one
+ * item after the other.
+ */
+export async function timedParallel<T>(
+  port: number,
+  connections: number,
+  items: Iterable<T>,
+  call: (connection: HttpConnection, item: T) => Promise<void>,
+): Promise<number> {
+  const open = await Promise.all(Array.from({ length: connections }, () => HttpConnection.open(port)));
+  try {
+    const left = (function* () {
+      yield* items;
+    })();
+    const started = performance.now();
+    await Promise.all(
+      open.map(async (connection) => {
+        for (const item of left) await call(connection, item);
+      }),
+    );
+    return performance.now() - started;
+  } finally {
+    for (const connection of open) connection.close();
+  }
+}
+
+/**
  * Each contender in turn, round after round, so that a change of the machine's mood meets them all; who begins changes
  * too. The warm-up is not counted. `prepare` makes the same conditions for whoever comes next.
  */
@@ -49,8 +76,13 @@ export async function alternate(
 }
 
 export function median(samples: readonly number[]): number {
+  return quantile(samples, 0.5);
+}
+
+/** Between two samples it is drawn as a straight line. */
+export function quantile(samples: readonly number[], part: number): number {
   const sorted = [...samples].sort((one, other) => one - other);
-  const middle = sorted.length / 2;
-  const [low = NaN, high = NaN] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
-  return (low + high) / 2;
+  const position = (sorted.length - 1) * part;
+  const [low = NaN, high = NaN] = [sorted[Math.floor(position)], sorted[Math.ceil(position)]];
+  return low + (high - low) * (position - Math.floor(position));
 }

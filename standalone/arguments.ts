@@ -10,6 +10,10 @@ const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_DATA_DIRECTORY = '.berth';
 const HIGHEST_PORT = 65_535;
 
+/** `filesystem`: plain files. `r2`: the emulator of Cloudflare's bucket. */
+export const STORAGE_KINDS = ['filesystem', 'r2'] as const;
+export type StorageKind = (typeof STORAGE_KINDS)[number];
+
 export interface ServeCommand {
   readonly kind: 'serve';
   /** 0 lets the system choose a free one. */
@@ -18,6 +22,9 @@ export interface ServeCommand {
   readonly host: string;
   /** As it was typed; relative to the working directory. */
   readonly data: string;
+  readonly storage: StorageKind;
+  /** Whether what is acknowledged is to survive a power cut. */
+  readonly sync: boolean;
 }
 
 export type Command =
@@ -33,15 +40,19 @@ export const HELP = `Serves a Berth registry on this machine.
   --port N     the port to listen on (${String(DEFAULT_PORT)}); 0 takes a free one
   --host H     the IP address to listen on, or localhost (${DEFAULT_HOST})
   --data DIR   where everything is kept (${DEFAULT_DATA_DIRECTORY})
+  --storage S  filesystem: blobs are plain files (the default); r2: the emulator of
+               Cloudflare's bucket, slower, for work on Berth itself
+  --no-sync    answers before the disk has the bytes: faster, but what was just
+               pushed may not survive a power cut
   --version    prints the version
   --help       prints this
 
 Settings are environment variables that start with BERTH_; docs/configuration.md explains each.`;
 
-const VALUE_OPTIONS = ['port', 'host', 'data'] as const;
+const VALUE_OPTIONS = ['port', 'host', 'data', 'storage'] as const;
 type ValueOption = (typeof VALUE_OPTIONS)[number];
 
-const EXAMPLES: Record<ValueOption, string> = { port: '8788', host: '127.0.0.1', data: '/srv/berth' };
+const EXAMPLES: Record<ValueOption, string> = { port: '8788', host: '127.0.0.1', data: '/srv/berth', storage: 'r2' };
 
 export function parseArguments(words: readonly string[]): Command {
   // Not strict: the messages of strict mode are written for programmers, and the tokens tell all that ours need.
@@ -51,6 +62,8 @@ export function parseArguments(words: readonly string[]): Command {
       port: { type: 'string' },
       host: { type: 'string' },
       data: { type: 'string' },
+      storage: { type: 'string' },
+      'no-sync': { type: 'boolean' },
       version: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -62,17 +75,20 @@ export function parseArguments(words: readonly string[]): Command {
     port: String(DEFAULT_PORT),
     host: DEFAULT_HOST,
     data: DEFAULT_DATA_DIRECTORY,
+    storage: 'filesystem',
   };
   let asked: 'help' | 'version' | undefined;
+  let sync = true;
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional')
       return mistake(
         `${quote(token.value)} is not an option. Options go behind two dashes: npm start -- --port ${EXAMPLES.port}`,
       );
-    if (token.name === 'help' || token.name === 'version') {
+    if (token.name === 'help' || token.name === 'version' || token.name === 'no-sync') {
       if (token.value !== undefined) return mistake(`${token.rawName} takes no value: npm start -- ${token.rawName}`);
-      asked ??= token.name;
+      if (token.name === 'no-sync') sync = false;
+      else asked ??= token.name;
       continue;
     }
     const name = VALUE_OPTIONS.find((option) => option === token.name);
@@ -96,7 +112,10 @@ export function parseArguments(words: readonly string[]): Command {
     return mistake(
       `--host ${quote(values.host)} is not an IP address. Give one, or localhost, for example: npm start -- --host ${EXAMPLES.host}`,
     );
-  return { kind: 'serve', port, host, data: values.data };
+  const storage = STORAGE_KINDS.find((kind) => kind === values.storage);
+  if (storage === undefined)
+    return mistake(`--storage ${quote(values.storage)} is unknown. Give one of ${STORAGE_KINDS.join(' and ')}.`);
+  return { kind: 'serve', port, host, data: values.data, storage, sync };
 }
 
 function mistake(message: string): Command {

@@ -5,8 +5,10 @@
  *                  SIGKILL included, so it is never stale and nothing has to be cleaned up or guessed from process ids.
  *   workerd.alive  a named pipe that workerd holds open as long as it lives (workerd.sh). It tells whether a workerd
  *                  whose Node was killed still writes here; its guard ends it in that moment, and we wait for that.
- *   version.json   {"version":1}: what the data look like, so that an older Berth doesn't touch newer data.
- *   state/         everything that Miniflare keeps: the bucket, the objects' databases, the cache.
+ *   version.json   {"version":1,"storage":"filesystem"}: what the data look like, so that an older Berth doesn't touch
+ *                  newer data, and blobs are looked for where they are.
+ *   state/         everything that Miniflare keeps: the objects' databases, the cache, and the bucket's emulator.
+ *   blobs/, uploads/, held/   the bytes of blobs as plain files: files/layout.ts.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -26,17 +28,33 @@ import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
+import { STORAGE_KINDS, type StorageKind } from './arguments.ts';
+import { BLOBS, HELD, SOCKET, UPLOADS } from './files/layout.ts';
 import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
 
 const DATA_VERSION = 1;
-const VersionFile = v.object({ version: v.pipe(v.number(), v.integer(), v.minValue(1)) });
+/** What was written before there were two kinds of storage is of the first. */
+const VersionFile = v.object({
+  version: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  storage: v.optional(v.picklist(STORAGE_KINDS), 'r2'),
+});
 
 const LOCK = 'lock';
 const ALIVE = 'workerd.alive';
 const VERSION = 'version.json';
 const NEW_VERSION = 'version.json.new';
 const STATE = 'state';
-const OWN_NAMES: ReadonlySet<string> = new Set([LOCK, ALIVE, VERSION, NEW_VERSION, STATE]);
+const OWN_NAMES: ReadonlySet<string> = new Set([
+  LOCK,
+  ALIVE,
+  VERSION,
+  NEW_VERSION,
+  STATE,
+  BLOBS,
+  UPLOADS,
+  HELD,
+  SOCKET,
+]);
 
 /** A guard needs milliseconds to end its workerd; a machine under load may need more. */
 const LEFTOVER_PATIENCE_MS = 5_000;
@@ -59,14 +77,18 @@ export interface DataDirectory {
  * Opens the directory for this process, until it ends. Throws StartFailure with one line that says what to do.
  * `onWait` is called when the workerd of an earlier start has to end first.
  */
-export async function openDataDirectory(typed: string, onWait: () => void): Promise<DataDirectory> {
+export async function openDataDirectory(
+  typed: string,
+  storage: StorageKind,
+  onWait: () => void,
+): Promise<DataDirectory> {
   const path = resolve(typed);
   create(path, typed);
   try {
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     refuseForeign(path, typed);
     lock(path, typed);
-    checkVersion(path, typed);
+    checkVersion(path, typed, storage);
     const alive = join(path, ALIVE);
     makeNamedPipe(alive, typed);
     await waitForLeftover(alive, typed, onWait);
@@ -125,14 +147,14 @@ function lock(path: string, typed: string): void {
   held.add(database);
 }
 
-function checkVersion(path: string, typed: string): void {
+function checkVersion(path: string, typed: string, storage: StorageKind): void {
   const file = join(path, VERSION);
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     if (systemErrorCode(error) !== 'ENOENT') throw error;
-    writeVersion(path);
+    writeVersion(path, storage);
     return;
   }
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), VersionFile), text);
@@ -144,15 +166,21 @@ function checkVersion(path: string, typed: string): void {
     throw new StartFailure(
       `${typed} was written by a newer Berth (data version ${String(parsed.output.version)}, this one knows ${String(DATA_VERSION)}). Update Berth, or choose another directory: npm start -- --data DIR`,
     );
+  if (parsed.output.storage !== storage)
+    throw new StartFailure(
+      `${typed} keeps its blobs ${KIND_WORDS[parsed.output.storage]}. Start with --storage ${parsed.output.storage} to go on with it, or choose another directory: npm start -- --data DIR`,
+    );
 }
 
-function writeVersion(path: string): void {
+const KIND_WORDS: Record<StorageKind, string> = { filesystem: 'as plain files', r2: "in the bucket's emulator" };
+
+function writeVersion(path: string, storage: StorageKind): void {
   const unfinished = join(path, NEW_VERSION);
   // A crash may have left one, or somebody else a link: neither is written through.
   rmSync(unfinished, { force: true });
   const descriptor = openSync(unfinished, 'wx', 0o600);
   try {
-    writeSync(descriptor, `${JSON.stringify({ version: DATA_VERSION })}\n`);
+    writeSync(descriptor, `${JSON.stringify({ version: DATA_VERSION, storage })}\n`);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);

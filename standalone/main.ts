@@ -14,6 +14,7 @@ import { builtWorker } from './built-worker.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { exposureWarning, isLoopback, workerVariables } from './exposure.ts';
 import { checkPort } from './port.ts';
+import { Files } from './files/files.ts';
 import type { Runtime } from './runtime.ts';
 import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
@@ -57,7 +58,7 @@ async function main(words: readonly string[], root: string): Promise<void> {
 }
 
 async function serve(
-  { host, port, data: typedData }: ServeCommand,
+  { host, port, data: typedData, storage, sync }: ServeCommand,
   root: string,
   environment: NodeJS.ProcessEnv,
   terminal: Terminal,
@@ -74,7 +75,7 @@ async function serve(
     stopAtOnce: (exitCode) => process.exit(exitCode),
   });
 
-  const data = await openDataDirectory(typedData, () => {
+  const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({
       level: 'info',
       event: 'waiting',
@@ -96,6 +97,20 @@ async function serve(
   });
   const variables = workerVariables(worker.options.bindings, environment, host);
   const { anonymous } = settings(variables);
+  const lost = (reason: string): void => {
+    terminal.failure(reason);
+    process.exit(EXIT_FAILED);
+  };
+  const files =
+    storage === 'filesystem'
+      ? await Files.start({
+          root: data.path,
+          sync,
+          onLost: (reason) => {
+            lost(`the file service ended: ${reason}`);
+          },
+        })
+      : undefined;
   // Miniflare takes a sixth of a second to load, which no mistake above needs to wait for.
   const { Runtime } = await import('./runtime.ts');
   const runtime = await Runtime.start({
@@ -104,11 +119,9 @@ async function serve(
     host,
     port,
     data,
+    files: files?.socket,
     terminal,
-    onLost: (reason) => {
-      terminal.failure(reason);
-      process.exit(EXIT_FAILED);
-    },
+    onLost: lost,
   });
 
   state.runtime = runtime;

@@ -7,14 +7,16 @@ import { subscribe } from 'node:diagnostics_channel';
 import { Server as HttpServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { Log, LogLevel, Miniflare } from 'miniflare';
-import type { MiniflareOptions } from 'miniflare';
+import type { MiniflareOptions, WorkerOptions } from 'miniflare';
 import * as v from 'valibot';
 import { BUNDLE_FILE } from './built-worker.ts';
 import type { BuiltWorker } from './built-worker.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { urlHost } from './exposure.ts';
+import { BLOBS } from './files/layout.ts';
 import { Front } from './front.ts';
 import { listenFailure } from './port.ts';
 import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
@@ -35,6 +37,8 @@ export interface RuntimeSettings {
   readonly host: string;
   readonly port: number;
   readonly data: DataDirectory;
+  /** Where blobs are plain files, the socket of their service; undefined for the bucket's emulator. */
+  readonly files: string | undefined;
   readonly terminal: Terminal;
   /** workerd ended and could not be started again. */
   readonly onLost: (reason: string) => void;
@@ -169,12 +173,26 @@ function miniflareOptions(settings: RuntimeSettings, workerds: WorkerdProcesses)
     workers: [
       {
         ...worker.options,
+        ...storageOptions(settings),
         name: worker.name,
         modules: [{ type: 'ESModule', path: BUNDLE_FILE, contents: worker.bundle }],
         bindings: v.parse(JsonRecord, variables),
         unsafeDirectSockets: [INNER_SOCKET],
       },
     ],
+  };
+}
+
+/** What src/storage/stores.ts chooses by. The emulator of the bucket is not even started where nothing lies in it. */
+function storageOptions({ files, data, worker }: RuntimeSettings): Partial<WorkerOptions> {
+  if (files === undefined) return {};
+  return {
+    r2Buckets: {},
+    serviceBindings: {
+      ...worker.options.serviceBindings,
+      FILES: { external: { address: `unix:${files}`, http: {} } },
+      DISK: { disk: { path: join(data.path, BLOBS), writable: false } },
+    },
   };
 }
 

@@ -3,6 +3,7 @@
  * else is ours: the client is told a request id and nothing more, and the log gets everything.
  */
 import { RegistryError } from '../oci/error.ts';
+import { isFull } from '../storage/driver.ts';
 import { logEvent } from '../observability/log.ts';
 
 const RETRY_AFTER_SECONDS = '1';
@@ -16,9 +17,19 @@ export function errorResponse(error: unknown, requestId: string): Response {
   return Response.json({ errors: [entry] }, { status, headers: { ...headers } });
 }
 
+/** RFC 4918 §11.5. */
+export function storeFull(): RegistryError {
+  return new RegistryError('UNAVAILABLE', {
+    status: 507,
+    message:
+      'the disk of this registry is full; what was pushed before is safe and can be pulled. Whoever runs it has to make space, then push again',
+  });
+}
+
 function unexpected(error: unknown, requestId: string): RegistryError {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   logEvent('error', 'unexpected failure', { id: requestId, error: stack });
+  if (isFull(error)) return storeFull();
   const detail = { requestId };
   // The platform marks what is worth another try: an object that moved, was reset, or has too much to do.
   if (isTransient(error)) {

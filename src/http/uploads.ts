@@ -8,6 +8,7 @@ import { formatUploadRange, parseContentRange } from '../oci/range.ts';
 import type { UploadId } from '../oci/upload-id.ts';
 import type { AppendResult, Owner } from '../objects/upload/messages.ts';
 import { contentLength } from './body.ts';
+import { storeFull } from './error-response.ts';
 import { digestOf, query, uploadIdOf, type RepositoryContext } from './context.ts';
 
 const NO_CONTENT = 204;
@@ -164,6 +165,8 @@ function failure(context: RepositoryContext, id: UploadId, result: AppendResult,
         message: `the store failed; ${String(result.committed)} bytes are safe, go on from there`,
         headers: sessionHeaders(context, id, result.committed),
       });
+    case 'store-full':
+      return storeFull();
     case 'too-large':
       return new RegistryError('SIZE_INVALID', { status: 413, message: 'the blob has more parts than one may have' });
     case 'busy':

@@ -20,7 +20,7 @@ import {
 } from '../objects/upload/messages.ts';
 import type { Objects } from '../objects/stubs.ts';
 import type { Upload } from '../objects/upload/upload.ts';
-import type { StorageDriver } from '../storage/driver.ts';
+import { isFull, type StorageDriver } from '../storage/driver.ts';
 
 /** Internal requests carry a URL that nobody resolves. */
 const APPEND_URL = 'https://upload.berth.invalid/append';
@@ -123,7 +123,7 @@ export class Uploads {
       const present = await this.#store.head(key).catch(() => undefined);
       if (present?.size === length) return 'stored';
       logEvent('warn', 'upload body not stored', { digest, error: String(error) });
-      return 'failed';
+      return isFull(error) ? 'store-full' : 'failed';
     } finally {
       clearInterval(renewal);
     }

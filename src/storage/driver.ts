@@ -51,7 +51,7 @@ export interface StorageDriver {
   begin(key: string, partSizeBytes: number): Promise<string>;
   /** Stores part `number` (from 1) and returns its receipt. A part written twice counts by the receipt that is named. */
   writePart(state: string, number: number, bytes: Uint8Array): Promise<string>;
-  /** Makes the object of the parts named: at least one, in ascending order of number, or it rejects. */
+  /** Makes the object of the parts named: from number 1 on, in order and without a gap, or it rejects. */
   complete(state: string, receipts: readonly string[]): Promise<CompleteOutcome>;
   /** Gives a multipart write up and frees its parts. */
   abort(state: string): Promise<void>;
@@ -60,6 +60,15 @@ export interface StorageDriver {
   read(key: string, range?: ByteRange): Promise<StoredObject | undefined>;
   head(key: string): Promise<{ size: number } | undefined>;
   delete(keys: readonly string[]): Promise<void>;
+}
+
+/** What the system, a driver and SQLite call a disk, a quota or a database without space. */
+const FULL = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'] as const;
+
+/** Whether an error says that space has to be made first. By its words: between objects an error keeps nothing else. */
+export function isFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return FULL.some((word) => error.message.includes(word)) || isFull(error.cause);
 }
 
 /** Mints a key that was never used and never will be again: `blobs/ab/<122 random bits in hex>`. */

@@ -5,7 +5,7 @@
  * Create-only: `put` carries `onlyIf: { etagDoesNotMatch: '*' }`. `complete` has no such condition, so it looks first;
  * two multipart writes that race for one key are excluded by keys that are never used twice.
  * An upload id is not checked on resume and parts cannot be listed: both live in the opaque state and receipts.
- * `complete` sorts parts by number and `get` cuts a range to what is there, both silently: the driver refuses first.
+ * `complete` sorts parts, allows gaps between them, and `get` cuts a range to what is there, both silently: the driver refuses first.
  * Sources: developers.cloudflare.com/r2/api/workers/workers-api-reference, /r2/platform/limits.
  */
 import * as v from 'valibot';
@@ -74,8 +74,8 @@ export class R2Driver implements StorageDriver {
   async complete(state: string, receipts: readonly string[]): Promise<CompleteOutcome> {
     const { key } = v.parse(StateSchema, state);
     const parts = receipts.map((receipt) => v.parse(ReceiptSchema, receipt));
-    const ascending = parts.every(({ partNumber }, index) => partNumber > (parts[index - 1]?.partNumber ?? 0));
-    if (parts.length === 0 || !ascending) throw new Error('name at least one part, in ascending order of number');
+    const consecutive = parts.every(({ partNumber }, index) => partNumber === index + 1);
+    if (parts.length === 0 || !consecutive) throw new Error('name the parts from 1 on, in order and without a gap');
     if ((await this.#bucket.head(key)) !== null) return 'exists';
     await this.#resume(state).complete(parts);
     return 'stored';

@@ -30,7 +30,7 @@ test('data of a newer Berth are refused and left alone', async () => {
   const first = await start();
   await first.stop();
   const file = join(first.data, 'version.json');
-  expect(readFileSync(file, 'utf8')).toBe('{"version":1}\n');
+  expect(readFileSync(file, 'utf8')).toBe('{"version":1,"storage":"filesystem"}\n');
   writeFileSync(file, '{"version":2}\n');
   const { code, said } = await refusal({ data: first.data });
   expect(code).toBe(1);
@@ -38,6 +38,30 @@ test('data of a newer Berth are refused and left alone', async () => {
     `${first.data} was written by a newer Berth (data version 2, this one knows 1). Update Berth, or choose another directory: npm start -- --data DIR`,
   ]);
   expect(readFileSync(file, 'utf8')).toBe('{"version":2}\n');
+});
+
+test('data of the other storage are refused, with the option that serves them', async () => {
+  for (const [kind, other] of [
+    ['r2', 'filesystem'],
+    ['filesystem', 'r2'],
+  ] as const) {
+    const first = await start({ storage: kind });
+    await first.stop();
+    const { code, said } = await refusal({ data: first.data, storage: other });
+    expect(code).toBe(1);
+    expect(said).toHaveLength(1);
+    expect(said[0]).toContain(`Start with --storage ${kind} to go on with it`);
+  }
+});
+
+test('data from before there were two kinds of storage are of the emulator', async () => {
+  const first = await start({ storage: 'r2' });
+  await first.stop();
+  writeFileSync(join(first.data, 'version.json'), '{"version":1}\n');
+  const again = await start({ data: first.data, storage: 'r2' });
+  await again.stop();
+  const { said } = await refusal({ data: first.data });
+  expect(said[0]).toContain('Start with --storage r2 to go on with it');
 });
 
 test('a damaged version file is refused', async () => {

@@ -5,7 +5,6 @@
  * by the design, not by the layer. Figures of one machine are no fact that a test could hold anybody to.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
@@ -14,6 +13,7 @@ import * as v from 'valibot';
 import { startBerth } from '../e2e/berth-process.ts';
 import type { BerthProcess } from '../e2e/berth-process.ts';
 import { keystreamCipher, Seeded } from '../e2e/crash/seeded.ts';
+import { peakMemory } from '../e2e/process-memory.ts';
 import type { Campaign } from './campaign.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -87,12 +87,12 @@ async function roundTrip(berth: BerthProcess, name: string, size: number, form: 
     }
     await expectStatus(await send(berth, 'PUT', closing, {}), 201);
   }
-  const pushed = await peakMemory(berth);
+  const pushed = await peakOf(berth);
   const pulled = await send(berth, 'GET', `/v2/large/blobs/${digest}`, {});
   if (pulled.statusCode !== 200) throw new Error(`the pull is answered ${String(pulled.statusCode)}`);
   const found = await hashOf(pulled);
   if (found !== digest) throw new Error(`${name}: pulled ${found} instead of ${digest}`);
-  return { pushed, pulled: await peakMemory(berth) };
+  return { pushed, pulled: await peakOf(berth) };
 }
 
 /** The bytes of a layer from `start` to `end`, made anew each time. */
@@ -138,20 +138,8 @@ async function expectStatus(answer: IncomingMessage, status: number): Promise<vo
   if (answer.statusCode !== status) throw new Error(`answered ${String(answer.statusCode)}: ${body.join('')}`);
 }
 
-/** Of each process its own peak, added up: as much as all can have taken at one moment. */
-async function peakMemory(berth: BerthProcess): Promise<number> {
-  const processes = await berth.run.processes();
-  return processes.reduce((sum, { pid }) => sum + peakOf(pid), 0);
-}
-
-/** 0 where there is no /proc, and for a process that has just ended. */
-function peakOf(pid: number): number {
-  try {
-    const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1];
-    return Number(kibibytes ?? 0) * 1024;
-  } catch {
-    return 0;
-  }
+async function peakOf(berth: BerthProcess): Promise<number> {
+  return peakMemory((await berth.run.processes()).map(({ pid }) => pid));
 }
 
 function describe({ pushed, pulled }: Peak): string {

@@ -9,7 +9,7 @@
  * the running hash at its end (`hash.copy()`, native).
  */
 import type { Hash } from 'node:crypto';
-import { mintKey, type StorageDriver } from '../../storage/driver.ts';
+import { isFull, mintKey, type StorageDriver } from '../../storage/driver.ts';
 import type { Journal } from './journal.ts';
 import { partBudget, readBudget } from './memory-budget.ts';
 
@@ -29,7 +29,8 @@ const STALL_CHECK_MS = 1_000;
  * `complete`: the body ended. `interrupted`: it broke off. `overrun`: it was longer than announced, and nothing past
  * the announced end counts. `superseded`: another writer took over, and nothing uncommitted counts.
  */
-export type AssemblyOutcome = 'complete' | 'interrupted' | 'idle' | 'overrun' | 'full' | 'superseded' | 'store-failed';
+export type AssemblyOutcome =
+  'complete' | 'interrupted' | 'idle' | 'overrun' | 'full' | 'superseded' | 'store-failed' | 'store-full';
 
 interface Cut {
   number: number;
@@ -108,7 +109,7 @@ export class Assembler {
     await reader.cancel().catch(() => undefined);
     await this.#settle();
     if (this.#superseded) outcome = 'superseded';
-    else if (this.#failure !== undefined) outcome = 'store-failed';
+    else if (this.#failure !== undefined) outcome = isFull(this.#failure) ? 'store-full' : 'store-failed';
     else if (!this.#commitTail()) outcome = 'superseded';
     this.#freeBuffer();
     this.#readShare.give(this.#readShare.heldBytes);
@@ -284,7 +285,7 @@ export class Assembler {
       try {
         return await this.#store.writePart(multipart, number, bytes);
       } catch (error) {
-        if (attempt === PART_TRIES || this.#superseded) throw error;
+        if (attempt === PART_TRIES || this.#superseded || isFull(error)) throw error;
         await new Promise((resolve) => setTimeout(resolve, PART_RETRY_MS * 2 ** (attempt - 1)));
       }
     }

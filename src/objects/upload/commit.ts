@@ -7,7 +7,7 @@ import { logEvent } from '../../observability/log.ts';
 import type { WorkMeter } from '../../observability/work.ts';
 import { digestAlgorithm, digestHex, parseDigest, type Digest } from '../../oci/digest.ts';
 import { parseRepositoryName } from '../../oci/repository-name.ts';
-import { mintKey, type StorageDriver } from '../../storage/driver.ts';
+import { isFull, mintKey, type StorageDriver } from '../../storage/driver.ts';
 import type { Objects } from '../stubs.ts';
 import { judgeWinner } from '../winner.ts';
 import type { Journal, Session } from './journal.ts';
@@ -25,7 +25,8 @@ interface Context {
   meter: WorkMeter;
 }
 
-type StoreResult = { kind: 'stored' } | { kind: 'digest-mismatch' } | { kind: 'busy' } | { kind: 'retry' };
+type StoreResult =
+  { kind: 'stored' } | { kind: 'digest-mismatch' } | { kind: 'busy' } | { kind: 'retry' } | { kind: 'store-full' };
 
 /** Makes one object of an open session's bytes and proves its digest. `journalKey` records a key before it is used. */
 export async function storeOpen(
@@ -41,7 +42,7 @@ export async function storeOpen(
     return await completeParts(context, session, digest, running);
   } catch (error) {
     logEvent('warn', 'upload not stored', { repository: session.repository, digest, error: String(error) });
-    return { kind: 'retry' };
+    return { kind: isFull(error) ? 'store-full' : 'retry' };
   }
 }
 
@@ -167,7 +168,7 @@ export async function adoptStored({ journal, store, objects, meter }: Context): 
       return journal.setDone(own.key, verdict === 'own') ? { kind: 'committed', size: own.size } : { kind: 'unknown' };
     } catch (error) {
       logEvent('warn', 'upload not adopted', { repository: name, digest, error: String(error) });
-      return { kind: 'retry' };
+      return { kind: isFull(error) ? 'store-full' : 'retry' };
     }
   }
   return { kind: 'retry' };

@@ -48,9 +48,14 @@ interface Unknown {
 export type StatusResult =
   Unknown | { kind: 'open'; committed: number } | { kind: 'done'; digest: string; size: number };
 
-/** How an upload ends. `retry`: nothing is lost, the same request may be sent again. */
+/** How an upload ends. `retry`: nothing is lost, the same request may be sent again. `store-full`: once there is space. */
 export type CommitResult =
-  Unknown | { kind: 'committed'; size: number } | { kind: 'digest-mismatch' } | { kind: 'busy' } | { kind: 'retry' };
+  | Unknown
+  | { kind: 'committed'; size: number }
+  | { kind: 'digest-mismatch' }
+  | { kind: 'busy' }
+  | { kind: 'retry' }
+  | { kind: 'store-full' };
 
 export type AppendResult =
   | CommitResult
@@ -68,6 +73,6 @@ export type AppendResult =
  */
 export type BeginPutResult = Unknown | { kind: 'direct'; key: string } | { kind: 'append' } | CommitResult;
 
-export type PutOutcomeReport = 'stored' | 'digest-mismatch' | 'failed';
+export type PutOutcomeReport = 'stored' | 'digest-mismatch' | 'failed' | 'store-full';
 
 export type CancelResult = Unknown | { kind: 'cancelled' } | { kind: 'too-late' };

@@ -138,6 +138,7 @@ export class Upload extends DurableObject<Env> {
     await this.#armSweeps();
     if (outcome === 'digest-mismatch') return meter.answer({ kind: 'digest-mismatch' });
     if (outcome === 'failed') return meter.answer({ kind: 'retry' });
+    if (outcome === 'store-full') return meter.answer({ kind: 'store-full' });
     return meter.answer(await this.#close(digest, meter));
   }
 
@@ -233,6 +234,8 @@ export class Upload extends DurableObject<Env> {
         return { kind: 'superseded' };
       case 'store-failed':
         return { kind: 'store-failed', committed };
+      case 'store-full':
+        return { kind: 'store-full' };
     }
   }
 

@@ -2,7 +2,14 @@
 import { expect, test } from 'vitest';
 import { HELP, parseArguments } from '../../../standalone/arguments.ts';
 
-const DEFAULTS = { kind: 'serve', port: 8787, host: '127.0.0.1', data: '.berth' };
+const DEFAULTS = {
+  kind: 'serve',
+  port: 8787,
+  host: '127.0.0.1',
+  data: '.berth',
+  storage: 'filesystem',
+  sync: true,
+};
 
 test.each([
   [[], DEFAULTS],
@@ -16,6 +23,8 @@ test.each([
   [['--host', '::'], { ...DEFAULTS, host: '::' }],
   [['--data', 'somewhere/else'], { ...DEFAULTS, data: 'somewhere/else' }],
   [['--data=-odd'], { ...DEFAULTS, data: '-odd' }],
+  [['--storage', 'r2'], { ...DEFAULTS, storage: 'r2' }],
+  [['--no-sync'], { ...DEFAULTS, sync: false }],
   [['--help'], { kind: 'help' }],
   [['-h'], { kind: 'help' }],
   [['--port', '1', '--version'], { kind: 'version' }],
@@ -31,6 +40,9 @@ test.each([
   [['--port'], '--port needs a value, for example: npm start -- --port 8788'],
   [['--port='], '--port needs a value, for example: npm start -- --port 8788'],
   [['--host', '--port', '1'], '--host needs a value, for example: npm start -- --host 127.0.0.1'],
+  [['--storage', 's3'], '--storage "s3" is unknown. Give one of filesystem and r2.'],
+  [['--storage'], '--storage needs a value, for example: npm start -- --storage r2'],
+  [['--no-sync=1'], '--no-sync takes no value: npm start -- --no-sync'],
   [['--version=yes'], '--version takes no value: npm start -- --version'],
   ...['65536', '-1', '1.5', '0x10', '80a', '123456'].map((port): [string[], string] => [
     [`--port=${port}`],
@@ -52,6 +64,8 @@ test('the help names every option with its default', () => {
     '(127.0.0.1)',
     '--data DIR',
     '(.berth)',
+    '--storage S',
+    '--no-sync',
     '--version',
     '--help',
   ])

@@ -32,6 +32,7 @@ export function concurrencyChapter(scratch: Scratch): void {
           const expected = sharedBytes.subarray(offset, offset + length);
           expect(firstDifference(await collect(slice.body), expected)).toBeUndefined();
           reads += 1;
+          await turn();
         } while (writing);
       };
       const write = async ({ key, bytes, inParts }: (typeof written)[number], index: number): Promise<string> => {
@@ -62,8 +63,6 @@ export function concurrencyChapter(scratch: Scratch): void {
       const [key, bytes] = [scratch.key(), scratch.bytes(MIB)];
       let writing = true;
       const seen = new Set<number | undefined>();
-      // A store in the same process answers without letting a timer run: each looker gives way by itself.
-      const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
       const look = async (): Promise<void> => {
         while (writing) {
           const object = await driver.read(key);
@@ -84,6 +83,11 @@ export function concurrencyChapter(scratch: Scratch): void {
       await scratch.expectObject(driver, key, bytes);
     });
   });
+}
+
+/** A store in the same process answers without letting anything else run: who reads in a loop gives way by itself. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 function isFilled(bytes: Uint8Array): boolean {

@@ -116,7 +116,7 @@ export function multipartEndsChapter(scratch: Scratch): void {
       await scratch.expectObject(driver, key, bytes);
     });
 
-    it('cannot be completed of parts out of order or named twice, and can still be completed rightly', async () => {
+    it('cannot be completed of parts out of order, named twice or with a gap, and can still be completed rightly', async () => {
       const driver = scratch.driver();
       const partSize = driver.minPartBytes;
       const [key, bytes] = [scratch.key(), scratch.bytes(2 * partSize)];
@@ -125,6 +125,7 @@ export function multipartEndsChapter(scratch: Scratch): void {
       const second = await driver.writePart(state, 2, bytes.subarray(partSize));
       await expect(driver.complete(state, [second, first])).rejects.toThrow();
       await expect(driver.complete(state, [first, first])).rejects.toThrow();
+      await expect(driver.complete(state, [second])).rejects.toThrow();
       await scratch.expectNothing(driver, key);
       expect(await driver.complete(state, [first, second])).toBe('stored');
       await scratch.expectObject(driver, key, bytes);

@@ -105,10 +105,10 @@ export function multipartChapter(scratch: Scratch): void {
       const [one, two, three] = parts3(bytes, partSize);
       const state = await scratch.begin(driver, key, partSize);
       const first = await driver.writePart(state, 1, one);
-      await driver.writePart(state, 2, two);
-      const third = await driver.writePart(state, 3, three);
-      expect(await driver.complete(state, [first, third])).toBe('stored');
-      await scratch.expectObject(driver, key, Buffer.concat([one, three]));
+      const second = await driver.writePart(state, 2, two);
+      await driver.writePart(state, 3, three);
+      expect(await driver.complete(state, [first, second])).toBe('stored');
+      await scratch.expectObject(driver, key, Buffer.concat([one, two]));
     });
 
     it('takes the window of a larger buffer as a part, and no byte around it', async () => {
@@ -125,8 +125,9 @@ export function multipartChapter(scratch: Scratch): void {
       const state = await scratch.begin(driver, key, driver.minPartBytes);
       await expect(driver.writePart(state, 0, bytes)).rejects.toThrow();
       await expect(driver.writePart(state, driver.maxParts + 1, bytes)).rejects.toThrow();
-      const receipt = await driver.writePart(state, driver.maxParts, bytes);
-      expect(await driver.complete(state, [receipt])).toBe('stored');
+      await driver.writePart(state, driver.maxParts, bytes);
+      const first = await driver.writePart(state, 1, bytes);
+      expect(await driver.complete(state, [first])).toBe('stored');
       await scratch.expectObject(driver, key, bytes);
     });
 

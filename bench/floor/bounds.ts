@@ -4,8 +4,8 @@
  * A push is held to the fastest floor that verifies the bytes, since to verify them alone costs the emulator, all on one
  * thread, 9 to 16 % of a bare push: more than what is left to Berth. The bare floors stand in the table beside it.
  */
-import { MEGABYTE } from './options.ts';
-import { median, type Samples } from './timing.ts';
+import { MEGABYTE } from '../arguments.ts';
+import { median, type Samples } from '../timing.ts';
 
 const PUSH_LIMIT = 1.15;
 const PULL_LIMIT = 1.2;

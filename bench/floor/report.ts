@@ -1,9 +1,11 @@
 /** How the figures are shown. Pure. */
+import { MEGABYTE } from '../arguments.ts';
+import { describeCircumstances, type Circumstances } from '../circumstances.ts';
+import type { CountedWork } from '../counted-work.ts';
+import { textTable } from '../text-table.ts';
+import { median, type Samples } from '../timing.ts';
 import { speed, type Bound } from './bounds.ts';
-import type { Circumstances } from './circumstances.ts';
-import type { CountedWork } from './counted-work.ts';
-import { MEGABYTE, type BenchOptions } from './options.ts';
-import { median, type Samples } from './timing.ts';
+import type { BenchOptions } from './options.ts';
 
 export interface Comparison {
   readonly samples: readonly Samples[];
@@ -21,18 +23,16 @@ export interface Results {
 }
 
 export function report({ circumstances, options, loadAfter, comparisons, bounds, work }: Results): string {
-  const { commit, clean, versions, cores, processor, load } = circumstances;
-  const names = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  const { cores, load } = circumstances;
   return [
-    `commit ${commit.slice(0, 12)}${clean ? '' : ', with changes'}; ${names.join(', ')}`,
-    `${cores} cores (${processor}); load ${load} before, ${loadAfter} after`,
+    ...describeCircumstances(circumstances, loadAfter),
     load >= cores ? 'The machine had other work to do: these figures say little.' : '',
-    ...table(
+    ...textTable(
       [`${options.size / MEGABYTE} MB`, 'median s', 'MB/s', 'fastest', 'slowest', 'runs', 'of floor'],
       comparisons.flatMap(({ samples, floor }) => samples.map((one) => sampleRow(one, floor, options.size))),
     ),
     '',
-    ...table(
+    ...textTable(
       ['bound', 'ratio', 'at most', '', 'compared with'],
       bounds.map(({ measure, ratio, limit, verdict, floor }) => [
         measure,
@@ -43,7 +43,7 @@ export function report({ circumstances, options, loadAfter, comparisons, bounds,
       ]),
     ),
     bounds.some(({ verdict }) => verdict === 'void') ? 'void: the simulator itself was too slow to compare with.' : '',
-    ...table(
+    ...textTable(
       ['counted work', 'object calls', 'store operations'],
       work.flatMap(({ measure, requests, ...whole }) => [
         [measure, ...workCells(whole)],
@@ -69,15 +69,4 @@ function sampleRow(one: Samples, floor: Samples, size: number): string[] {
 
 function workCells({ objectCalls, storeOperations }: { objectCalls: number; storeOperations: number }): string[] {
   return [String(objectCalls), String(storeOperations)];
-}
-
-/** Names to the left, figures to the right. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const lines = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...lines.map((cells) => (cells[column] ?? '').length)));
-  return lines.map((cells) =>
-    cells
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join('  '),
-  );
 }

@@ -1,0 +1,56 @@
+/** The registries that are compared: how each is started, and which version it is. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { versionOf } from './command.ts';
+import type { ServerKind } from './server.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const CONFIGURATION = join(import.meta.dirname, 'distribution.yml');
+/** Of Debian's package docker-registry. */
+const DEBIAN_PROGRAM = '/usr/bin/docker-registry';
+
+/** The program behind `npm start`, with nothing configured. */
+export function berthKind(settings: Readonly<Record<string, string>> = {}): ServerKind {
+  return {
+    name: 'Berth',
+    version: 'as in this checkout',
+    command: (folder, port) => ({
+      words: [
+        ...[process.execPath, join(ROOT, 'standalone', 'main.ts')],
+        ...['--port', String(port), '--data', join(folder, 'data')],
+      ],
+      environment: { ...outerEnvironment(), ...settings },
+    }),
+  };
+}
+
+export function debianKind(): Promise<ServerKind> {
+  return distributionKind('distribution', DEBIAN_PROGRAM);
+}
+
+/** @param program any build of distribution; it is configured as Debian configures its own. */
+export async function distributionKind(name: string, program: string): Promise<ServerKind> {
+  return {
+    name,
+    version: await versionOf(program),
+    command: (folder, port) => {
+      const file = join(folder, 'configuration.yml');
+      const text = readFileSync(CONFIGURATION, 'utf8');
+      // Quoted as JSON, which YAML reads.
+      const root = JSON.stringify(join(folder, 'data'));
+      writeFileSync(file, text.replace('ROOT_DIRECTORY', () => root).replace(':PORT', `:${port}`));
+      return {
+        words: [program, 'serve', file],
+        // From version 3 on it would look for somebody who collects its traces.
+        environment: { ...outerEnvironment(), OTEL_TRACES_EXPORTER: 'none' },
+      };
+    },
+  };
+}
+
+/** Without settings of Berth, and without what npm sets for its own child. */
+function outerEnvironment(): NodeJS.ProcessEnv {
+  const inner = (name: string): boolean =>
+    name.toLowerCase().startsWith('npm_') || name.startsWith('BERTH_') || name === 'NODE_ENV';
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !inner(name)));
+}

@@ -1,0 +1,260 @@
+/**
+ * The bytes of blobs as plain files (layout.ts says where). It keeps the rules of src/storage/driver.ts: a write creates,
+ * an object appears whole or not at all, and what was answered lies on the disk.
+ *
+ * A finished write is renamed into its place, so its bytes are written once. An object's name in its directory is synced
+ * before the answer, like the bytes. Only one process works in a data directory, so who looks and then renames is alone
+ * with that key as long as the keys under way are known.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { NoSuchUpload, WrongBody } from './failures.ts';
+import { writeBody } from './incoming.ts';
+import { BLOBS, HELD, objectPath, PUT_PREFIX, uploadPath, UPLOADS, type ObjectPath } from './layout.ts';
+import { demandSpace } from './space.ts';
+import { WritesInFlight } from './writes-in-flight.ts';
+
+const PRIVATE_FILE = 0o600;
+const PRIVATE_DIRECTORY = 0o700;
+
+export interface Digest {
+  readonly algorithm: 'sha256' | 'sha512';
+  readonly hex: string;
+}
+
+/** One part that `complete` names. */
+export interface Part {
+  readonly number: number;
+  readonly size: number;
+  readonly token: string;
+}
+
+export class FileStore {
+  readonly #root: string;
+  readonly #sync: boolean;
+  readonly #writes = new WritesInFlight();
+  /** Keys that somebody is about to take, and when he has. */
+  readonly #taking = new Map<string, Promise<unknown>>();
+  #holding = false;
+
+  private constructor(root: string, sync: boolean) {
+    this.#root = root;
+    this.#sync = sync;
+  }
+
+  /** @param sync false trades what survives a power cut for speed. */
+  static async open(root: string, { sync }: { sync: boolean }): Promise<FileStore> {
+    for (const name of [BLOBS, UPLOADS, HELD]) {
+      await mkdir(join(root, name), { mode: PRIVATE_DIRECTORY, recursive: true });
+    }
+    const store = new FileStore(root, sync);
+    await store.#syncDirectory(root);
+    await store.#sweep();
+    return store;
+  }
+
+  async put(
+    key: string,
+    body: Readable,
+    length: number,
+    digest: Digest | undefined,
+  ): Promise<'stored' | 'exists' | 'digest-mismatch'> {
+    const place = this.#place(key);
+    if (await exists(place.path)) return 'exists';
+    await demandSpace(this.#root, length);
+    const unfinished = join(this.#root, UPLOADS, `${PUT_PREFIX}${randomUUID()}`);
+    const hash = digest === undefined ? undefined : createHash(digest.algorithm);
+    const file = await open(unfinished, 'wx', PRIVATE_FILE);
+    try {
+      try {
+        await writeBody(body, length, { file, offset: 0, hash, sync: this.#sync });
+      } finally {
+        await file.close();
+      }
+      if (hash?.digest('hex') !== digest?.hex) return 'digest-mismatch';
+      return await this.#moveInto(place, unfinished);
+    } finally {
+      await rm(unfinished, { force: true });
+    }
+  }
+
+  async begin(key: string): Promise<string> {
+    this.#place(key);
+    await demandSpace(this.#root, 0);
+    const id = randomUUID().replaceAll('-', '');
+    const file = await open(this.#upload(id), 'wx', PRIVATE_FILE);
+    await file.close();
+    await this.#syncDirectory(join(this.#root, UPLOADS));
+    return id;
+  }
+
+  /** Answers a token, which `complete` wants to see again. */
+  writePart(id: string, number: number, { offset, body, length }: { offset: number; body: Readable; length: number }) {
+    const path = this.#upload(id);
+    return this.#writes.write(id, number, async (signal) => {
+      await demandSpace(this.#root, length);
+      const file = await openUpload(path, constants.O_WRONLY);
+      try {
+        await writeBody(body, length, { file, offset, sync: this.#sync, signal });
+      } finally {
+        await file.close();
+      }
+    });
+  }
+
+  /** Makes the object of parts 1 to n, each of `partSize` bytes but the last. */
+  async complete(
+    id: string,
+    key: string,
+    { partSize, parts }: { partSize: number; parts: readonly Part[] },
+  ): Promise<'stored' | 'exists'> {
+    const place = this.#place(key);
+    const path = this.#upload(id);
+    if (await exists(place.path)) return 'exists';
+    const size = sizeOf(parts, partSize);
+    return this.#writes.close(id, async () => {
+      const stale = parts.find(({ number, token }) => !this.#writes.isLast(id, number, token));
+      if (stale !== undefined) throw new WrongBody(`part ${String(stale.number)} was written again since`);
+      const file = await openUpload(path, constants.O_RDWR);
+      try {
+        const { size: present } = await file.stat();
+        if (present < size) throw new WrongBody(`${String(present)} bytes are there of ${String(size)}`);
+        // Parts that were written and are not named.
+        if (present > size) await file.truncate(size);
+        if (this.#sync) await file.sync();
+      } finally {
+        await file.close();
+      }
+      return this.#moveInto(place, path);
+    });
+  }
+
+  /** Succeeds also when there is no such write any more. */
+  async abort(id: string): Promise<void> {
+    const path = this.#upload(id);
+    await this.#writes.close(id, () => rm(path, { force: true }));
+  }
+
+  async delete(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      const { path } = this.#place(key);
+      if (!this.#holding) await rm(path, { force: true });
+      else await ignoreMissing(rename(path, join(this.#root, HELD, key.replaceAll('/', '-'))));
+    }
+  }
+
+  /** From now on what is deleted is kept, until `release`: a backup copies what was there when it began. */
+  hold(): Promise<void> {
+    this.#holding = true;
+    return Promise.resolve();
+  }
+
+  async release(): Promise<void> {
+    this.#holding = false;
+    await this.#dropHeld();
+  }
+
+  /** What a crash left: nobody goes on with a `put`, and no backup waits for what it held. */
+  async #sweep(): Promise<void> {
+    for (const name of await readdir(join(this.#root, UPLOADS))) {
+      if (name.startsWith(PUT_PREFIX)) await rm(join(this.#root, UPLOADS, name), { force: true });
+    }
+    await this.#dropHeld();
+  }
+
+  async #dropHeld(): Promise<void> {
+    for (const name of await readdir(join(this.#root, HELD))) await rm(join(this.#root, HELD, name), { force: true });
+  }
+
+  /** Gives a finished file its place, unless somebody has it. */
+  async #moveInto({ path, directory }: ObjectPath, finished: string): Promise<'stored' | 'exists'> {
+    while (this.#taking.has(path)) await this.#taking.get(path);
+    const taken = this.#take(path, directory, finished);
+    this.#taking.set(
+      path,
+      taken.catch(() => undefined),
+    );
+    try {
+      return await taken;
+    } finally {
+      this.#taking.delete(path);
+    }
+  }
+
+  async #take(path: string, directory: string, finished: string): Promise<'stored' | 'exists'> {
+    if (await exists(path)) return 'exists';
+    if ((await mkdir(directory, { mode: PRIVATE_DIRECTORY, recursive: true })) !== undefined) {
+      await this.#syncDirectory(join(this.#root, BLOBS));
+    }
+    await rename(finished, path);
+    await this.#syncDirectory(directory);
+    return 'stored';
+  }
+
+  async #syncDirectory(directory: string): Promise<void> {
+    if (!this.#sync) return;
+    const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  #place(key: string): ObjectPath {
+    const place = objectPath(this.#root, key);
+    if (place === undefined) throw new WrongBody(`${key} is no key`);
+    return place;
+  }
+
+  #upload(id: string): string {
+    const path = uploadPath(this.#root, id);
+    if (path === undefined) throw new WrongBody(`${id} is no multipart write`);
+    return path;
+  }
+}
+
+/** Throws WrongBody unless the parts are 1 to n and whole but for the last. */
+function sizeOf(parts: readonly Part[], partSize: number): number {
+  if (parts.length === 0) throw new WrongBody('name at least one part');
+  for (const [index, { number, size }] of parts.entries()) {
+    if (number !== index + 1) throw new WrongBody('name the parts from 1 on, in order and without a gap');
+    const isLast = index === parts.length - 1;
+    if (isLast ? size > partSize : size !== partSize) throw new WrongBody(`part ${String(number)} has another size`);
+  }
+  return (parts.length - 1) * partSize + (parts.at(-1)?.size ?? 0);
+}
+
+async function openUpload(path: string, flags: number): Promise<FileHandle> {
+  try {
+    return await open(path, flags);
+  } catch (error) {
+    if (isMissing(error)) throw new NoSuchUpload('there is no such multipart write', { cause: error });
+    throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+async function ignoreMissing(work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}

@@ -1,0 +1,118 @@
+/**
+ * The file store as an HTTP service on a Unix socket, for the Worker's filesystem driver (src/storage/filesystem.ts) and
+ * nobody else: the socket lies in a directory of this user's. It runs in a thread of its own (thread.ts), beside workerd,
+ * so that hashing and writing take another core than the registry's own work.
+ *
+ *   PUT    /objects/<key>?length=<n>&sha256=  a whole object     201, or 409 exists, 422 another digest
+ *   DELETE /objects                           JSON list of keys  204
+ *   POST   /uploads?key=<key>                                    201 {"id"}
+ *   PUT    /uploads/<id>/<number>?offset=<n>  one part           201 {"token"}
+ *   POST   /uploads/<id>                      JSON, see Ending   201, or 409 exists
+ *   DELETE /uploads/<id>                                         204
+ *
+ * Otherwise 400 for what makes no sense, 404 for a multipart write that is over, 507 for a full disk, 500 for the rest,
+ * with the reason as text. Objects are read from workerd's own disk service.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
+import * as v from 'valibot';
+import { isDiskFull, NoSuchUpload, WrongBody } from './failures.ts';
+import type { Digest, FileStore } from './file-store.ts';
+
+/** A layer may take hours on a slow line; how long is the Worker's to decide. */
+const NO_LIMIT = 0;
+/** Node's default of 64 KiB makes for many small turns. */
+const READ_BYTES = 256 * 1024;
+
+const Keys = v.pipe(v.string(), v.parseJson(), v.array(v.string()));
+const WholeNumber = v.pipe(v.number(), v.integer(), v.minValue(0));
+const Ending = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({
+    key: v.string(),
+    partSize: WholeNumber,
+    parts: v.array(v.object({ number: WholeNumber, size: WholeNumber, token: v.string() })),
+  }),
+);
+const Count = v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.transform(Number));
+
+interface Answer {
+  readonly status: number;
+  readonly body?: unknown;
+}
+
+export function serveFiles(store: FileStore): Server {
+  const server = createServer({ highWaterMark: READ_BYTES, requestTimeout: NO_LIMIT }, (request, response) => {
+    void answer(store, request, response);
+  });
+  server.keepAliveTimeout = NO_LIMIT;
+  return server;
+}
+
+async function answer(store: FileStore, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  let result: Answer;
+  try {
+    result = await route(store, request);
+  } catch (error) {
+    result = { status: statusOf(error), body: error instanceof Error ? error.message : String(error) };
+  }
+  const { status, body } = result;
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(body === undefined ? undefined : JSON.stringify(body));
+  // workerd hears an answer only once its own body has gone.
+  request.resume();
+}
+
+function statusOf(error: unknown): number {
+  if (isDiskFull(error)) return 507;
+  if (error instanceof NoSuchUpload) return 404;
+  return error instanceof WrongBody || v.isValiError(error) ? 400 : 500;
+}
+
+async function route(store: FileStore, request: IncomingMessage): Promise<Answer> {
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://files');
+  const [, collection, ...rest] = pathname.split('/');
+  const name = rest.join('/');
+  const [id = '', number] = rest;
+  switch (`${request.method ?? ''} ${collection ?? ''}${rest.length === 0 ? '' : '/'}`) {
+    case 'PUT objects/':
+      return put(store, name, request, searchParams);
+    case 'DELETE objects':
+      await store.delete(v.parse(Keys, await text(request)));
+      return { status: 204 };
+    case 'POST uploads':
+      return { status: 201, body: { id: await store.begin(searchParams.get('key') ?? '') } };
+    case 'PUT uploads/': {
+      const offset = v.parse(Count, searchParams.get('offset'));
+      const part = { offset, body: request, length: lengthOf(request) };
+      return { status: 201, body: { token: await store.writePart(id, v.parse(Count, number), part) } };
+    }
+    case 'POST uploads/': {
+      const { key, ...ending } = v.parse(Ending, await text(request));
+      return { status: (await store.complete(id, key, ending)) === 'stored' ? 201 : 409 };
+    }
+    case 'DELETE uploads/':
+      await store.abort(id);
+      return { status: 204 };
+    default:
+      throw new WrongBody('there is no such route');
+  }
+}
+
+async function put(store: FileStore, key: string, request: IncomingMessage, search: URLSearchParams): Promise<Answer> {
+  const outcome = await store.put(key, request, v.parse(Count, search.get('length')), digestIn(search));
+  return { status: { stored: 201, exists: 409, 'digest-mismatch': 422 }[outcome] };
+}
+
+function digestIn(search: URLSearchParams): Digest | undefined {
+  for (const algorithm of ['sha256', 'sha512'] as const) {
+    const hex = search.get(algorithm);
+    if (hex !== null) return { algorithm, hex };
+  }
+  return undefined;
+}
+
+function lengthOf(request: IncomingMessage): number {
+  return v.parse(Count, request.headers['content-length']);
+}

@@ -1,0 +1,8 @@
+/** What vitest.config.ts binds besides wrangler.toml's own: see test/file-service.ts and test/object-server.ts. */
+declare namespace Cloudflare {
+  interface Env {
+    TEST_FILES: Fetcher;
+    TEST_DISK: Fetcher;
+    TEST_OBJECTS: Fetcher;
+  }
+}
