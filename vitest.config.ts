@@ -2,26 +2,14 @@
  * The three kinds of test: `unit` (pure code, in Node), `workers` (in workerd, beside the Worker), `e2e` (real
  * processes and clients). Long campaigns are no tests of this runner: see test/long/run.ts.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { cloudflareTest } from '@cloudflare/vitest-pool-workers';
 import { defineConfig } from 'vitest/config';
+import { STORE_SERVICES, storeBindings } from './test/store-bindings.ts';
 
 /** A few hundred objects and uploads of many parts, beside other test files on a small machine. */
 const WORKERS_TIMEOUT_MS = 60_000;
 /** Real clients and processes take their time on a small machine. */
 const E2E_TIMEOUT_MS = 240_000;
-
-/** Where the filesystem driver's tests find their files and their file service: test/file-service.ts. */
-const files = mkdtempSync(join(tmpdir(), 'berth-test-'));
-process.env['BERTH_TEST_FILES'] = files;
-/** And the worked example's its objects: test/object-server.ts. */
-const objects = join(files, 'objects-socket');
-process.env['BERTH_TEST_OBJECTS'] = objects;
-process.once('exit', () => {
-  rmSync(files, { recursive: true, force: true });
-});
 
 export default defineConfig({
   test: {
@@ -42,18 +30,14 @@ export default defineConfig({
             wrangler: { configPath: './wrangler.toml' },
             miniflare: {
               bindings: { BERTH_ANONYMOUS: 'read-write' },
-              serviceBindings: {
-                TEST_FILES: { external: { address: `unix:${join(files, 'socket')}`, http: {} } },
-                TEST_DISK: { disk: { path: join(files, 'blobs'), writable: false } },
-                TEST_OBJECTS: { external: { address: `unix:${objects}`, http: {} } },
-              },
+              serviceBindings: storeBindings(),
             },
           }),
         ],
         test: {
           name: 'workers',
           include: ['test/workers/**/*.test.ts'],
-          globalSetup: ['test/file-service.ts', 'test/object-server.ts'],
+          globalSetup: STORE_SERVICES,
           setupFiles: ['test/workers/pool-repair.ts'],
           testTimeout: WORKERS_TIMEOUT_MS,
           hookTimeout: WORKERS_TIMEOUT_MS,

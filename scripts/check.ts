@@ -27,7 +27,9 @@ interface Outcome {
 }
 
 // The tool refuses to look into a folder that is not there, and git keeps none that is empty.
-const folders = ['src', 'standalone', 'scripts', 'bench', 'test'].filter((folder) => existsSync(join(ROOT, folder)));
+const folders = ['src', 'standalone', 'scripts', 'bench', 'test', 'examples'].filter((folder) =>
+  existsSync(join(ROOT, folder)),
+);
 const bundle = await mkdtemp(join(tmpdir(), 'berth-check-'));
 
 const CHECKS: readonly Check[] = [
@@ -42,6 +44,7 @@ const CHECKS: readonly Check[] = [
     name: 'types',
     commands: [
       ['tsc', '-p', 'src'],
+      ['tsc', '-p', 'examples'],
       ['tsc', '-p', 'test/workers'],
       ['tsc', '-p', '.'],
     ],

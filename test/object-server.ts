@@ -11,7 +11,7 @@
 import { createServer, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 
-/** vitest.config.ts names the socket and binds it to the Worker. */
+/** store-bindings.ts names the socket and binds it to the Worker. */
 const SOCKET = process.env['BERTH_TEST_OBJECTS'] ?? '';
 
 interface StoredObject {
@@ -27,7 +27,7 @@ interface Answer {
 
 const objects = new Map<string, StoredObject>();
 
-export default async function serve(): Promise<() => void> {
+export async function setup(): Promise<() => void> {
   const server = createServer((request, response) => {
     void answer(request).then(
       ({ status, headers = {}, body = '' }) => response.writeHead(status, headers).end(body),
@@ -37,8 +37,8 @@ export default async function serve(): Promise<() => void> {
   });
   await new Promise<void>((resolve) => server.listen(SOCKET, resolve));
   return () => {
-    server.closeAllConnections();
     server.close();
+    server.closeAllConnections();
   };
 }
 

@@ -1,13 +1,15 @@
 /**
- * The storage contract with other bytes, other ranges and larger objects each time: R2 takes over 5 GiB only in parts,
- * and a byte that is lost beyond the fourth gigabyte shows nowhere else. An object of over 5 GiB comes first where the
- * time is enough (`--only storage --minutes 15`), and needs as much room in the temporary directory.
+ * The storage contract with other bytes, other ranges and larger objects each time, for the filesystem and for R2 in
+ * turn: R2 takes over 5 GiB only in parts, and a byte that is lost beyond the fourth gigabyte shows nowhere else. An
+ * object of over 5 GiB comes first for each where the time is enough (`--only storage --minutes 15`), and needs as much
+ * room in the temporary directory.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cloudflareTest } from '@cloudflare/vitest-pool-workers';
 import { startVitest } from 'vitest/node';
+import { STORE_SERVICES, storeBindings } from '../store-bindings.ts';
 import { Seeded } from '../e2e/crash/seeded.ts';
 import type { ContractOrder } from '../workers/storage/contract/order.ts';
 import type { Campaign } from './campaign.ts';
@@ -20,6 +22,8 @@ const LARGEST_BYTES = 1024 * MIB;
 const PARTS_BYTES = [5 * MIB, 8 * MIB, 16 * MIB, 32 * MIB] as const;
 /** What the R2 simulator surely writes in a second on a small machine that has other work too. */
 const WRITTEN_BYTES_PER_MS = (15 * MIB) / 1_000;
+/** Each has its test file. */
+const DRIVERS = ['filesystem', 'r2'] as const;
 /** The rest of the contract. */
 const CONTRACT_MS = 40_000;
 
@@ -35,12 +39,15 @@ export const storage: Campaign = {
       const affordableLarge = Math.max(SMALLEST_BYTES + 1, Math.min(large, Math.floor(affordable)));
       const order: ContractOrder = {
         seed: random.integer(0, 2 ** 31 - 1),
-        largeBytes: round === 1 && affordable > huge ? huge : affordableLarge,
+        largeBytes: round <= DRIVERS.length && affordable > huge ? huge : affordableLarge,
         largePartBytes: random.pick(PARTS_BYTES),
       };
       const { largeBytes, largePartBytes } = order;
-      log(`round ${round}: seed ${order.seed}, an object of ${largeBytes} bytes in parts of ${largePartBytes}`);
-      await inOwnDirectory(() => runContract(order, deadline));
+      const driver = DRIVERS[(round - 1) % DRIVERS.length] ?? 'r2';
+      log(
+        `round ${round}: ${driver}, seed ${order.seed}, an object of ${largeBytes} bytes in parts of ${largePartBytes}`,
+      );
+      await inOwnDirectory(() => runContract(driver, order, deadline));
     }
   },
 };
@@ -63,7 +70,7 @@ async function inOwnDirectory(work: () => Promise<void>): Promise<void> {
 }
 
 /** Throws when a test of the contract fails; vitest has printed how. */
-async function runContract(order: ContractOrder, deadline: number): Promise<void> {
+async function runContract(driver: string, order: ContractOrder, deadline: number): Promise<void> {
   const timeout = Math.max(CONTRACT_MS, deadline - Date.now());
   const vitest = await startVitest(
     'test',
@@ -71,7 +78,8 @@ async function runContract(order: ContractOrder, deadline: number): Promise<void
     {
       config: false,
       watch: false,
-      include: ['test/workers/storage/r2.test.ts'],
+      include: [`test/workers/storage/${driver}.test.ts`],
+      globalSetup: STORE_SERVICES,
       setupFiles: ['test/workers/pool-repair.ts'],
       provide: { storageContract: order },
       reporters: ['dot'],
@@ -79,7 +87,15 @@ async function runContract(order: ContractOrder, deadline: number): Promise<void
       hookTimeout: timeout,
       teardownTimeout: CONTRACT_MS,
     },
-    { plugins: [cloudflareTest({ main: 'test/workers/worker.ts', wrangler: { configPath: './wrangler.toml' } })] },
+    {
+      plugins: [
+        cloudflareTest({
+          main: 'test/workers/worker.ts',
+          wrangler: { configPath: './wrangler.toml' },
+          miniflare: { serviceBindings: storeBindings() },
+        }),
+      ],
+    },
   );
   const tests = vitest.state.getFiles().length;
   const failed = vitest.state.getCountOfFailedTests();

@@ -1,4 +1,4 @@
-/** What vitest.config.ts binds besides wrangler.toml's own: see test/file-service.ts and test/object-server.ts. */
+/** What test/store-bindings.ts binds besides wrangler.toml's own: see test/file-service.ts and test/object-server.ts. */
 declare namespace Cloudflare {
   interface Env {
     TEST_FILES: Fetcher;

@@ -11,7 +11,7 @@
 import type { Hash } from 'node:crypto';
 import { isFull, mintKey, type StorageDriver } from '../../storage/driver.ts';
 import type { Journal } from './journal.ts';
-import { partBudget, readBudget } from './memory-budget.ts';
+import { partBudget, partBuffers, readBudget } from './memory-budget.ts';
 
 /** What a PATCH reads into; while its client is fast and memory is left, the larger one, which costs fewer turns. */
 const READ_BUFFER_BYTES = 128 * 1024;
@@ -193,17 +193,18 @@ export class Assembler {
     return true;
   }
 
-  /** A buffer with room for at least one byte. It grows with what has arrived. */
+  /**
+   * A buffer with room for at least one byte. The first one of a session grows with what arrives; where one part was
+   * filled the next one will be, so it is taken whole: nobody then holds half a part and waits for the other half.
+   */
   async #room(): Promise<ArrayBuffer> {
     for (;;) {
       const held = this.#buffer?.byteLength ?? 0;
       if (held > this.#filled && this.#buffer !== undefined) return this.#buffer;
-      const wanted = Math.min(this.#partSize, Math.max(FIRST_BUFFER_BYTES, held * 2, nextPowerOfTwo(this.#filled + 1)));
-      // Where one part was filled, the next one will be: to grow again would copy its bytes once more.
-      const expected = this.#cuts.length > 0 ? [this.#partSize, wanted] : [wanted];
-      const size = expected.find((bytes) => this.#share.tryTake(bytes - held));
-      if (size !== undefined) {
-        this.#buffer = this.#grown(size);
+      const grown = Math.max(FIRST_BUFFER_BYTES, held * 2, nextPowerOfTwo(this.#filled + 1));
+      const wanted = this.#nextNumber > 1 ? this.#partSize : Math.min(this.#partSize, grown);
+      if (this.#share.tryTake(wanted - held)) {
+        this.#buffer = this.#grown(wanted);
         continue;
       }
       // Own parts in flight give memory back as they land; only with none left is it others that have it.
@@ -221,7 +222,7 @@ export class Assembler {
 
   #grown(bytes: number): ArrayBuffer {
     if (this.#buffer !== undefined) return this.#buffer.transfer(bytes);
-    const buffer = new ArrayBuffer(bytes);
+    const buffer = partBuffers.obtain(bytes);
     if (this.#persisted > 0) this.#journal.readTail(new Uint8Array(buffer));
     return buffer;
   }
@@ -260,7 +261,9 @@ export class Assembler {
   async #storePart(cut: Cut, buffer: ArrayBuffer): Promise<void> {
     try {
       const multipart = await (this.#multipart ??= this.#begin());
-      cut.receipt = await this.#writePart(multipart, cut.number, new Uint8Array(buffer, 0, cut.size));
+      const { receipt, again } = await this.#writePart(multipart, cut.number, new Uint8Array(buffer, 0, cut.size));
+      if (!again) partBuffers.recycle(buffer);
+      cut.receipt = receipt;
       this.#commitPrefix();
     } catch (error) {
       this.#failure ??= error;
@@ -280,10 +283,11 @@ export class Assembler {
     throw new Error('the session ended');
   }
 
-  async #writePart(multipart: string, number: number, bytes: Uint8Array): Promise<string> {
+  /** `again`: it took more than one try, so an earlier one may still be reading the bytes. */
+  async #writePart(multipart: string, number: number, bytes: Uint8Array): Promise<{ receipt: string; again: boolean }> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#store.writePart(multipart, number, bytes);
+        return { receipt: await this.#store.writePart(multipart, number, bytes), again: attempt > 1 };
       } catch (error) {
         if (attempt === PART_TRIES || this.#superseded || isFull(error)) throw error;
         await new Promise((resolve) => setTimeout(resolve, PART_RETRY_MS * 2 ** (attempt - 1)));

@@ -123,6 +123,33 @@ export class MemoryBudget {
   }
 }
 
+/**
+ * Buffers of parts that are stored, for the next ones of any upload: what is given back to the garbage collector stays
+ * until that gets to it, and the system has to clear new memory first.
+ */
+export class BufferPool {
+  readonly #limit: number;
+  #free: ArrayBuffer[] = [];
+
+  /** @param limitBytes what may lie here unused, all together. */
+  constructor(limitBytes: number) {
+    this.#limit = limitBytes;
+  }
+
+  /** Its bytes are whatever they were. */
+  obtain(bytes: number): ArrayBuffer {
+    const found = this.#free.findIndex(({ byteLength }) => byteLength === bytes);
+    const [buffer] = found < 0 ? [] : this.#free.splice(found, 1);
+    return buffer ?? new ArrayBuffer(bytes);
+  }
+
+  /** For a buffer that nobody reads or writes any more. */
+  recycle(buffer: ArrayBuffer): void {
+    this.#free.push(buffer);
+    while (this.#free.reduce((sum, { byteLength }) => sum + byteLength, 0) > this.#limit) this.#free.shift();
+  }
+}
+
 /** What one upload holds. */
 export class BudgetShare {
   readonly #budget: MemoryBudget;
@@ -156,3 +183,4 @@ export class BudgetShare {
 /** Shared by every upload of this isolate: 64 MiB together. */
 export const partBudget = new MemoryBudget(PART_BUDGET_BYTES);
 export const readBudget = new MemoryBudget(READ_BUDGET_BYTES);
+export const partBuffers = new BufferPool(PART_BUDGET_BYTES / 2);

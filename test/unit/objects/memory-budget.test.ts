@@ -1,7 +1,7 @@
 /** The memory that uploads share: never more than its limit, in turn, and no one waits for the dead. */
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { MemoryBudget } from '../../../src/objects/upload/memory-budget.ts';
+import { BufferPool, MemoryBudget } from '../../../src/objects/upload/memory-budget.ts';
 
 const LIMIT = 100;
 const MINUTE_MS = 60_000;
@@ -24,6 +24,25 @@ function taking(budget: MemoryBudget, bytes: number) {
 }
 
 const soon = () => vi.advanceTimersByTimeAsync(100);
+
+describe('a pool of buffers', () => {
+  it('hands a buffer on to whoever wants one of that size', () => {
+    const pool = new BufferPool(LIMIT);
+    const buffer = pool.obtain(40);
+    pool.recycle(buffer);
+    expect(pool.obtain(41)).not.toBe(buffer);
+    expect(pool.obtain(40)).toBe(buffer);
+    expect(pool.obtain(40)).not.toBe(buffer);
+  });
+
+  it('keeps no more unused than its limit, and forgets the oldest', () => {
+    const pool = new BufferPool(LIMIT);
+    const buffers = [40, 40, 40].map((bytes) => new ArrayBuffer(bytes));
+    for (const buffer of buffers) pool.recycle(buffer);
+    expect([pool.obtain(40), pool.obtain(40)]).toEqual(buffers.slice(1));
+    expect(buffers).not.toContain(pool.obtain(40));
+  });
+});
 
 describe('a budget', () => {
   it('grants at once what fits, and counts what is held and the most that ever was', async () => {
