@@ -13,29 +13,32 @@ const LONGEST_UPLOAD_SECONDS = 6 * DAY_SECONDS;
 const LONGEST_GRACE_SECONDS = 90 * DAY_SECONDS;
 const LONGEST_EXISTENCE_CACHE_SECONDS = 3_600;
 
-const wholeNumber = (least: number, most: number) =>
-  v.pipe(
+const wholeNumber = (least: number, most: number) => {
+  const problem = `must be a whole number from ${String(least)} to ${String(most)}`;
+  return v.pipe(
     v.string(),
-    v.regex(/^\d{1,15}$/, 'must be a whole number'),
+    v.regex(/^\d{1,15}$/, problem),
     v.transform(Number),
-    v.minValue(least, `must be at least ${String(least)}`),
-    v.maxValue(most, `must be at most ${String(most)}`),
+    v.minValue(least, problem),
+    v.maxValue(most, problem),
   );
+};
 
 const oneOf = <const Choices extends readonly string[]>(choices: Choices) =>
   v.picklist(choices, `must be one of ${choices.join(', ')}`);
 
+const SettingsObject = v.object({
+  BERTH_ANONYMOUS: v.optional(oneOf(['none', 'read', 'read-write']), 'none'),
+  BERTH_OPEN_LOOPBACK: v.optional(oneOf(['off', 'on']), 'off'),
+  BERTH_MAX_MANIFEST_BYTES: v.optional(wholeNumber(1_024, LARGEST_MANIFEST_SETTING_BYTES), '4194304'),
+  BERTH_UPLOAD_EXPIRY_SECONDS: v.optional(wholeNumber(1, LONGEST_UPLOAD_SECONDS), '86400'),
+  BERTH_GRACE_SECONDS: v.optional(wholeNumber(0, LONGEST_GRACE_SECONDS), '86400'),
+  BERTH_EXISTENCE_CACHE_SECONDS: v.optional(wholeNumber(0, LONGEST_EXISTENCE_CACHE_SECONDS), '60'),
+  BERTH_JURISDICTION: v.optional(oneOf(['eu', 'fedramp'])),
+  BERTH_LOCATION_HINT: v.optional(oneOf(['wnam', 'enam', 'sam', 'weur', 'eeur', 'apac', 'oc', 'afr', 'me'])),
+});
 const SettingsSchema = v.pipe(
-  v.object({
-    BERTH_ANONYMOUS: v.optional(oneOf(['none', 'read', 'read-write']), 'none'),
-    BERTH_OPEN_LOOPBACK: v.optional(oneOf(['off', 'on']), 'off'),
-    BERTH_MAX_MANIFEST_BYTES: v.optional(wholeNumber(1_024, LARGEST_MANIFEST_SETTING_BYTES), '4194304'),
-    BERTH_UPLOAD_EXPIRY_SECONDS: v.optional(wholeNumber(1, LONGEST_UPLOAD_SECONDS), '86400'),
-    BERTH_GRACE_SECONDS: v.optional(wholeNumber(0, LONGEST_GRACE_SECONDS), '86400'),
-    BERTH_EXISTENCE_CACHE_SECONDS: v.optional(wholeNumber(0, LONGEST_EXISTENCE_CACHE_SECONDS), '60'),
-    BERTH_JURISDICTION: v.optional(oneOf(['eu', 'fedramp'])),
-    BERTH_LOCATION_HINT: v.optional(oneOf(['wnam', 'enam', 'sam', 'weur', 'eeur', 'apac', 'oc', 'afr', 'me'])),
-  }),
+  SettingsObject,
   v.forward(
     v.check(
       // Zero is for tests and demonstrations: what nothing refers to goes at once.
@@ -45,6 +48,9 @@ const SettingsSchema = v.pipe(
     ['BERTH_GRACE_SECONDS'],
   ),
 );
+
+/** The names of all settings. */
+export const SETTING_NAMES: readonly string[] = Object.keys(SettingsObject.entries);
 
 type LocationHint = v.InferOutput<typeof SettingsSchema>['BERTH_LOCATION_HINT'];
 

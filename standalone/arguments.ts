@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 
 const DEFAULT_PORT = 8787;
 const DEFAULT_HOST = '127.0.0.1';
-const DEFAULT_DATA_DIRECTORY = '.berth';
+export const DEFAULT_DATA_DIRECTORY = '.berth';
 const HIGHEST_PORT = 65_535;
 
 /** `filesystem`: plain files. `r2`: the emulator of Cloudflare's bucket. */
@@ -38,14 +38,17 @@ export const HELP = `Serves a Berth registry on this machine.
   npm start -- [options]
 
   --port N     the port to listen on (${String(DEFAULT_PORT)}); 0 takes a free one
-  --host H     the IP address to listen on, or localhost (${DEFAULT_HOST})
-  --data DIR   where everything is kept (${DEFAULT_DATA_DIRECTORY})
+  --host H     the IP address to listen on, or localhost (${DEFAULT_HOST}), which is open
+               to programs on this machine. Any other, and 0.0.0.0 for all of them, is
+               closed until BERTH_ANONYMOUS=read or read-write opens it to everyone
+  --data DIR   where everything is kept (${DEFAULT_DATA_DIRECTORY}), from the clone of Berth on where it is
+               not absolute
   --storage S  filesystem: blobs are plain files (the default); r2: the emulator of
                Cloudflare's bucket, slower, for work on Berth itself
   --no-sync    answers before the disk has the bytes: faster, but what was just
                pushed may not survive a power cut
   --version    prints the version
-  --help       prints this
+  --help, -h   prints this
 
 Settings are environment variables that start with BERTH_; docs/configuration.md explains each.`;
 
@@ -81,9 +84,12 @@ export function parseArguments(words: readonly string[]): Command {
   let sync = true;
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
+    // npm takes options for its own unless two dashes stand before them, and passes on what is left.
     if (token.kind === 'positional')
       return mistake(
-        `${quote(token.value)} is not an option. Options go behind two dashes: npm start -- --port ${EXAMPLES.port}`,
+        tokens.some(({ kind }) => kind === 'option')
+          ? `${quote(token.value)} belongs to no option. npm start -- --help lists the options.`
+          : `${quote(token.value)} is not an option. Options go behind two dashes: npm start -- --port ${EXAMPLES.port}`,
       );
     if (token.name === 'help' || token.name === 'version' || token.name === 'no-sync') {
       if (token.value !== undefined) return mistake(`${token.rawName} takes no value: npm start -- ${token.rawName}`);

@@ -1,13 +1,19 @@
 /**
- * Who may reach the registry, and what the person who starts it should know about that. Pure.
+ * Who may reach the registry: the settings that decide it, and what the person who starts it should know. Pure.
  * Bound to loopback it is open to this machine (the Worker checks each request for signs of a proxy or a web page);
  * bound to anything else only BERTH_ANONYMOUS opens it.
  */
 import { BlockList, isIPv6 } from 'node:net';
-import type { Config } from '../src/config.ts';
+import { ConfigurationError, parseConfig, SETTING_NAMES, type Config } from '../src/config.ts';
+import { EXIT_USAGE, StartFailure } from './start-failure.ts';
 
+const ANONYMOUS = 'BERTH_ANONYMOUS';
 const OPEN_LOOPBACK = 'BERTH_OPEN_LOOPBACK';
 const SETTING_PREFIX = 'BERTH_';
+/** Names that the tests, the CI and workerd's guard use. They are no settings, and may be set where Berth is started. */
+const OTHER_NAMES = /^BERTH_(REQUIRE_CLIENTS$|TEST_|CI_|WORKERD_)/;
+/** A name that differs in more than these from every setting, and is no part of one, is not taken for any of them. */
+const MOST_MISTYPED_CHARACTERS = 4;
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
@@ -19,35 +25,115 @@ export function isLoopback(address: string): boolean {
 }
 
 export type Variables = Readonly<Record<string, unknown>>;
+type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * The Worker's variables: those of wrangler.toml, then the environment's own BERTH_ settings, and nothing else of the
  * environment. Whether loopback is open is decided here alone: a variable that is left over from another start must
- * not open a registry that the network can reach.
+ * not open a registry that the network can reach. Who types BERTH_ANONYMOUS=none wants it closed, on loopback too.
+ * Throws StartFailure where a name or a value is wrong.
  */
 export function workerVariables(
   configured: Variables,
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: Environment,
   host: string,
 ): Record<string, unknown> {
-  const settings = Object.entries(environment).filter(
-    ([name, value]) => name.startsWith(SETTING_PREFIX) && value !== undefined,
-  );
-  const { [OPEN_LOOPBACK]: chosen, ...variables } = { ...configured, ...Object.fromEntries(settings) };
-  return isLoopback(host) ? { ...variables, [OPEN_LOOPBACK]: chosen ?? 'on' } : variables;
+  const settings = settingsOf(environment, Object.keys(configured));
+  const { [OPEN_LOOPBACK]: chosen, ...others } = { ...configured, ...settings };
+  const variables = isLoopback(host)
+    ? { ...others, [OPEN_LOOPBACK]: chosen ?? (settings[ANONYMOUS] === 'none' ? 'off' : 'on') }
+    : others;
+  refuseWrongValues(variables);
+  return variables;
 }
 
-/** What to say when others can reach the address; undefined where they can't. */
-export function exposureWarning(host: string, anonymous: Config['anonymous']): string | undefined {
-  if (isLoopback(host)) return undefined;
-  switch (anonymous) {
-    case 'none':
-      return 'every request will be refused, since BERTH_ANONYMOUS is none. BERTH_ANONYMOUS=read or BERTH_ANONYMOUS=read-write opens the registry to everyone who reaches this address.';
-    case 'read':
-      return 'anyone who reaches this address may pull everything, since BERTH_ANONYMOUS is read. BERTH_ANONYMOUS=none closes the registry.';
-    case 'read-write':
-      return 'anyone who reaches this address may pull and push everything, since BERTH_ANONYMOUS is read-write. BERTH_ANONYMOUS=none closes the registry.';
+/** An empty variable counts as unset, as shells and service managers have no other way to take one back. */
+function settingsOf(environment: Environment, configured: readonly string[]): Record<string, string> {
+  const settings: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith(SETTING_PREFIX) || OTHER_NAMES.test(name)) continue;
+    if (!SETTING_NAMES.includes(name) && !configured.includes(name)) throw new StartFailure(unknown(name), USAGE);
+    if (value !== undefined && value !== '') settings[name] = value;
   }
+  return settings;
+}
+
+const USAGE = { exitCode: EXIT_USAGE };
+
+/** A misspelt setting would leave its default in force, and nobody would know. */
+function unknown(name: string): string {
+  const part = name.slice(SETTING_PREFIX.length);
+  const [nearest] = SETTING_NAMES.map((known) => ({
+    known,
+    distance: part !== '' && known.includes(part) ? 0 : distance(name, known),
+  })).sort((one, other) => one.distance - other.distance);
+  const isMeant = nearest !== undefined && nearest.distance <= MOST_MISTYPED_CHARACTERS;
+  return `${name} is no setting.${isMeant ? ` Did you mean ${nearest.known}?` : ''} docs/configuration.md lists them all.`;
+}
+
+/** How many characters have to be inserted, dropped or replaced (Levenshtein). */
+function distance(one: string, other: string): number {
+  const wanted = other.split('');
+  let row = [0, ...wanted.map((_, column) => column + 1)];
+  for (const [index, character] of one.split('').entries()) {
+    const next = [index + 1];
+    for (const [column, candidate] of wanted.entries()) {
+      const replaced = (row[column] ?? 0) + (character === candidate ? 0 : 1);
+      next.push(Math.min(replaced, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}
+
+/** A wrong value would make the Worker refuse every request; here is the person who can put it right. */
+function refuseWrongValues(variables: Variables): void {
+  try {
+    parseConfig(variables);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    // The Worker's own message leaves the value out, since its log is read by others.
+    const given = SETTING_NAMES.filter((name) => error.message.includes(`${name} must`) && name in variables);
+    const values = given.map((name) => `${name}=${JSON.stringify(variables[name])}`).join(', ');
+    throw new StartFailure(
+      `${error.message}${values === '' ? '' : ` (given: ${values})`}. docs/configuration.md explains every setting.`,
+      { ...USAGE, cause: error },
+    );
+  }
+}
+
+export type Access = Pick<Config, 'anonymous' | 'openLoopback'>;
+
+/** What somebody may do who is on the right side of the address: this machine for loopback, the network for others. */
+export function rightsAt(host: string, { anonymous, openLoopback }: Access): Config['anonymous'] {
+  return isLoopback(host) && openLoopback ? 'read-write' : anonymous;
+}
+
+export interface ExposureWarning {
+  readonly event: 'closed' | 'exposed' | 'setting-ignored';
+  readonly message: string;
+}
+
+/** What to say besides where it serves, of an address that others can reach or that nobody can use. */
+export function exposureWarnings(host: string, access: Access, environment: Environment): ExposureWarning[] {
+  const warnings: ExposureWarning[] = [];
+  if (!isLoopback(host) && environment[OPEN_LOOPBACK] === 'on')
+    warnings.push({
+      event: 'setting-ignored',
+      message: `BERTH_OPEN_LOOPBACK=on has no effect here: ${host} is not a loopback address. BERTH_ANONYMOUS decides alone.`,
+    });
+  const rights = rightsAt(host, access);
+  if (rights === 'none')
+    warnings.push({
+      event: 'closed',
+      message: `Closed: every request is refused. BERTH_ANONYMOUS=read or BERTH_ANONYMOUS=read-write opens the registry to everyone who reaches this address${isLoopback(host) ? ', BERTH_OPEN_LOOPBACK=on to programs on this machine' : ''}.`,
+    });
+  else if (!isLoopback(host))
+    warnings.push({
+      event: 'exposed',
+      message: `anyone who reaches this address may ${rights === 'read' ? 'pull' : 'pull and push'} everything, since BERTH_ANONYMOUS is ${rights}. BERTH_ANONYMOUS=none closes the registry.`,
+    });
+  return warnings;
 }
 
 /** An address as it stands in a URL. */

@@ -25,6 +25,7 @@ const RequestLine = v.object({
   reference: v.optional(v.string(), ''),
   bytes: v.optional(v.number()),
   error: v.optional(v.string()),
+  notLocal: v.optional(v.string()),
   objectCalls: v.optional(v.number()),
   storeOperations: v.optional(v.number()),
 });
@@ -57,6 +58,7 @@ function readableRequest(request: v.InferOutput<typeof RequestLine>, paint: Pain
   );
   const details = [
     `${String(request.durationMs)} ms`,
+    request.notLocal === undefined ? undefined : `not local: ${request.notLocal}`,
     request.bytes === undefined ? undefined : readableBytes(request.bytes),
     work.length === 0 ? undefined : `(${work.join(', ')})`,
     // Whoever sees a failure is told its request id, and looks for it here.

@@ -26,11 +26,17 @@ const FORWARDING_HEADERS = [
 const FORWARDING_PREFIXES = ['x-forwarded', 'x_forwarded', 'x-original-', 'x-envoy-', 'cf-'];
 
 export function authenticate(request: Request, config: Pick<Config, 'openLoopback'>): Principal {
-  return { kind: config.openLoopback && isLocal(request.headers) ? 'local' : 'anonymous' };
+  if (!config.openLoopback) return { kind: 'anonymous' };
+  const notLocal = foreignSign(request.headers);
+  return notLocal === undefined ? { kind: 'local' } : { kind: 'anonymous', notLocal };
 }
 
-function isLocal(headers: Headers): boolean {
-  if (!LOOPBACK_HOST.test(headers.get('host') ?? '')) return false;
-  if (FORWARDING_HEADERS.some((name) => headers.has(name))) return false;
-  return ![...headers.keys()].some((name) => FORWARDING_PREFIXES.some((prefix) => name.startsWith(prefix)));
+/** What tells that a request may come from elsewhere. A word of the lists above, never one of the request's own. */
+function foreignSign(headers: Headers): string | undefined {
+  if (!LOOPBACK_HOST.test(headers.get('host') ?? '')) return 'host';
+  const header = FORWARDING_HEADERS.find((name) => headers.has(name));
+  if (header !== undefined) return header;
+  const names = [...headers.keys()];
+  const prefix = FORWARDING_PREFIXES.find((start) => names.some((name) => name.startsWith(start)));
+  return prefix === undefined ? undefined : `${prefix}*`;
 }

@@ -11,6 +11,8 @@ export type Right = 'ping' | 'pull' | 'push' | 'delete';
 /** `local`: provably somebody on the machine that an open-on-loopback registry runs on. */
 export interface Principal {
   kind: 'anonymous' | 'local';
+  /** Where loopback is open, what kept the caller from being local: `host`, or the header that tells. */
+  notLocal?: string;
 }
 
 export type Decision = { allowed: true; rule: string } | { allowed: false; rule: string; message: string };
@@ -21,6 +23,16 @@ const CLOSED_MESSAGE =
 const READ_ONLY_MESSAGE =
   'this registry is open for pulls only: the setting BERTH_ANONYMOUS is "read". ' +
   'Its operator can open it for pushes too with BERTH_ANONYMOUS=read-write.';
+// Which of the two it was stands in the log alone.
+const NOT_LOCAL =
+  'this request is not taken for one: it names another host than localhost or 127.0.0.1, ' +
+  'or it carries a header that a proxy or a browser adds. ';
+const NOT_LOCAL_MESSAGE =
+  `this registry is open to programs on its own machine only, and ${NOT_LOCAL}` +
+  'Speak to 127.0.0.1 directly; or its operator can open it for everyone who reaches it with BERTH_ANONYMOUS=read or read-write.';
+const NOT_LOCAL_READ_ONLY_MESSAGE =
+  `this registry takes pushes from programs on its own machine only, and ${NOT_LOCAL}` +
+  'Speak to 127.0.0.1 directly; or its operator can open it for pushes by everyone who reaches it with BERTH_ANONYMOUS=read-write.';
 
 export function authorize(
   policy: Pick<Config, 'anonymous'>,
@@ -31,14 +43,15 @@ export function authorize(
 ): Decision {
   if (principal.kind === 'local') return { allowed: true, rule: 'open on loopback' };
   const rule = `BERTH_ANONYMOUS=${policy.anonymous}`;
+  const loopbackIsOpen = principal.notLocal !== undefined;
   switch (policy.anonymous) {
     case 'read-write':
       return { allowed: true, rule };
     case 'read':
       return right === 'ping' || right === 'pull'
         ? { allowed: true, rule }
-        : { allowed: false, rule, message: READ_ONLY_MESSAGE };
+        : { allowed: false, rule, message: loopbackIsOpen ? NOT_LOCAL_READ_ONLY_MESSAGE : READ_ONLY_MESSAGE };
     case 'none':
-      return { allowed: false, rule, message: CLOSED_MESSAGE };
+      return { allowed: false, rule, message: loopbackIsOpen ? NOT_LOCAL_MESSAGE : CLOSED_MESSAGE };
   }
 }

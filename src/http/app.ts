@@ -10,8 +10,9 @@ import { RegistryError } from '../oci/error.ts';
 import { parseRepositoryName } from '../oci/repository-name.ts';
 import { openServices, type Context } from './context.ts';
 import { NEVER_CACHED } from './caching.ts';
-import { errorResponse } from './error-response.ts';
+import { errorResponse, explained } from './error-response.ts';
 import { logRequest, type RequestRecord } from './request-log.ts';
+import { openStore } from '../storage/stores.ts';
 import { ROUTES, type Method, type Route } from './routes.ts';
 
 interface Call {
@@ -33,7 +34,8 @@ export async function handle(request: Request, env: Env, execution: ExecutionCon
     if (!URL.canParse(request.url)) throw badHost();
     if (request.url.length > LONGEST_URL_CHARACTERS) throw tooLong();
     response = await router.fetch(request, { env, execution, record } satisfies Call);
-  } catch (error) {
+  } catch (thrown) {
+    const error = await explained(thrown, openStore(env));
     response = errorResponse(error, record.id);
     record.error = error instanceof RegistryError ? error.code : 'UNKNOWN';
   }
@@ -98,14 +100,14 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   const context: Context = { ...services, id: record.id, request, url: new URL(request.url), principal, params };
   if (route.right === 'anyone') return route.handler(context);
   if (route.right === 'ping') {
-    demand(context, route.right, undefined);
+    demand(context, record, route.right, undefined);
     return route.handler(context);
   }
   const repository = parseRepositoryName(params['name'] ?? '');
   record.repository = repository;
   // Who knows the whole id of an upload may be able to write it.
   record.reference = params['reference'] ?? params['digest'] ?? params['upload']?.slice(0, LOGGED_ID_CHARACTERS);
-  demand(context, route.right, repository);
+  demand(context, record, route.right, repository);
   if (repository === undefined) {
     throw new RegistryError('NAME_INVALID', {
       message:
@@ -119,11 +121,13 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
 /** Throws unless the policy grants the right. Before anything is looked up, so that nothing can be told apart. */
 function demand(
   { config, principal }: Context,
+  record: RequestRecord,
   right: Right,
   repository: ReturnType<typeof parseRepositoryName>,
 ): void {
   const decision = authorize(config, principal, right, repository);
   if (decision.allowed) return;
+  record.notLocal = principal.notLocal;
   throw new RegistryError('UNAUTHORIZED', {
     message: decision.message,
     headers: { 'www-authenticate': 'Basic realm="Berth"' },

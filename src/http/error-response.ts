@@ -3,7 +3,7 @@
  * else is ours: the client is told a request id and nothing more, and the log gets everything.
  */
 import { RegistryError } from '../oci/error.ts';
-import { isFull } from '../storage/driver.ts';
+import { isFull, type StorageDriver } from '../storage/driver.ts';
 import { logEvent } from '../observability/log.ts';
 
 const RETRY_AFTER_SECONDS = '1';
@@ -15,6 +15,18 @@ export function errorResponse(error: unknown, requestId: string): Response {
   const { code, message, status, detail, headers } = known;
   const entry = detail === undefined ? { code, message } : { code, message, detail };
   return Response.json({ errors: [entry] }, { status, headers: { ...headers } });
+}
+
+/**
+ * The failure, or that the disk is full where that is what it comes from: an object that cannot open its database fails
+ * without a word, so then the store is asked.
+ */
+export async function explained(error: unknown, store: StorageDriver): Promise<unknown> {
+  if (error instanceof RegistryError) return error;
+  const full = isFull(error) || (await store.isFull?.().catch(() => false)) === true;
+  if (!full) return error;
+  logEvent('error', 'disk full', { error: String(error) });
+  return storeFull();
 }
 
 /** RFC 4918 §11.5. */
@@ -29,7 +41,6 @@ export function storeFull(): RegistryError {
 function unexpected(error: unknown, requestId: string): RegistryError {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   logEvent('error', 'unexpected failure', { id: requestId, error: stack });
-  if (isFull(error)) return storeFull();
   const detail = { requestId };
   // The platform marks what is worth another try: an object that moved, was reset, or has too much to do.
   if (isTransient(error)) {

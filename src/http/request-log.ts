@@ -12,6 +12,8 @@ export interface RequestRecord {
   reference?: string | undefined;
   /** The error code of a refused request. */
   error?: string;
+  /** Of a request that was refused though loopback is open: what kept it from being local. A word of ours. */
+  notLocal?: string | undefined;
   meter?: WorkMeter;
 }
 
@@ -29,6 +31,7 @@ export function logRequest(record: RequestRecord, response: Response): void {
     reference: record.reference?.slice(0, LOGGED_CHARACTERS),
     status: response.status,
     error: record.error,
+    notLocal: record.notLocal,
     bytes: length === null ? undefined : Number(length),
     durationMs: Date.now() - record.started,
     objectCalls: work?.objectCalls ?? 0,

@@ -60,6 +60,9 @@ export interface StorageDriver {
   read(key: string, range?: ByteRange): Promise<StoredObject | undefined>;
   head(key: string): Promise<{ size: number } | undefined>;
   delete(keys: readonly string[]): Promise<void>;
+
+  /** Whether there is no space left to write to, where the store can be asked. */
+  isFull?(): Promise<boolean>;
 }
 
 /** What the system, a driver and SQLite call a disk, a quota or a database without space. */

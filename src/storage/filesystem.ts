@@ -27,6 +27,7 @@ const NOT_FOUND = 404;
 const CONFLICT = 409;
 const RANGE_NOT_SATISFIABLE = 416;
 const UNPROCESSABLE = 422;
+const INSUFFICIENT_STORAGE = 507;
 
 const StateSchema = v.pipe(
   v.string(),
@@ -137,6 +138,12 @@ export class FilesystemDriver implements StorageDriver {
 
   async delete(keys: readonly string[]): Promise<void> {
     await demandSuccess(await this.#send('DELETE', 'objects', JSON.stringify(keys)));
+  }
+
+  async isFull(): Promise<boolean> {
+    const response = await this.#send('GET', 'space');
+    await response.body?.cancel();
+    return response.status === INSUFFICIENT_STORAGE;
   }
 
   #send(method: string, path: string, body?: Uint8Array | ReadableStream | string): Promise<Response> {

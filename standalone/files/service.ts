@@ -9,6 +9,7 @@
  *   PUT    /uploads/<id>/<number>?offset=<n>  one part           201 {"token"}
  *   POST   /uploads/<id>                      JSON, see Ending   201, or 409 exists
  *   DELETE /uploads/<id>                                         204
+ *   GET    /space                                                204, or 507
  *
  * Otherwise 400 for what makes no sense, 404 for a multipart write that is over, 507 for a full disk, 500 for the rest,
  * with the reason as text. Objects are read from workerd's own disk service.
@@ -94,6 +95,9 @@ async function route(store: FileStore, request: IncomingMessage): Promise<Answer
     }
     case 'DELETE uploads/':
       await store.abort(id);
+      return { status: 204 };
+    case 'GET space':
+      await store.demandSpace();
       return { status: 204 };
     default:
       throw new WrongBody('there is no such route');

@@ -35,8 +35,15 @@ test('a wrong setting ends with code 2 and one line', async () => {
   const { code, said } = await refusal({ environment: { BERTH_ANONYMOUS: 'everyone' } });
   expect(code).toBe(2);
   expect(said).toEqual([
-    'BERTH_ANONYMOUS must be one of none, read, read-write. docs/configuration.md explains every setting.',
+    'BERTH_ANONYMOUS must be one of none, read, read-write (given: BERTH_ANONYMOUS="everyone"). docs/configuration.md explains every setting.',
   ]);
+});
+
+test('a misspelt setting ends with code 2 and one line', async () => {
+  expect(await refusal({ environment: { BERTH_ANONYMUS: 'none' } })).toEqual({
+    code: 2,
+    said: ['BERTH_ANONYMUS is no setting. Did you mean BERTH_ANONYMOUS? docs/configuration.md lists them all.'],
+  });
 });
 
 test('--version and --help answer without serving', async () => {
@@ -48,9 +55,25 @@ test('--version and --help answer without serving', async () => {
   expect(help.output.join('\n')).toContain('--data DIR');
 });
 
-test('settings of the environment reach the Worker, and a closed loopback stays closed', async () => {
-  const berth = await start({ environment: { BERTH_OPEN_LOOPBACK: 'off' } });
-  expect((await fetch(`${berth.url}/v2/`)).status).toBe(401);
+test.each([{ BERTH_OPEN_LOOPBACK: 'off' }, { BERTH_ANONYMOUS: 'none' }])(
+  'settings of the environment reach the Worker, and a closed loopback stays closed: %j',
+  async (environment) => {
+    const berth = await start({ environment });
+    expect((await fetch(`${berth.url}/v2/`)).status).toBe(401);
+    await berth.stop();
+    const [closed] = berth.lines.filter(({ event }) => event === 'closed');
+    expect(closed?.level).toBe('warn');
+    expect(closed?.['message']).toMatch(/^Closed: every request is refused\. /);
+  },
+);
+
+test('a request that is not taken for one of this machine is told so, and the log says why', async () => {
+  const berth = await start();
+  const logged = berth.run.waitFor((line) => line.event === 'request');
+  const response = await fetch(`${berth.url}/v2/`, { headers: { 'X-Forwarded-For': '127.0.0.1' } });
+  expect(response.status).toBe(401);
+  expect(await response.text()).toContain('a header that a proxy or a browser adds');
+  expect(await logged).toMatchObject({ status: 401, error: 'UNAUTHORIZED', notLocal: 'x-forwarded*' });
 });
 
 test('where it is not a terminal every line of stdout is one JSON object', async () => {

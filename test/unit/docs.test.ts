@@ -12,7 +12,7 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
 const page = read('docs/configuration.md');
-const settings = [...new Set([...read('src/config.ts').matchAll(/^ {4}(BERTH_[A-Z_]+):/gm)].map(([, name]) => name))];
+const settings = [...new Set([...read('src/config.ts').matchAll(/^ {2}(BERTH_[A-Z_]+):/gm)].map(([, name]) => name))];
 /** `| setting | type | default | range | effect |` */
 const rows = new Map(
   [...page.matchAll(/^\| `(BERTH_[A-Z_]+)` \|(.*)\|$/gm)].map(([, name, cells = '']) => [
@@ -70,9 +70,13 @@ describe('docs/configuration.md', () => {
       for (const value of [least, most, /^\d+/.exec(standard)?.[0] ?? '']) {
         expect(refusal({ ...others, [name]: value }), `${name}=${value}`).toBeUndefined();
       }
-      expect(refusal({ ...others, [name]: String(Number(most) + 1) })).toBe(`${name} must be at most ${most}`);
+      expect(refusal({ ...others, [name]: String(Number(most) + 1) })).toBe(
+        `${name} must be a whole number from ${least} to ${most}`,
+      );
       if (Number(least) > 0) {
-        expect(refusal({ ...others, [name]: String(Number(least) - 1) })).toBe(`${name} must be at least ${least}`);
+        expect(refusal({ ...others, [name]: String(Number(least) - 1) })).toBe(
+          `${name} must be a whole number from ${least} to ${most}`,
+        );
       }
     }
   });

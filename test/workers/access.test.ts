@@ -172,8 +172,9 @@ describe('a wrong setting', () => {
 
 describe('a registry that is open on loopback', () => {
   const settings: Settings = { BERTH_ANONYMOUS: 'none', BERTH_OPEN_LOOPBACK: 'on' };
-  const kind = (headers: Record<string, string>, openLoopback = true) =>
-    authenticate(new Request('http://127.0.0.1/v2/', { headers }), { openLoopback }).kind;
+  const principal = (headers: Record<string, string>, openLoopback = true) =>
+    authenticate(new Request('http://127.0.0.1/v2/', { headers }), { openLoopback });
+  const kind = (headers: Record<string, string>, openLoopback = true) => principal(headers, openLoopback).kind;
 
   it.each(['localhost', 'LocalHost:8787', '127.0.0.1', '127.0.0.1:8787', '127.8.9.10:80', '[::1]', '[::1]:8787'])(
     'takes a request for the host %s as local',
@@ -232,6 +233,55 @@ describe('a registry that is open on loopback', () => {
         401,
       );
     }
+  });
+
+  it.each([
+    [{ host: 'registry.example' }, 'host'],
+    [{}, 'host'],
+    [{ host: 'localhost', Origin: 'http://a-page.example' }, 'origin'],
+    [{ host: 'localhost', 'Sec-Fetch-Site': 'none' }, 'sec-fetch-site'],
+    [{ host: 'localhost', 'X-Forwarded-For': '10.9.8.7' }, 'x-forwarded*'],
+    [{ host: 'localhost', 'CF-Connecting-IP': '10.9.8.7' }, 'cf-*'],
+  ])(
+    'tells a request with %o that it is not taken as local, and logs %s and nothing of the request',
+    async (headers, sign) => {
+      expect(principal(headers)).toEqual({ kind: 'anonymous', notLocal: sign });
+      // Without a host of its own a Request gets that of its address.
+      if (!('host' in headers)) return;
+      for (const [policy, open, opens] of [
+        ['none', 'is open to programs on its own machine only', 'BERTH_ANONYMOUS=read or read-write'],
+        ['read', 'takes pushes from programs on its own machine only', 'BERTH_ANONYMOUS=read-write'],
+      ] as const) {
+        log.clear();
+        const answer = await refusal(
+          sendWith({ ...settings, BERTH_ANONYMOUS: policy }, 'POST', '/v2/access/there/blobs/uploads/', { headers }),
+        );
+        expect(answer).toMatchObject({ status: 401, code: 'UNAUTHORIZED' });
+        for (const words of [open, 'names another host', 'a header that a proxy or a browser adds', opens])
+          expect(answer.message).toContain(words);
+        expect(log.requests[0]).toMatchObject({ status: 401, notLocal: sign, objectCalls: 0, storeOperations: 0 });
+        expect(log.text).not.toMatch(/example|10\.9\.8\.7/);
+      }
+    },
+  );
+
+  it('says the same of each sign, whether or not the repository exists, or could', async () => {
+    const answer = async (headers: Record<string, string>, name: string) =>
+      told(await sendWith(settings, 'GET', `/v2/${name}/tags/list`, { headers }));
+    const first = await answer({ host: 'registry.example' }, 'access/there');
+    for (const headers of [{ host: 'registry.example' }, { host: 'localhost', origin: 'null' }])
+      for (const name of ['access/there', 'access/absent', 'NO/name'])
+        expect(await answer(headers, name), name).toEqual(first);
+  });
+
+  it('says nothing of it, and logs nothing, where loopback is not open or the request is granted', async () => {
+    const headers = { host: 'registry.example' };
+    expect(principal(headers, false)).toEqual({ kind: 'anonymous' });
+    const closed = await refusal(sendWith({ ...settings, BERTH_OPEN_LOOPBACK: 'off' }, 'GET', '/v2/', { headers }));
+    expect(closed.message).toMatch(/^this registry is closed:/);
+    await sendWith({ ...settings, BERTH_ANONYMOUS: 'read' }, 'GET', '/v2/', { headers });
+    expect(log.requests.map(({ status }) => status)).toEqual([401, 200]);
+    expect(log.text).not.toContain('notLocal');
   });
 
   it('gives those that it does not take as local what BERTH_ANONYMOUS says', async () => {

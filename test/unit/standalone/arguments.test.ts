@@ -37,6 +37,7 @@ test.each([
   [['-p', '1'], '"-p" is unknown. npm start -- --help lists the options.'],
   [['9000'], '"9000" is not an option. Options go behind two dashes: npm start -- --port 8788'],
   [['--', 'x'], '"x" is not an option. Options go behind two dashes: npm start -- --port 8788'],
+  [['--port', '9000', 'x'], '"x" belongs to no option. npm start -- --help lists the options.'],
   [['--port'], '--port needs a value, for example: npm start -- --port 8788'],
   [['--port='], '--port needs a value, for example: npm start -- --port 8788'],
   [['--host', '--port', '1'], '--host needs a value, for example: npm start -- --host 127.0.0.1'],
@@ -67,7 +68,8 @@ test('the help names every option with its default', () => {
     '--storage S',
     '--no-sync',
     '--version',
-    '--help',
+    '--help, -h',
+    'BERTH_ANONYMOUS=read',
   ])
     expect(HELP).toContain(words);
 });

@@ -75,6 +75,19 @@ test.each([
   [
     line({
       event: 'request',
+      id: 'i',
+      method: 'GET',
+      route: 'base',
+      status: 401,
+      error: 'UNAUTHORIZED',
+      notLocal: 'x-forwarded*',
+      durationMs: 1,
+    }),
+    '401 GET    UNAUTHORIZED base  1 ms  not local: x-forwarded*',
+  ],
+  [
+    line({
+      event: 'request',
       level: 'error',
       id: 'the-id',
       method: 'HEAD',

@@ -1,0 +1,68 @@
+/** What `npm start` says once it serves: it names no command that would be refused. */
+import { hostname } from 'node:os';
+import { PassThrough } from 'node:stream';
+import { expect, test } from 'vitest';
+import { announce, type Serving } from '../../../standalone/banner.ts';
+import { parseLogLine } from '../../../standalone/log-lines.ts';
+import { Terminal } from '../../../standalone/terminal.ts';
+
+type Anonymous = Serving['access']['anonymous'];
+
+function said(host: string, anonymous: Anonymous, openLoopback = false, isTTY = true): string[] {
+  const out = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY });
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:8787`;
+  announce(
+    { version: '1.2.3', url, host, data: '/srv/berth', workerdPid: 7, access: { anonymous, openLoopback } },
+    {},
+    // Both streams into one, in the order of writing.
+    new Terminal(out, out, { NO_COLOR: '1' }),
+  );
+  return String(out.read()).trimEnd().split('\n');
+}
+
+test('on an open loopback it says how to push, and to whom the registry is open', () => {
+  expect(said('127.0.0.1', 'none', true)).toEqual([
+    'Berth 1.2.3 serves http://127.0.0.1:8787 and keeps its data in /srv/berth',
+    'Push something:',
+    '  docker pull alpine',
+    '  docker tag alpine 127.0.0.1:8787/alpine',
+    '  docker push 127.0.0.1:8787/alpine',
+    'Open to this machine only. Do not let a tunnel or proxy forward to this port: whoever comes through is let in.',
+  ]);
+});
+
+test('an IPv6 address, which many clients do not take, is not put into a command', () => {
+  expect(said('::1', 'none', true)).toContain('  docker push localhost:8787/alpine');
+  expect(said('fd00::2', 'read-write')).toContain(`  docker push ${hostname()}:8787/alpine`);
+  expect(said('fd00::2', 'read-write')).toContain(
+    `${hostname()} has to lead to fd00::2: many clients take no IPv6 address in the name of an image.`,
+  );
+});
+
+test.each(['127.0.0.1', '0.0.0.0'])('where %s is closed it says so and names no command', (host) => {
+  const lines = said(host, 'none');
+  expect(lines).toHaveLength(2);
+  expect(lines[1]).toMatch(/^Warning: Closed: every request is refused\./);
+});
+
+test('where everyone may pull it says how to pull and not how to push', () => {
+  const text = said('0.0.0.0', 'read').join('\n');
+  expect(text).toContain(`  docker pull ${hostname()}:8787/NAME`);
+  expect(text).toContain('"insecure-registries"');
+  expect(text).not.toMatch(/docker push|Push something/);
+  expect(text).toContain('Warning: anyone who reaches this address may pull everything');
+});
+
+test('on a network address where everyone may push it says how, by that address', () => {
+  const text = said('192.168.1.7', 'read-write').join('\n');
+  expect(text).toContain('  docker push 192.168.1.7:8787/alpine');
+  expect(text).not.toContain('Open to this machine only');
+});
+
+test('away from a terminal all of it is JSON, the warning too', () => {
+  const lines = said('127.0.0.1', 'none', false, false).map((line) => parseLogLine(line));
+  expect(lines).toEqual([
+    expect.objectContaining({ level: 'info', event: 'serving', url: 'http://127.0.0.1:8787', data: '/srv/berth' }),
+    expect.objectContaining({ level: 'warn', event: 'closed', url: 'http://127.0.0.1:8787' }),
+  ]);
+});
