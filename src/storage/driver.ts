@@ -33,8 +33,13 @@ export interface StorageDriver {
   readonly name: string;
   /** The algorithms that `put` verifies by itself while the bytes pass. For others the caller hashes. */
   readonly verifies: ReadonlySet<DigestAlgorithm>;
-  /** Every part but the last must be of one size, and at least this many bytes. */
+  /** Every part but the last must be of one size, and at least this many bytes: unless `partsOfAnySize`. */
   readonly minPartBytes: number;
+  /**
+   * Whether parts may be of any size up to the one named at `begin`. Then what is left at the end of a body is stored as
+   * a part of its own; otherwise it waits in rows until it is one.
+   */
+  readonly partsOfAnySize?: boolean | undefined;
   readonly maxParts: number;
   /** Largest object that one `put` may bring. */
   readonly maxPutBytes: number;
@@ -49,8 +54,11 @@ export interface StorageDriver {
 
   /** Begins a multipart write and returns its state. */
   begin(key: string, partSizeBytes: number): Promise<string>;
-  /** Stores part `number` (from 1) and returns its receipt. A part written twice counts by the receipt that is named. */
-  writePart(state: string, number: number, bytes: Uint8Array): Promise<string>;
+  /**
+   * Stores part `number` (from 1) and returns its receipt. A part written twice counts by the receipt that is named.
+   * `offset` is where it begins in the object, for a driver with `partsOfAnySize`; elsewhere the number tells.
+   */
+  writePart(state: string, number: number, bytes: Uint8Array, offset?: number): Promise<string>;
   /** Makes the object of the parts named: from number 1 on, in order and without a gap, or it rejects. */
   complete(state: string, receipts: readonly string[]): Promise<CompleteOutcome>;
   /** Gives a multipart write up and frees its parts. */

@@ -3,8 +3,8 @@
  * (standalone/files/service.ts says what it understands), which can sync and rename and which hashes on another core than
  * the Worker's; reading goes to workerd's own disk service, past Node (docs/adr/0007-filesystem-driver.md has figures).
  *
- * A multipart write is one file in which each part lies where it belongs, so finishing it copies nothing. That leaves
- * room for no gap between parts; and of two writes of one part the later counts, whose receipt alone `complete` takes.
+ * A multipart write is one file in which each part lies where it belongs, so finishing it copies nothing, and a part may
+ * have any size. That leaves room for no gap between parts; and of two writes of one part the later counts, whose receipt alone `complete` takes.
  */
 import * as v from 'valibot';
 import { digestAlgorithm, digestHex, type Digest } from '../oci/digest.ts';
@@ -37,7 +37,7 @@ const StateSchema = v.pipe(
 const ReceiptSchema = v.pipe(
   v.string(),
   v.parseJson(),
-  v.object({ id: v.string(), number: v.number(), size: v.number(), token: v.string() }),
+  v.object({ id: v.string(), number: v.number(), offset: v.number(), size: v.number(), token: v.string() }),
 );
 const Begun = v.object({ id: v.string() });
 const Written = v.object({ token: v.string() });
@@ -52,6 +52,7 @@ export class FilesystemDriver implements StorageDriver {
   readonly name = 'filesystem';
   readonly verifies = new Set(['sha256', 'sha512'] as const);
   readonly minPartBytes = MIN_PART_BYTES;
+  readonly partsOfAnySize = true;
   readonly maxParts = MAX_PARTS;
   readonly maxPutBytes = Number.MAX_SAFE_INTEGER;
   readonly #files: Fetcher;
@@ -87,22 +88,22 @@ export class FilesystemDriver implements StorageDriver {
     return JSON.stringify({ key, id, partSize: partSizeBytes });
   }
 
-  async writePart(state: string, number: number, bytes: Uint8Array): Promise<string> {
+  async writePart(state: string, number: number, bytes: Uint8Array, given?: number): Promise<string> {
     const { id, partSize } = v.parse(StateSchema, state);
     if (number < 1 || number > MAX_PARTS) throw new Error(`there is no part ${String(number)}`);
     if (bytes.byteLength > partSize) throw new Error(`part ${String(number)} is larger than announced`);
-    const offset = (number - 1) * partSize;
+    const offset = given ?? (number - 1) * partSize;
     const response = await this.#send('PUT', `uploads/${id}/${String(number)}?offset=${String(offset)}`, bytes);
     const { token } = v.parse(Written, await contentOf(response));
-    return JSON.stringify({ id, number, size: bytes.byteLength, token });
+    return JSON.stringify({ id, number, offset, size: bytes.byteLength, token });
   }
 
   async complete(state: string, receipts: readonly string[]): Promise<CompleteOutcome> {
-    const { key, id, partSize } = v.parse(StateSchema, state);
+    const { key, id } = v.parse(StateSchema, state);
     const parts = receipts.map((receipt) => v.parse(ReceiptSchema, receipt));
     if (parts.some((part) => part.id !== id)) throw new Error('a receipt is of another multipart write');
-    const named = parts.map(({ number, size, token }) => ({ number, size, token }));
-    const response = await this.#send('POST', `uploads/${id}`, JSON.stringify({ key, partSize, parts: named }));
+    const named = parts.map(({ number, offset, size, token }) => ({ number, offset, size, token }));
+    const response = await this.#send('POST', `uploads/${id}`, JSON.stringify({ key, parts: named }));
     if (response.status === CREATED) return 'stored';
     if (response.status === CONFLICT) return 'exists';
     throw await failure(response);

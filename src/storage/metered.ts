@@ -13,6 +13,7 @@ export function metered(driver: StorageDriver, meter: WorkMeter): StorageDriver 
     name: driver.name,
     verifies: driver.verifies,
     minPartBytes: driver.minPartBytes,
+    partsOfAnySize: driver.partsOfAnySize,
     maxParts: driver.maxParts,
     maxPutBytes: driver.maxPutBytes,
     put: counted(driver.put.bind(driver)),

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { NoSuchUpload, WrongBody } from './failures.ts';
 import { writeBody } from './incoming.ts';
-import { BLOBS, HELD, objectPath, PUT_PREFIX, uploadPath, UPLOADS, type ObjectPath } from './layout.ts';
+import { BLOBS, HELD, heldPath, objectPath, PUT_PREFIX, uploadPath, UPLOADS, type ObjectPath } from './layout.ts';
 import { demandSpace } from './space.ts';
 import { WritesInFlight } from './writes-in-flight.ts';
 
@@ -28,6 +28,7 @@ export interface Digest {
 /** One part that `complete` names. */
 export interface Part {
   readonly number: number;
+  readonly offset: number;
   readonly size: number;
   readonly token: string;
 }
@@ -54,6 +55,11 @@ export class FileStore {
     await store.#syncDirectory(root);
     await store.#sweep();
     return store;
+  }
+
+  /** Throws DiskFull when not a byte more may be written. */
+  demandSpace(): Promise<void> {
+    return demandSpace(this.#root, 0);
   }
 
   async put(
@@ -105,16 +111,12 @@ export class FileStore {
     });
   }
 
-  /** Makes the object of parts 1 to n, each of `partSize` bytes but the last. */
-  async complete(
-    id: string,
-    key: string,
-    { partSize, parts }: { partSize: number; parts: readonly Part[] },
-  ): Promise<'stored' | 'exists'> {
+  /** Makes the object of parts 1 to n, each of which begins where the one before ends. */
+  async complete(id: string, key: string, parts: readonly Part[]): Promise<'stored' | 'exists'> {
     const place = this.#place(key);
     const path = this.#upload(id);
     if (await exists(place.path)) return 'exists';
-    const size = sizeOf(parts, partSize);
+    const size = sizeOf(parts);
     return this.#writes.close(id, async () => {
       const stale = parts.find(({ number, token }) => !this.#writes.isLast(id, number, token));
       if (stale !== undefined) throw new WrongBody(`part ${String(stale.number)} was written again since`);
@@ -142,7 +144,7 @@ export class FileStore {
     for (const key of keys) {
       const { path } = this.#place(key);
       if (!this.#holding) await rm(path, { force: true });
-      else await ignoreMissing(rename(path, join(this.#root, HELD, key.replaceAll('/', '-'))));
+      else await ignoreMissing(rename(path, heldPath(this.#root, key)));
     }
   }
 
@@ -217,15 +219,17 @@ export class FileStore {
   }
 }
 
-/** Throws WrongBody unless the parts are 1 to n and whole but for the last. */
-function sizeOf(parts: readonly Part[], partSize: number): number {
-  if (parts.length === 0) throw new WrongBody('name at least one part');
-  for (const [index, { number, size }] of parts.entries()) {
-    if (number !== index + 1) throw new WrongBody('name the parts from 1 on, in order and without a gap');
-    const isLast = index === parts.length - 1;
-    if (isLast ? size > partSize : size !== partSize) throw new WrongBody(`part ${String(number)} has another size`);
+/** Throws WrongBody unless the parts are 1 to n, without a gap between them. */
+function sizeOf(parts: readonly Part[]): number {
+  let end = 0;
+  for (const [index, { number, offset, size }] of parts.entries()) {
+    if (number !== index + 1 || offset !== end) {
+      throw new WrongBody('name the parts from 1 on, in order and without a gap');
+    }
+    end += size;
   }
-  return (parts.length - 1) * partSize + (parts.at(-1)?.size ?? 0);
+  if (parts.length === 0) throw new WrongBody('name at least one part');
+  return end;
 }
 
 async function openUpload(path: string, flags: number): Promise<FileHandle> {

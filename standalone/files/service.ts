@@ -32,8 +32,7 @@ const Ending = v.pipe(
   v.parseJson(),
   v.object({
     key: v.string(),
-    partSize: WholeNumber,
-    parts: v.array(v.object({ number: WholeNumber, size: WholeNumber, token: v.string() })),
+    parts: v.array(v.object({ number: WholeNumber, offset: WholeNumber, size: WholeNumber, token: v.string() })),
   }),
 );
 const Count = v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.transform(Number));
@@ -90,8 +89,8 @@ async function route(store: FileStore, request: IncomingMessage): Promise<Answer
       return { status: 201, body: { token: await store.writePart(id, v.parse(Count, number), part) } };
     }
     case 'POST uploads/': {
-      const { key, ...ending } = v.parse(Ending, await text(request));
-      return { status: (await store.complete(id, key, ending)) === 'stored' ? 201 : 409 };
+      const { key, parts } = v.parse(Ending, await text(request));
+      return { status: (await store.complete(id, key, parts)) === 'stored' ? 201 : 409 };
     }
     case 'DELETE uploads/':
       await store.abort(id);

@@ -18,6 +18,8 @@ const READ_BUFFER_BYTES = 128 * 1024;
 const FAST_READ_BUFFER_BYTES = 1024 * 1024;
 /** Where a session's first buffer starts; it doubles with what arrives. */
 const FIRST_BUFFER_BYTES = 256 * 1024;
+/** Where parts may be of any size, what is left of a body is one from here on; fewer bytes cost less as rows. */
+const LEAST_ODD_PART_BYTES = 512 * 1024;
 const PARTS_IN_FLIGHT = 3;
 const PART_TRIES = 3;
 const PART_RETRY_MS = 200;
@@ -34,6 +36,7 @@ export type AssemblyOutcome =
 
 interface Cut {
   number: number;
+  offset: number;
   size: number;
   hash: Hash | undefined;
   receipt: string | undefined;
@@ -53,6 +56,8 @@ export class Assembler {
   #hash: Hash | undefined;
   #committedHash: Hash | undefined;
   #nextNumber: number;
+  /** Where the part that is being filled begins in the object. */
+  #offset: number;
   #buffer: ArrayBuffer | undefined;
   /** Bytes of the part that is being filled; `#persisted` of them lie in the tail already. */
   #filled: number;
@@ -82,6 +87,7 @@ export class Assembler {
     this.#nextNumber = journal.lastPart() + 1;
     this.#filled = journal.tailBytes();
     this.#persisted = this.#filled;
+    this.#offset = (journal.session()?.committed ?? 0) - this.#filled;
   }
 
   /** The running hash at the committed offset, for the next PATCH. */
@@ -107,7 +113,7 @@ export class Assembler {
       outcome = error instanceof StoreFailure ? 'store-failed' : 'interrupted';
     }
     await reader.cancel().catch(() => undefined);
-    await this.#settle();
+    await this.#storeRest();
     if (this.#superseded) outcome = 'superseded';
     else if (this.#failure !== undefined) outcome = isFull(this.#failure) ? 'store-full' : 'store-failed';
     else if (!this.#commitTail()) outcome = 'superseded';
@@ -229,7 +235,7 @@ export class Assembler {
 
   /** Moves what is buffered to the tail and frees the memory. */
   async #giveWay(): Promise<void> {
-    await this.#settle();
+    await this.#storeRest();
     this.#demandHealth();
     if (!this.#commitTail()) this.#superseded = true;
     this.#demandHealth();
@@ -244,12 +250,14 @@ export class Assembler {
     this.#demandHealth();
     const cut: Cut = {
       number: this.#nextNumber,
+      offset: this.#offset,
       size: this.#filled,
       hash: this.#hash?.copy(),
       receipt: undefined,
       stored: Promise.resolve(),
     };
     this.#nextNumber += 1;
+    this.#offset += this.#filled;
     this.#cuts.push(cut);
     cut.stored = this.#storePart(cut, buffer);
     this.#buffer = undefined;
@@ -261,7 +269,7 @@ export class Assembler {
   async #storePart(cut: Cut, buffer: ArrayBuffer): Promise<void> {
     try {
       const multipart = await (this.#multipart ??= this.#begin());
-      const { receipt, again } = await this.#writePart(multipart, cut.number, new Uint8Array(buffer, 0, cut.size));
+      const { receipt, again } = await this.#writePart(multipart, cut, new Uint8Array(buffer, 0, cut.size));
       if (!again) partBuffers.recycle(buffer);
       cut.receipt = receipt;
       this.#commitPrefix();
@@ -284,10 +292,14 @@ export class Assembler {
   }
 
   /** `again`: it took more than one try, so an earlier one may still be reading the bytes. */
-  async #writePart(multipart: string, number: number, bytes: Uint8Array): Promise<{ receipt: string; again: boolean }> {
+  async #writePart(
+    multipart: string,
+    { number, offset }: Cut,
+    bytes: Uint8Array,
+  ): Promise<{ receipt: string; again: boolean }> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return { receipt: await this.#store.writePart(multipart, number, bytes), again: attempt > 1 };
+        return { receipt: await this.#store.writePart(multipart, number, bytes, offset), again: attempt > 1 };
       } catch (error) {
         if (attempt === PART_TRIES || this.#superseded || isFull(error)) throw error;
         await new Promise((resolve) => setTimeout(resolve, PART_RETRY_MS * 2 ** (attempt - 1)));
@@ -327,6 +339,17 @@ export class Assembler {
   #demandHealth(): void {
     if (this.#failure !== undefined) throw new StoreFailure('a part could not be stored', { cause: this.#failure });
     if (this.#superseded) throw new Error('another request writes this upload now');
+  }
+
+  /** Waits for the parts in flight, and makes a part of what is left where the store takes one of its size. */
+  async #storeRest(): Promise<void> {
+    await this.#settle();
+    const isPart =
+      this.#store.partsOfAnySize === true && this.#filled >= LEAST_ODD_PART_BYTES && this.#filled > this.#persisted;
+    const isWanted = this.#failure === undefined && !this.#superseded && this.#nextNumber <= this.#store.maxParts;
+    if (!isPart || !isWanted || this.#buffer === undefined) return;
+    await this.#cut(this.#buffer);
+    await this.#settle();
   }
 
   async #settle(): Promise<void> {

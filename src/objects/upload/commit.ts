@@ -115,7 +115,7 @@ async function completeObject(
     try {
       const tail = new Uint8Array(tailBytes);
       journal.readTail(tail);
-      receipts.push(await store.writePart(multipart, parts.length + 1, tail));
+      receipts.push(await store.writePart(multipart, parts.length + 1, tail, size - tailBytes));
     } finally {
       share.give(tailBytes);
     }

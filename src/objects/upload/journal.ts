@@ -164,8 +164,10 @@ export class Journal {
       const { number, size, receipt } = part;
       this.database.run('INSERT INTO parts (number, size, receipt) VALUES (?, ?, ?)', number, size, receipt);
       this.database.run('DELETE FROM tail');
-      // Every part is of the same size, and only the tail is smaller.
-      this.database.run('UPDATE session SET committed = ?, hashed = ?', number * size, part.hashed ?? null);
+      this.database.run(
+        'UPDATE session SET committed = (SELECT sum(size) FROM parts), hashed = ?',
+        part.hashed ?? null,
+      );
       return true;
     });
   }

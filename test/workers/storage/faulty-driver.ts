@@ -45,6 +45,7 @@ export class FaultyDriver implements StorageDriver {
   readonly name: string;
   readonly verifies: ReadonlySet<DigestAlgorithm>;
   readonly minPartBytes: number;
+  readonly partsOfAnySize: boolean | undefined;
   readonly maxParts: number;
   readonly maxPutBytes: number;
   /** Every call so far, in the order in which they came. */
@@ -59,6 +60,7 @@ export class FaultyDriver implements StorageDriver {
     this.name = driver.name;
     this.verifies = driver.verifies;
     this.minPartBytes = driver.minPartBytes;
+    this.partsOfAnySize = driver.partsOfAnySize;
     this.maxParts = driver.maxParts;
     this.maxPutBytes = driver.maxPutBytes;
     this.#driver = driver;
