@@ -4,15 +4,16 @@
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { ConfigurationError, parseConfig } from '../src/config.ts';
+import { parseConfig } from '../src/config.ts';
 import { HELP, parseArguments } from './arguments.ts';
 import type { ServeCommand } from './arguments.ts';
+import { announce } from './banner.ts';
 import { builtWorker } from './built-worker.ts';
+import { Control } from './control.ts';
 import { openDataDirectory } from './data-directory.ts';
-import { exposureWarning, isLoopback, workerVariables } from './exposure.ts';
+import { workerVariables } from './exposure.ts';
 import { checkPort } from './port.ts';
 import { Files } from './files/files.ts';
 import type { Runtime } from './runtime.ts';
@@ -64,10 +65,11 @@ async function serve(
   terminal: Terminal,
 ): Promise<void> {
   const starting = new AbortController();
-  const state: { building: boolean; runtime?: Runtime } = { building: false };
+  const state: { building: boolean; runtime?: Runtime; control?: Control } = { building: false };
   onStopRequests({
     stop: (reason) => {
       starting.abort();
+      state.control?.close();
       // Nothing is in flight before it serves. A build is stopped and cleared away first.
       if (state.runtime !== undefined) void stop(state.runtime, reason, terminal);
       else if (!state.building) process.exit(0);
@@ -96,7 +98,7 @@ async function serve(
     if (starting.signal.aborted) process.exit(0);
   });
   const variables = workerVariables(worker.options.bindings, environment, host);
-  const { anonymous } = settings(variables);
+  const access = parseConfig(variables);
   const lost = (reason: string): void => {
     terminal.failure(reason);
     process.exit(EXIT_FAILED);
@@ -125,60 +127,32 @@ async function serve(
   });
 
   state.runtime = runtime;
+  if (files !== undefined)
+    state.control = await Control.listen({ root: data.path, files, workerdPid: () => runtime.workerdPid });
   warnOfFewDescriptors(terminal);
-  announce(runtime, { version: version(root), data: typedData, host }, terminal);
-  const warning = exposureWarning(host, anonymous);
-  if (warning !== undefined)
-    terminal.notice({ level: 'warn', event: 'exposed', message: `${runtime.url}: ${warning}` });
+  announce(
+    {
+      version: version(root),
+      url: runtime.url,
+      host,
+      data: data.path,
+      workerdPid: runtime.workerdPid ?? 0,
+      access,
+    },
+    environment,
+    terminal,
+  );
 }
 
 async function stop(runtime: Runtime, reason: string, terminal: Terminal): Promise<void> {
   terminal.notice({
     level: 'info',
     event: 'stopping',
-    message: `Stopping (${reason}): what is in flight is finished first. Ctrl-C again ends it at once.`,
+    message: `Stopping (${reason}): what is in flight is finished first. A second signal ends it at once.`,
   });
   await runtime.drain();
   terminal.notice({ level: 'info', event: 'stopped', message: 'Stopped.' });
   process.exit(0);
-}
-
-/** A wrong setting would make the Worker refuse every request; here is the person who can put it right. */
-function settings(variables: Readonly<Record<string, unknown>>): ReturnType<typeof parseConfig> {
-  try {
-    return parseConfig(variables);
-  } catch (error) {
-    if (error instanceof ConfigurationError)
-      throw new StartFailure(`${error.message}. docs/configuration.md explains every setting.`, {
-        exitCode: EXIT_USAGE,
-        cause: error,
-      });
-    throw error;
-  }
-}
-
-function announce(
-  runtime: Runtime,
-  about: { readonly version: string; readonly data: string; readonly host: string },
-  terminal: Terminal,
-): void {
-  const { host: address, port } = new URL(runtime.url);
-  // What listens on every address is reached by the machine's name.
-  const registry = ['0.0.0.0', '::'].includes(about.host) ? `${hostname()}:${port}` : address;
-  terminal.notice({
-    level: 'info',
-    event: 'serving',
-    message: `Berth ${about.version} serves ${runtime.url} and keeps its data in ${about.data}`,
-    fields: { url: runtime.url, pid: process.pid, workerdPid: runtime.workerdPid ?? 0 },
-    hints: [
-      'Push something:',
-      `  docker tag alpine ${registry}/alpine`,
-      `  docker push ${registry}/alpine`,
-      ...(isLoopback(about.host)
-        ? ['Whatever forwards to this port is let in: BERTH_OPEN_LOOPBACK=off closes it.']
-        : ['Docker wants TLS there, or the address under "insecure-registries".']),
-    ],
-  });
 }
 
 function warnOfFewDescriptors(terminal: Terminal): void {

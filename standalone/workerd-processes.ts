@@ -36,8 +36,9 @@ export class WorkerdProcesses {
     });
   }
 
+  /** Undefined while there is none: the number of one that has ended may be somebody else's by now. */
   get pid(): number | undefined {
-    return this.#current?.pid;
+    return this.alive ? this.#current?.pid : undefined;
   }
 
   get alive(): boolean {

@@ -1,13 +1,9 @@
 /** The file service from outside: starts its thread and knows its socket. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import * as v from 'valibot';
+import { socketPath } from '../socket-path.ts';
 import { SOCKET } from './layout.ts';
-
-/** sun_path holds 108 bytes on Linux and 104 on macOS, the last of them a zero (unix(7)). */
-const LONGEST_SOCKET_PATH_BYTES = 103;
 
 const THREAD = join(import.meta.dirname, 'thread.ts');
 
@@ -33,7 +29,7 @@ export class Files {
 
   /** Serves when the promise is fulfilled; rejects with the system's error when the directory cannot be used. */
   static async start({ root, sync, onLost }: FilesSettings): Promise<Files> {
-    const socket = socketPath(root);
+    const socket = socketPath(root, SOCKET);
     const thread = new Worker(THREAD, { workerData: { root, socket, sync } });
     await new Promise<void>((resolve, reject) => {
       thread.once('message', () => {
@@ -72,17 +68,4 @@ export class Files {
       this.#thread.postMessage({ id, kind });
     });
   }
-}
-
-/** In the data directory, where nothing is left over; but a path may be too long for the system. */
-function socketPath(root: string): string {
-  const beside = join(root, SOCKET);
-  // Left by a process that was killed: nobody listens there, since this one holds the lock.
-  rmSync(beside, { force: true });
-  if (Buffer.byteLength(beside) <= LONGEST_SOCKET_PATH_BYTES) return beside;
-  const directory = mkdtempSync(join(tmpdir(), 'berth-'));
-  process.once('exit', () => {
-    rmSync(directory, { recursive: true, force: true });
-  });
-  return join(directory, SOCKET);
 }

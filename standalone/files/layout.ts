@@ -33,6 +33,11 @@ export function objectPath(root: string, key: string): ObjectPath | undefined {
   return { directory, path: join(directory, name) };
 }
 
+/** Where a deleted object is kept while a backup runs. */
+export function heldPath(root: string, key: string): string {
+  return join(root, HELD, key.replaceAll('/', '-'));
+}
+
 /** Undefined for what is no id. */
 export function uploadPath(root: string, id: string): string | undefined {
   return UPLOAD_ID.test(id) ? join(root, UPLOADS, id) : undefined;

@@ -95,9 +95,17 @@ test('a data directory whose parent is missing, and one that is a file, are refu
     ],
   });
   const file = join(holder.data, 'version.json');
-  const { code, said } = await refusal({ data: file });
-  expect(code).toBe(1);
-  expect(said).toEqual([expect.stringContaining(`${file} can't be used`)]);
+  expect(await refusal({ data: file })).toEqual({
+    code: 1,
+    said: [`${file} is a file, not a directory. Choose another: npm start -- --data DIR`],
+  });
+  const below = join(file, 'data');
+  expect(await refusal({ data: below })).toEqual({
+    code: 1,
+    said: [
+      `${below} can't be made: part of its path is a file, not a directory. Or choose another: npm start -- --data DIR`,
+    ],
+  });
 });
 
 test('the data directory is for its owner alone', async () => {

@@ -72,7 +72,7 @@ function succeeded(lines: readonly string[]): string[] {
     }
     const resumed = /^<\.\.\. \w+ resumed>(.*)$/.exec(call)?.[1];
     const whole = resumed === undefined ? call : `${begun.get(thread) ?? ''}${resumed}`;
-    if (whole.endsWith("= 0")) calls.push(whole);
+    if (whole.endsWith('= 0')) calls.push(whole);
   }
   return calls;
 }

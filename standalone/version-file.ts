@@ -1,0 +1,51 @@
+/**
+ * `version.json` of a data directory: what the data look like, so that an older Berth doesn't touch newer data, and blobs
+ * are looked for where they are. It is written when all else is there: data without it are half a copy.
+ */
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { STORAGE_KINDS, type StorageKind } from './arguments.ts';
+import { systemErrorCode } from './start-failure.ts';
+
+export const DATA_VERSION = 1;
+export const VERSION = 'version.json';
+export const NEW_VERSION = `${VERSION}.new`;
+
+/** What was written before there were two kinds of storage is of the first. */
+const VersionFile = v.object({
+  version: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  storage: v.optional(v.picklist(STORAGE_KINDS), 'r2'),
+});
+
+/** Undefined where there is none. */
+export function readVersion(directory: string): v.InferOutput<typeof VersionFile> | 'damaged' | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(directory, VERSION), 'utf8');
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+    return undefined;
+  }
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), VersionFile), text);
+  return parsed.success ? parsed.output : 'damaged';
+}
+
+export function writeVersion(directory: string, storage: StorageKind): void {
+  writeWhole(directory, VERSION, { version: DATA_VERSION, storage });
+}
+
+/** Puts JSON on the disk in one step: the whole of it or nothing. Its name is synced with the directory, by the caller. */
+export function writeWhole(directory: string, name: string, content: unknown): void {
+  const unfinished = join(directory, `${name}.new`);
+  // A crash may have left one, or somebody else a link: neither is written through.
+  rmSync(unfinished, { force: true });
+  const descriptor = openSync(unfinished, 'wx', 0o600);
+  try {
+    writeSync(descriptor, `${JSON.stringify(content)}\n`);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(unfinished, join(directory, name));
+}
