@@ -6,6 +6,7 @@
 import { Router, type IRequest } from 'itty-router';
 import { authenticate } from '../auth/authenticate.ts';
 import { authorize, type Right } from '../auth/policy.ts';
+import { drain } from '../objects/upload/drain.ts';
 import { RegistryError } from '../oci/error.ts';
 import { parseRepositoryName } from '../oci/repository-name.ts';
 import { openServices, type Context } from './context.ts';
@@ -22,6 +23,7 @@ interface Call {
 }
 
 const LOGGED_ID_CHARACTERS = 8;
+const FIRST_ERROR_STATUS = 400;
 /** Name, reference and a page's marker together stay far below. */
 const LONGEST_URL_CHARACTERS = 4_096;
 
@@ -39,6 +41,7 @@ export async function handle(request: Request, env: Env, execution: ExecutionCon
     response = errorResponse(error, record.id);
     record.error = error instanceof RegistryError ? error.code : 'UNKNOWN';
   }
+  if (response.status >= FIRST_ERROR_STATUS && !request.bodyUsed) await drain(request.body);
   const answered = finished(response, record);
   logRequest(record, answered);
   return answered;

@@ -1,4 +1,5 @@
 /** Request bodies: their announced length, and reading a small one into memory under a limit. */
+import { drainReader } from '../objects/upload/drain.ts';
 import { RegistryError } from '../oci/error.ts';
 
 const READ_BYTES = 64 * 1024;
@@ -31,7 +32,7 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
       size += value.byteLength;
     }
     if (size > limit) {
-      await reader.cancel();
+      await drainReader(reader);
       return 'too-large';
     }
     if (done) return joined(pieces, size);

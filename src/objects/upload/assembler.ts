@@ -10,6 +10,7 @@
  */
 import type { Hash } from 'node:crypto';
 import { isFull, mintKey, type StorageDriver } from '../../storage/driver.ts';
+import { drainReader } from './drain.ts';
 import type { Journal } from './journal.ts';
 import { partBudget, partBuffers, readBudget } from './memory-budget.ts';
 
@@ -112,7 +113,10 @@ export class Assembler {
     } catch (error) {
       outcome = error instanceof StoreFailure ? 'store-failed' : 'interrupted';
     }
-    await reader.cancel().catch(() => undefined);
+    // Who still sends would not hear why nobody takes it any more.
+    if (outcome === 'complete' || outcome === 'idle' || outcome === 'interrupted') {
+      await reader.cancel().catch(() => undefined);
+    } else await drainReader(reader);
     await this.#storeRest();
     if (this.#superseded) outcome = 'superseded';
     else if (this.#failure !== undefined) outcome = isFull(this.#failure) ? 'store-full' : 'store-failed';

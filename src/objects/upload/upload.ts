@@ -21,6 +21,7 @@ import { Objects } from '../stubs.ts';
 import { Tasks, type TaskOutcome } from '../tasks.ts';
 import { Assembler, type AssemblyOutcome } from './assembler.ts';
 import { adoptStored, storeOpen } from './commit.ts';
+import { drain } from './drain.ts';
 import { Journal, type Session } from './journal.ts';
 import {
   APPEND_HEADER,
@@ -103,6 +104,7 @@ export class Upload extends DurableObject<Env> {
     const appended: AppendResult = isRepeated
       ? { kind: 'appended', committed: session.committed }
       : await this.#append(append, request.body, meter);
+    if (appended.kind !== 'appended') await drain(request.body);
     const close = appended.kind === 'appended' && append.digest !== undefined ? append.digest : undefined;
     const result = close === undefined ? appended : await this.#close(close, meter);
     return Response.json(meter.answer(result));
