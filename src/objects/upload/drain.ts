@@ -4,7 +4,7 @@
  * and thrown away first: enough for whoever sends a little too much, and no more than a refused client should cost.
  */
 
-const MOST_BYTES = 32 * 1024 * 1024;
+export const DRAINED_MOST_BYTES = 32 * 1024 * 1024;
 const LONGEST_MS = 5_000;
 const READ_BYTES = 64 * 1024;
 
@@ -20,7 +20,7 @@ export async function drainReader(reader: ReadableStreamBYOBReader): Promise<voi
   }, LONGEST_MS);
   try {
     let buffer = new ArrayBuffer(READ_BYTES);
-    for (let read = 0; read < MOST_BYTES;) {
+    for (let read = 0; read < DRAINED_MOST_BYTES;) {
       const { done, value } = await reader.read(new Uint8Array(buffer));
       if (done) return;
       read += value.byteLength;
