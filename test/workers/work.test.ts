@@ -66,8 +66,8 @@ describe('pushing a blob below 5 MiB', () => {
         await headBlob('work/push', blob.digest);
         const before = log.requests.at(-1);
         const { objectCalls, storeOperations } = await workOf(() => push(`work/push${String(size)}`, blob));
-        // Every blob of no bytes is the same one: the second upload looks whether the first one's object is sound.
-        expect(storeOperations).toBeLessThanOrEqual(size === 0 ? 2 : 1);
+        // Blobs of so few bytes are often the same: a second upload looks whether the first one's object is sound.
+        expect(storeOperations).toBeLessThanOrEqual(size <= 1 ? 2 : 1);
         expect(objectCalls + (before?.objectCalls ?? 0), String(size)).toBeLessThanOrEqual(callsFor(form));
       }
     },
