@@ -9,7 +9,16 @@ import { join } from 'node:path';
 import type { Campaign, CampaignContext } from './campaign.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const COPIED = ['src', 'standalone', 'examples', 'test', 'wrangler.toml', 'vitest.config.ts', 'worker-configuration.d.ts', 'package.json'];
+const COPIED = [
+  'src',
+  'standalone',
+  'examples',
+  'test',
+  'wrangler.toml',
+  'vitest.config.ts',
+  'worker-configuration.d.ts',
+  'package.json',
+];
 const CONFIGURATIONS = ['tsconfig.base.json', 'tsconfig.json'];
 const TEST_FILE = 'test/workers/ownership.test.ts';
 /** One run of the tests takes some ten seconds on a small machine. */
