@@ -53,7 +53,7 @@ export function openServices(env: Env, waitUntil: (work: Promise<unknown>) => vo
   return {
     config,
     meter,
-    registry: new Registry(config, objects, store, meter, cache),
+    registry: new Registry(config, { objects, store, meter, cache, hold: waitUntil }),
     uploads: new Uploads(objects, store, meter, waitUntil),
   };
 }

@@ -10,10 +10,11 @@ import type { Reference } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { Location } from '../objects/blob-directory/blob-directory.ts';
 import type { NewManifest } from '../objects/repository/manifests.ts';
-import type { ListTagsResult, PutManifestResult } from '../objects/repository/repository.ts';
+import type { GetManifestResult, ListTagsResult, PutManifestResult } from '../objects/repository/repository.ts';
 import type { Objects } from '../objects/stubs.ts';
 import type { ByteRange, StorageDriver, StoredObject } from '../storage/driver.ts';
 import type { ExistenceCache } from './existence-cache.ts';
+import { SharedReads } from './shared-reads.ts';
 
 export interface FoundManifest {
   digest: Digest;
@@ -23,19 +24,33 @@ export interface FoundManifest {
   body: Uint8Array | ReadableStream | undefined;
 }
 
+interface RegistryParts {
+  readonly objects: Objects;
+  readonly store: StorageDriver;
+  readonly meter: WorkMeter;
+  readonly cache: ExistenceCache;
+  readonly hold: (work: Promise<unknown>) => void;
+}
+
+/** Of all requests of this isolate. */
+const manifestReads = new SharedReads<GetManifestResult | undefined>();
+
 export class Registry {
   readonly config: Config;
   readonly #objects: Objects;
   readonly #store: StorageDriver;
   readonly #meter: WorkMeter;
   readonly #cache: ExistenceCache;
+  readonly #hold: (work: Promise<unknown>) => void;
 
-  constructor(config: Config, objects: Objects, store: StorageDriver, meter: WorkMeter, cache: ExistenceCache) {
+  /** @param hold keeps work alive that others may wait for when this request has gone. */
+  constructor(config: Config, { objects, store, meter, cache, hold }: RegistryParts) {
     this.config = config;
     this.#objects = objects;
     this.#store = store;
     this.#meter = meter;
     this.#cache = cache;
+    this.#hold = hold;
   }
 
   /** A client that hears that a blob is here will not push it, so its link is kept for another grace. */
@@ -96,7 +111,13 @@ export class Registry {
       const { mediaType, bytes } = believed;
       return { digest: reference.digest, mediaType, size: bytes.byteLength, body: bytes };
     }
-    const found = await this.#meter.callAgain(() => this.#objects.repository(repository).getManifest(reference));
+    const asked = reference.kind === 'tag' ? reference.tag : reference.digest;
+    const found = await manifestReads.read(
+      // Neither a repository's name nor a reference has a space.
+      `${repository} ${asked}`,
+      () => this.#meter.callAgain(() => this.#objects.repository(repository).getManifest(reference)),
+      this.#hold,
+    );
     if (found === undefined) return undefined;
     const { digest, mediaType, size, bytes, location } = found;
     if (bytes !== undefined) {
