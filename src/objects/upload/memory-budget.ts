@@ -183,4 +183,4 @@ export class BudgetShare {
 /** Shared by every upload of this isolate: 64 MiB together. */
 export const partBudget = new MemoryBudget(PART_BUDGET_BYTES);
 export const readBudget = new MemoryBudget(READ_BUDGET_BYTES);
-export const partBuffers = new BufferPool(PART_BUDGET_BYTES / 2);
+export const partBuffers = new BufferPool(PART_BUDGET_BYTES);
