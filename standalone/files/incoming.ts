@@ -7,6 +7,8 @@ import { WrongBody } from './failures.ts';
 
 /** Many small writes cost more than their bytes. */
 const WRITE_BYTES = 1024 * 1024;
+/** Of a sender that brings little at a time: each piece costs far more than its bytes, and a call takes 1,024 (IOV_MAX). */
+const MOST_PIECES = 1_024;
 /** The disk is told to begin after so much, so that the sync at the end finds little left to do. */
 const SYNC_EVERY_BYTES = 16 * 1024 * 1024;
 
@@ -31,6 +33,7 @@ export async function writeBody(body: Readable, length: number, target: Target):
   let written = 0;
   let syncedAt = 0;
   let syncing: Promise<void> | undefined;
+  const failures: unknown[] = [];
   const flush = async (): Promise<void> => {
     const [batch, bytes] = [pieces, gathered];
     [pieces, gathered] = [[], 0];
@@ -41,8 +44,10 @@ export async function writeBody(body: Readable, length: number, target: Target):
     syncing = file.datasync().finally(() => {
       syncing = undefined;
     });
-    // Its failure is the next sync's as well, which is waited for.
-    syncing.catch(() => undefined);
+    // The system tells of a failed write once: the sync at the end would know nothing of it.
+    syncing.catch((error: unknown) => {
+      failures.push(error);
+    });
   };
   try {
     for await (const piece of piecesOf(body, signal)) {
@@ -50,13 +55,15 @@ export async function writeBody(body: Readable, length: number, target: Target):
       hash?.update(piece);
       pieces.push(piece);
       gathered += piece.byteLength;
-      if (gathered >= WRITE_BYTES) await flush();
+      if (gathered >= WRITE_BYTES || pieces.length >= MOST_PIECES) await flush();
+      if (failures.length > 0) throw failures[0];
     }
     if (gathered > 0) await flush();
     if (written !== length) throw new WrongBody('the body is shorter than announced');
   } finally {
     await syncing?.catch(() => undefined);
   }
+  if (failures.length > 0) throw failures[0];
   if (sync) await file.datasync();
 }
 

@@ -117,12 +117,18 @@ export class Assembler {
     if (outcome === 'complete' || outcome === 'idle' || outcome === 'interrupted') {
       await reader.cancel().catch(() => undefined);
     } else await drainReader(reader);
-    await this.#storeRest();
-    if (this.#superseded) outcome = 'superseded';
-    else if (this.#failure !== undefined) outcome = isFull(this.#failure) ? 'store-full' : 'store-failed';
-    else if (!this.#commitTail()) outcome = 'superseded';
-    this.#freeBuffer();
-    this.#readShare.give(this.#readShare.heldBytes);
+    try {
+      await this.#storeRest();
+      if (this.#superseded) outcome = 'superseded';
+      else if (this.#failure !== undefined) outcome = isFull(this.#failure) ? 'store-full' : 'store-failed';
+      else if (!this.#commitTail()) outcome = 'superseded';
+    } catch (error) {
+      // The rows of the tail found no space, as a rule.
+      outcome = isFull(error) ? 'store-full' : 'store-failed';
+    } finally {
+      this.#freeBuffer();
+      this.#readShare.give(this.#readShare.heldBytes);
+    }
     return outcome;
   }
 
@@ -271,16 +277,18 @@ export class Assembler {
 
   /** Never rejects: a failure ends the PATCH, and the parts before it stay. */
   async #storePart(cut: Cut, buffer: ArrayBuffer): Promise<void> {
+    let reusable = false;
     try {
       const multipart = await (this.#multipart ??= this.#begin());
       const { receipt, again } = await this.#writePart(multipart, cut, new Uint8Array(buffer, 0, cut.size));
-      if (!again) partBuffers.recycle(buffer);
+      reusable = !again;
       cut.receipt = receipt;
       this.#commitPrefix();
     } catch (error) {
       this.#failure ??= error;
     } finally {
       this.#share.give(buffer.byteLength);
+      if (reusable) partBuffers.recycle(buffer);
     }
   }
 

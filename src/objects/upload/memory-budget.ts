@@ -129,24 +129,35 @@ export class MemoryBudget {
  */
 export class BufferPool {
   readonly #limit: number;
+  readonly #used: () => number;
   #free: ArrayBuffer[] = [];
 
-  /** @param limitBytes what may lie here unused, all together. */
-  constructor(limitBytes: number) {
+  /**
+   * @param limitBytes what may be in use and lie here unused, all together.
+   * @param used what is in use now.
+   */
+  constructor(limitBytes: number, used: () => number) {
     this.#limit = limitBytes;
+    this.#used = used;
   }
 
   /** Its bytes are whatever they were. */
   obtain(bytes: number): ArrayBuffer {
     const found = this.#free.findIndex(({ byteLength }) => byteLength === bytes);
     const [buffer] = found < 0 ? [] : this.#free.splice(found, 1);
+    this.#trim();
     return buffer ?? new ArrayBuffer(bytes);
   }
 
   /** For a buffer that nobody reads or writes any more. */
   recycle(buffer: ArrayBuffer): void {
     this.#free.push(buffer);
-    while (this.#free.reduce((sum, { byteLength }) => sum + byteLength, 0) > this.#limit) this.#free.shift();
+    this.#trim();
+  }
+
+  #trim(): void {
+    const unused = (): number => this.#free.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    while (this.#free.length > 0 && this.#used() + unused() > this.#limit) this.#free.shift();
   }
 }
 
@@ -183,4 +194,4 @@ export class BudgetShare {
 /** Shared by every upload of this isolate: 64 MiB together. */
 export const partBudget = new MemoryBudget(PART_BUDGET_BYTES);
 export const readBudget = new MemoryBudget(READ_BUDGET_BYTES);
-export const partBuffers = new BufferPool(PART_BUDGET_BYTES);
+export const partBuffers = new BufferPool(PART_BUDGET_BYTES, () => partBudget.usedBytes);

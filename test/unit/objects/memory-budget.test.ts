@@ -27,7 +27,7 @@ const soon = () => vi.advanceTimersByTimeAsync(100);
 
 describe('a pool of buffers', () => {
   it('hands a buffer on to whoever wants one of that size', () => {
-    const pool = new BufferPool(LIMIT);
+    const pool = new BufferPool(LIMIT, () => 0);
     const buffer = pool.obtain(40);
     pool.recycle(buffer);
     expect(pool.obtain(41)).not.toBe(buffer);
@@ -36,11 +36,24 @@ describe('a pool of buffers', () => {
   });
 
   it('keeps no more unused than its limit, and forgets the oldest', () => {
-    const pool = new BufferPool(LIMIT);
+    const pool = new BufferPool(LIMIT, () => 0);
     const buffers = [40, 40, 40].map((bytes) => new ArrayBuffer(bytes));
     for (const buffer of buffers) pool.recycle(buffer);
     expect([pool.obtain(40), pool.obtain(40)]).toEqual(buffers.slice(1));
     expect(buffers).not.toContain(pool.obtain(40));
+  });
+});
+
+describe('a pool of buffers beside others in use', () => {
+  it('keeps no more than the limit leaves', () => {
+    let used = 0;
+    const pool = new BufferPool(LIMIT, () => used);
+    const buffer = new ArrayBuffer(60);
+    pool.recycle(buffer);
+    used = 50;
+    pool.obtain(50);
+    used = 0;
+    expect(pool.obtain(60)).not.toBe(buffer);
   });
 });
 
