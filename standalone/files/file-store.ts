@@ -39,6 +39,9 @@ export class FileStore {
   readonly #writes = new WritesInFlight();
   /** Keys that somebody is about to take, and when he has. */
   readonly #taking = new Map<string, Promise<unknown>>();
+  /** Whose own names are known to be synced. */
+  readonly #durableDirectories = new Set<string>();
+  readonly #deletions = new Set<Promise<void>>();
   #holding = false;
 
   private constructor(root: string, sync: boolean) {
@@ -53,6 +56,7 @@ export class FileStore {
     }
     const store = new FileStore(root, sync);
     await store.#syncDirectory(root);
+    await store.#syncNames();
     await store.#sweep();
     return store;
   }
@@ -141,6 +145,16 @@ export class FileStore {
   }
 
   async delete(keys: readonly string[]): Promise<void> {
+    const deletion = this.#delete(keys);
+    this.#deletions.add(deletion);
+    try {
+      await deletion;
+    } finally {
+      this.#deletions.delete(deletion);
+    }
+  }
+
+  async #delete(keys: readonly string[]): Promise<void> {
     for (const key of keys) {
       const { path } = this.#place(key);
       if (!this.#holding) await rm(path, { force: true });
@@ -156,7 +170,20 @@ export class FileStore {
 
   async release(): Promise<void> {
     this.#holding = false;
+    // One that began before may still be moving its file there.
+    await Promise.allSettled(this.#deletions);
     await this.#dropHeld();
+  }
+
+  /** A process that was killed may have renamed a file and not synced its name, which is acknowledged when it is found. */
+  async #syncNames(): Promise<void> {
+    const blobs = join(this.#root, BLOBS);
+    await this.#syncDirectory(blobs);
+    for (const shard of await readdir(blobs, { withFileTypes: true })) {
+      if (!shard.isDirectory()) continue;
+      await this.#syncDirectory(join(blobs, shard.name));
+      this.#durableDirectories.add(join(blobs, shard.name));
+    }
   }
 
   /** What a crash left: nobody goes on with a `put`, and no backup waits for what it held. */
@@ -188,11 +215,19 @@ export class FileStore {
 
   async #take(path: string, directory: string, finished: string): Promise<'stored' | 'exists'> {
     if (await exists(path)) return 'exists';
-    if ((await mkdir(directory, { mode: PRIVATE_DIRECTORY, recursive: true })) !== undefined) {
+    if (!this.#durableDirectories.has(directory)) {
+      await mkdir(directory, { mode: PRIVATE_DIRECTORY, recursive: true });
       await this.#syncDirectory(join(this.#root, BLOBS));
+      this.#durableDirectories.add(directory);
     }
     await rename(finished, path);
-    await this.#syncDirectory(directory);
+    try {
+      await this.#syncDirectory(directory);
+    } catch (error) {
+      // Whoever looks would take it for stored, and a power cut might still take its name away.
+      await rm(path, { force: true });
+      throw error;
+    }
     return 'stored';
   }
 
