@@ -23,7 +23,6 @@ interface Call {
 }
 
 const LOGGED_ID_CHARACTERS = 8;
-const FIRST_ERROR_STATUS = 400;
 /** Name, reference and a page's marker together stay far below. */
 const LONGEST_URL_CHARACTERS = 4_096;
 
@@ -41,7 +40,7 @@ export async function handle(request: Request, env: Env, execution: ExecutionCon
     response = errorResponse(error, record.id);
     record.error = error instanceof RegistryError ? error.code : 'UNKNOWN';
   }
-  if (response.status >= FIRST_ERROR_STATUS && !request.bodyUsed) await drain(request.body);
+  await drain(request.body);
   const answered = finished(response, record);
   logRequest(record, answered);
   return answered;

@@ -28,7 +28,8 @@ export async function drainReader(reader: ReadableStreamBYOBReader): Promise<voi
     }
     await reader.cancel();
   } catch {
-    // The client has gone, which ends the matter.
+    // The client has gone, or somebody reads already: either way nobody goes on.
+    reader.cancel().catch(() => undefined);
   } finally {
     clearTimeout(timer);
   }

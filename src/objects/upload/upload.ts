@@ -104,7 +104,7 @@ export class Upload extends DurableObject<Env> {
     const appended: AppendResult = isRepeated
       ? { kind: 'appended', committed: session.committed }
       : await this.#append(append, request.body, meter);
-    if (appended.kind !== 'appended') await drain(request.body);
+    await drain(request.body);
     const close = appended.kind === 'appended' && append.digest !== undefined ? append.digest : undefined;
     const result = close === undefined ? appended : await this.#close(close, meter);
     return Response.json(meter.answer(result));
