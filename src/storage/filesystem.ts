@@ -4,7 +4,8 @@
  * the Worker's; reading goes to workerd's own disk service, past Node (docs/adr/0007-filesystem-driver.md has figures).
  *
  * A multipart write is one file in which each part lies where it belongs, so finishing it copies nothing, and a part may
- * have any size. That leaves room for no gap between parts; and of two writes of one part the later counts, whose receipt alone `complete` takes.
+ * have any size. That leaves room for no gap between parts; and of two writes of one part the later counts, whose receipt
+ * alone `complete` takes.
  */
 import * as v from 'valibot';
 import { digestAlgorithm, digestHex, type Digest } from '../oci/digest.ts';

@@ -5,7 +5,8 @@
  * Create-only: `put` carries `onlyIf: { etagDoesNotMatch: '*' }`. `complete` has no such condition, so it looks first;
  * two multipart writes that race for one key are excluded by keys that are never used twice.
  * An upload id is not checked on resume and parts cannot be listed: both live in the opaque state and receipts.
- * `complete` sorts parts, allows gaps between them, and `get` cuts a range to what is there, both silently: the driver refuses first.
+ * `complete` sorts parts and allows gaps between them, and `get` cuts a range to what is there, both silently: the driver
+ * refuses first.
  * Sources: developers.cloudflare.com/r2/api/workers/workers-api-reference, /r2/platform/limits.
  */
 import * as v from 'valibot';
