@@ -5,8 +5,9 @@
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/error.ts';
 import { formatUploadRange, parseContentRange } from '../oci/range.ts';
-import type { UploadId } from '../oci/upload-id.ts';
-import type { AppendResult, Owner } from '../objects/upload/messages.ts';
+import { formatUploadId, type UploadId } from '../oci/upload-id.ts';
+import type { AppendResult } from '../objects/upload/messages.ts';
+import type { Owner, Taken } from '../registry/uploads.ts';
 import { contentLength } from './body.ts';
 import { storeFull } from './error-response.ts';
 import { digestOf, query, uploadIdOf, type RepositoryContext } from './context.ts';
@@ -17,32 +18,26 @@ export async function openUpload(context: RepositoryContext): Promise<Response> 
   const { request, uploads } = context;
   const given = query(context, 'digest');
   const length = contentLength(request);
-  if (given === undefined) {
-    const id = await uploads.open(ownerOf(context));
-    return sessionAnswer(context, 202, id, 0);
-  }
+  const owner = ownerOf(context);
+  const id = uploads.open(owner);
+  if (given === undefined) return sessionAnswer(context, 202, id, 0);
   const digest = digestOf(given);
-  if (length === 0) {
-    const id = await uploads.open(ownerOf(context));
-    return commitAnswer(context, id, digest, await uploads.close(ownerOf(context), id, digest));
-  }
+  if (length === 0) return commitAnswer(context, digest, await uploads.close(owner, id, digest));
   if (request.body === null || length === undefined) {
     throw new RegistryError('SIZE_INVALID', {
       message: 'a POST with a digest brings the whole blob and says its Content-Length; or POST without a digest first',
     });
   }
-  const { id, result } = await uploads.openAndPut(ownerOf(context), digest, { stream: request.body, length });
-  return commitAnswer(context, id, digest, result);
+  return commitAnswer(context, digest, await uploads.put(owner, id, digest, { stream: request.body, length }));
 }
 
 export async function appendToUpload(context: RepositoryContext): Promise<Response> {
   const { request, uploads } = context;
-  const id = uploadIdOf(context);
-  const chunk = chunkOf(request);
-  const body = request.body ?? new Blob([]).stream();
-  const result = await uploads.append(id, { ...ownerOf(context), ...chunk }, body);
+  const stream = request.body ?? new Blob([]).stream();
+  const taken = await uploads.append(ownerOf(context), uploadIdOf(context), { stream, ...chunkOf(request) });
+  const { id, result } = taken;
   if (result.kind === 'appended') return sessionAnswer(context, 202, id, result.committed);
-  throw failure(context, id, result);
+  throw failure(context, taken);
 }
 
 export async function closeUpload(context: RepositoryContext): Promise<Response> {
@@ -52,22 +47,18 @@ export async function closeUpload(context: RepositoryContext): Promise<Response>
   const owner = ownerOf(context);
   const { start, length } = chunkOf(request);
   const stream = request.body;
-  if (stream === null || length === 0) {
-    return commitAnswer(context, id, digest, await uploads.close(owner, id, digest));
-  }
-  const result =
-    contentLength(request) !== undefined && length !== undefined && (start ?? 0) === 0
-      ? await uploads.put(owner, id, digest, { stream, length, start })
-      : await uploads.append(id, { ...owner, start, length, digest }, stream);
-  return commitAnswer(context, id, digest, result);
+  if (stream === null || length === 0) return commitAnswer(context, digest, await uploads.close(owner, id, digest));
+  const isWhole = contentLength(request) !== undefined && length !== undefined && (start ?? 0) === 0;
+  const taken = isWhole
+    ? await uploads.put(owner, id, digest, { stream, length, start })
+    : await uploads.appendAndClose(owner, id, digest, { stream, start, length });
+  return commitAnswer(context, digest, taken);
 }
 
 export async function getUpload(context: RepositoryContext): Promise<Response> {
-  const id = uploadIdOf(context);
-  const status = await context.uploads.status(ownerOf(context), id);
-  // A finished session is over for everybody but who repeats its PUT.
-  if (status.kind !== 'open') throw unknownUpload();
-  return sessionAnswer(context, NO_CONTENT, id, status.committed);
+  const { id, result } = await context.uploads.status(ownerOf(context), uploadIdOf(context));
+  if (result.kind !== 'open') throw unknownUpload();
+  return sessionAnswer(context, NO_CONTENT, id, result.committed);
 }
 
 export async function cancelUpload(context: RepositoryContext): Promise<Response> {
@@ -114,15 +105,16 @@ function sessionAnswer(context: RepositoryContext, status: number, id: UploadId,
 }
 
 function sessionHeaders({ repository }: RepositoryContext, id: UploadId, committed: number): Record<string, string> {
+  const text = formatUploadId(id);
   return {
-    location: `/v2/${repository}/blobs/uploads/${id}`,
+    location: `/v2/${repository}/blobs/uploads/${text}`,
     range: formatUploadRange(committed),
-    'docker-upload-uuid': id,
+    'docker-upload-uuid': text,
   };
 }
 
-function commitAnswer(context: RepositoryContext, id: UploadId, digest: Digest, result: AppendResult): Response {
-  if (result.kind !== 'committed') throw failure(context, id, result, digest);
+function commitAnswer(context: RepositoryContext, digest: Digest, taken: Taken<AppendResult>): Response {
+  if (taken.result.kind !== 'committed') throw failure(context, taken, digest);
   return new Response(null, {
     status: 201,
     headers: { location: `/v2/${context.repository}/blobs/${digest}`, 'docker-content-digest': digest },
@@ -135,7 +127,7 @@ function unknownUpload(): RegistryError {
   });
 }
 
-function failure(context: RepositoryContext, id: UploadId, result: AppendResult, digest?: Digest): RegistryError {
+function failure(context: RepositoryContext, { id, result }: Taken<AppendResult>, digest?: Digest): RegistryError {
   switch (result.kind) {
     case 'unknown':
       return unknownUpload();

@@ -2,13 +2,16 @@
  * The one place where names become Durable Objects.
  *
  * Repository: one a repository name. BlobDirectory: sixteen shards by the digest's first hex digit. Catalog: one.
- * Upload: one a session, by a random id that the platform signs, so a forged id never reaches an object.
+ * Upload: one a session that needs it, by a random id that the platform signs, so a forged one never reaches an object.
  * Jurisdiction and location hint come from the settings; they count when an object is first made and never later.
  */
+import { Buffer } from 'node:buffer';
+import { timingSafeEqual } from 'node:crypto';
 import { configOf } from '../config.ts';
 import { digestHex, type Digest } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
-import { parseUploadId, type UploadId } from '../oci/upload-id.ts';
+import type { UploadId } from '../oci/upload-id.ts';
+import type { UploadSession } from './upload/messages.ts';
 
 /** The classes are known from the bindings, so that this file need not import what imports it. */
 type Stub<Binding extends keyof Env> =
@@ -33,22 +36,38 @@ export class Objects {
     return this.#named(this.#env.CATALOG, 'catalog');
   }
 
-  newUpload(): { id: UploadId; stub: Stub<'UPLOAD'> } {
-    const namespace = this.#within(this.#env.UPLOAD);
-    const objectId = namespace.newUniqueId();
-    const id = parseUploadId(objectId.toString());
-    if (id === undefined) throw new Error('the platform made an object id of an unknown form');
-    return { id, stub: namespace.get(objectId, this.#options()) };
+  /** A new session's id. Costs no call: its object is made when it is first asked for something, if ever. */
+  newUpload(repository: RepositoryName, principal: string): UploadId {
+    const object = this.#within(this.#env.UPLOAD).newUniqueId().toString();
+    const expiresAt = Date.now() + configOf(this.#env).uploadExpiryMs;
+    const unsealed = { object, expiresAt, seal: '', streams: false };
+    return { ...unsealed, seal: this.#seal(repository, principal, unsealed) };
   }
 
-  /** `undefined` when the id was not made by this deployment. */
-  upload(id: UploadId): Stub<'UPLOAD'> | undefined {
-    const namespace = this.#within(this.#env.UPLOAD);
+  /** The session that an id names; `undefined` when it is not this caller's, is over, or was never made here. */
+  session(repository: RepositoryName, principal: string, id: UploadId): UploadSession | undefined {
+    const isSealed = timingSafeEqual(Buffer.from(id.seal), Buffer.from(this.#seal(repository, principal, id)));
+    if (!isSealed || id.expiresAt <= Date.now()) return undefined;
     try {
-      return namespace.get(namespace.idFromString(id));
+      this.#within(this.#env.UPLOAD).idFromString(id.object);
     } catch {
       return undefined;
     }
+    return { repository, principal, id: id.object, expiresAt: id.expiresAt };
+  }
+
+  upload({ id }: UploadSession): Stub<'UPLOAD'> {
+    const namespace = this.#within(this.#env.UPLOAD);
+    return namespace.get(namespace.idFromString(id), this.#options());
+  }
+
+  /**
+   * Binds a session to its owner and its end. The platform hashes a name under a key of the namespace, so nobody else can
+   * make one there; where that key is known (on one's own machine), all that can be forged is a session of one's own.
+   */
+  #seal(repository: RepositoryName, principal: string, { object, expiresAt }: UploadId): string {
+    const named = `session ${object} ${String(expiresAt)} ${repository} ${principal}`;
+    return this.#within(this.#env.UPLOAD).idFromName(named).toString();
   }
 
   #named<T extends Rpc.DurableObjectBranded>(namespace: DurableObjectNamespace<T>, name: string): DurableObjectStub<T> {

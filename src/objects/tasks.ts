@@ -44,6 +44,8 @@ export class Tasks<Kind extends string> {
   readonly #owner: string;
   readonly #handlers: Readonly<Record<Kind, TaskHandler>>;
   #armed = false;
+  /** When the alarm that this object has set will ring (ms since the epoch), as far as it knows. */
+  #alarmAt: number | undefined;
 
   constructor(
     storage: DurableObjectStorage,
@@ -75,8 +77,11 @@ export class Tasks<Kind extends string> {
   async arm(): Promise<void> {
     const due = this.#nextDue();
     if (due === undefined) return;
+    // An alarm that is past should have rung: perhaps it was lost.
+    if (this.#alarmAt !== undefined && this.#alarmAt > Date.now() && this.#alarmAt <= due) return;
     const alarm = await this.#storage.getAlarm();
-    if (alarm === null || alarm > due) await this.#storage.setAlarm(due);
+    if (alarm === null || alarm > due) await this.#setAlarm(due);
+    else this.#alarmAt = alarm;
   }
 
   /** As `arm`, at the first request after the object woke: a pull-only object, too, gets a lost alarm back. */
@@ -89,7 +94,7 @@ export class Tasks<Kind extends string> {
   /** The alarm handler. */
   async run(now: number): Promise<void> {
     // Before anything that may fail: an alarm that throws is dropped in the end, and its object forgotten.
-    await this.#storage.setAlarm(now + LONGEST_RETRY_MS);
+    await this.#setAlarm(now + LONGEST_RETRY_MS);
     try {
       await this.#work(now);
     } catch (error) {
@@ -115,7 +120,7 @@ export class Tasks<Kind extends string> {
       if (outcome !== undefined && this.#database.opened()) this.#finish(task, outcome);
     }
     if (this.#database.opened()) await this.#rearm();
-    else await this.#storage.deleteAlarm();
+    else await this.#deleteAlarm();
   }
 
   /** A task that was added anew while its handler ran has begun to count again, and stays. */
@@ -147,8 +152,20 @@ export class Tasks<Kind extends string> {
 
   async #rearm(): Promise<void> {
     const due = this.#nextDue();
-    if (due === undefined) await this.#storage.deleteAlarm();
-    else await this.#storage.setAlarm(due);
+    if (due === undefined) await this.#deleteAlarm();
+    else await this.#setAlarm(due);
+  }
+
+  async #setAlarm(at: number): Promise<void> {
+    // Known only once it is set: a call that fails must not leave a belief behind.
+    this.#alarmAt = undefined;
+    await this.#storage.setAlarm(at);
+    this.#alarmAt = at;
+  }
+
+  async #deleteAlarm(): Promise<void> {
+    this.#alarmAt = undefined;
+    await this.#storage.deleteAlarm();
   }
 
   /** The platform refuses an alarm at or before the epoch. */

@@ -1,37 +1,57 @@
 /**
- * Uploads as the front sees them. A whole body of known length and digest goes straight to the store, which verifies it
- * in flight; everything else streams through the session's object.
+ * Uploads as the front sees them. A body whose length and digest are known goes straight to the store, which verifies it
+ * in flight; a small one is held, hashed and stored in one go; everything else streams through the session's object.
  */
+import { createHash } from 'node:crypto';
 import { logEvent } from '../observability/log.ts';
 import type { WorkMeter, Answer } from '../observability/work.ts';
-import type { Digest } from '../oci/digest.ts';
+import { digestAlgorithm, formatDigest, type Digest } from '../oci/digest.ts';
+import type { RepositoryName } from '../oci/repository-name.ts';
 import type { UploadId } from '../oci/upload-id.ts';
+import type { Repository } from '../objects/repository/repository.ts';
 import {
   APPEND_HEADER,
-  PUT_LEASE_MS,
+  WRITE_LEASE_MS,
   type AppendRequest,
   type AppendResult,
-  type BeginPutResult,
   type CancelResult,
   type CommitResult,
-  type Owner,
-  type PutOutcomeReport,
-  type StatusResult,
+  type EndedAs,
+  type UploadSession,
+  type WriteOutcome,
 } from '../objects/upload/messages.ts';
 import type { Objects } from '../objects/stubs.ts';
-import type { Upload } from '../objects/upload/upload.ts';
 import { isFull, type StorageDriver } from '../storage/driver.ts';
+import { withFirstBytes } from './first-bytes.ts';
 
 /** Internal requests carry a URL that nobody resolves. */
 const APPEND_URL = 'https://upload.berth.invalid/append';
 
 const UNKNOWN = { kind: 'unknown' } as const;
 
+/** Whose session: a repository's and a principal's. */
+export interface Owner {
+  repository: RepositoryName;
+  principal: string;
+}
+
 export interface WholeBody {
   stream: ReadableStream;
   length: number;
   /** First byte's offset, where the client says it: a session that has bytes already refuses another one. */
   start?: number | undefined;
+}
+
+export interface Chunk {
+  stream: ReadableStream;
+  start: number | undefined;
+  length: number | undefined;
+}
+
+/** A result, and the id by which the client had better go on. */
+export interface Taken<T> {
+  id: UploadId;
+  result: T;
 }
 
 export class Uploads {
@@ -47,76 +67,144 @@ export class Uploads {
     this.#waitUntil = waitUntil;
   }
 
-  async open(owner: Owner): Promise<UploadId> {
-    const { id, stub } = this.#objects.newUpload();
-    await this.#meter.call(stub.open(owner));
-    return id;
+  open({ repository, principal }: Owner): UploadId {
+    return this.#objects.newUpload(repository, principal);
   }
 
-  /** A POST that carries the whole blob: session, bytes and commit in one. */
-  async openAndPut(owner: Owner, digest: Digest, body: WholeBody): Promise<{ id: UploadId; result: AppendResult }> {
-    const { id, stub } = this.#objects.newUpload();
-    const begun = await this.#meter.call(stub.open(owner, { digest, length: body.length }));
-    return { id, result: await this.#storeWhole(stub, owner, digest, body, begun) };
+  /** How many bytes a session has. */
+  async status(owner: Owner, id: UploadId): Promise<Taken<{ kind: 'open'; committed: number } | { kind: 'unknown' }>> {
+    const session = this.#session(owner, id);
+    if (session === undefined) return { id, result: UNKNOWN };
+    const known = await this.#meter.call(this.#repository(session).uploadStatus(session));
+    if (known.kind === 'unknown') return { id, result: UNKNOWN };
+    if (known.kind === 'open') return { id, result: { kind: 'open', committed: known.committed } };
+    const there = await this.#meter.call(this.#objects.upload(session).status(session));
+    if (there.kind === 'unopened') return { id, result: { kind: 'open', committed: known.committed } };
+    // A finished session is over for everybody but who repeats its PUT.
+    return { id: streaming(id), result: there.kind === 'open' ? there : UNKNOWN };
   }
 
-  async status(owner: Owner, id: UploadId): Promise<StatusResult> {
-    const stub = this.#objects.upload(id);
-    return stub === undefined ? UNKNOWN : this.#meter.call(stub.status(owner));
+  /** A PATCH. */
+  async append(owner: Owner, id: UploadId, { stream, start, length }: Chunk): Promise<Taken<AppendResult>> {
+    const session = this.#session(owner, id);
+    if (session === undefined) return { id, result: UNKNOWN };
+    const onward = async (body: ReadableStream): Promise<Taken<AppendResult>> => ({
+      id: streaming(id),
+      result: await this.#append({ ...session, start, length }, body),
+    });
+    // Whoever says where a chunk starts will send more of them.
+    if (id.streams || start !== undefined) return onward(stream);
+    return withFirstBytes(stream, length, async (first) => {
+      if (first.kind === 'stream') return onward(first.stream);
+      const { bytes, brokeOff } = first;
+      const kept = bytes.byteLength > 0 ? await this.#keep(session, bytes) : 'elsewhere';
+      if (kept === 'elsewhere') return onward(new Blob([bytes]).stream());
+      if (kept.kind !== 'appended') return { id, result: kept };
+      const { committed } = kept;
+      if (brokeOff) return { id, result: { kind: 'idle', committed } };
+      return { id, result: committed === (length ?? committed) ? kept : { kind: 'wrong-length', committed } };
+    });
   }
 
-  async append(id: UploadId, request: AppendRequest, body: ReadableStream): Promise<AppendResult> {
-    const stub = this.#objects.upload(id);
-    return stub === undefined ? UNKNOWN : this.#append(stub, request, body);
+  /** A PUT or POST with a whole body. */
+  async put(owner: Owner, id: UploadId, digest: Digest, body: WholeBody): Promise<Taken<AppendResult>> {
+    const session = this.#session(owner, id);
+    if (session === undefined) return { id, result: UNKNOWN };
+    const { stream, length, start } = body;
+    const canWrite = this.#store.verifies.has(digestAlgorithm(digest)) && length <= this.#store.maxPutBytes;
+    const begun =
+      id.streams || !canWrite
+        ? ({ kind: 'elsewhere' } as const)
+        : await this.#meter.call(this.#repository(session).beginWrite(session, digest, length));
+    if (begun.kind === 'elsewhere') {
+      return { id: streaming(id), result: await this.#append({ ...session, start, length, digest }, stream) };
+    }
+    if (begun.kind !== 'direct') return { id, result: closedAs(begun, digest) };
+    const outcome = await this.#write(session, begun.key, stream, length, digest);
+    const ended = this.#meter.call(this.#repository(session).endWrite(session, begun.key, outcome));
+    // Also when the client has gone: the repository must hear that its key is to be swept.
+    this.#waitUntil(ended.catch(() => undefined));
+    return { id, result: await ended };
   }
 
-  /** A PUT with a whole body. */
-  async put(owner: Owner, id: UploadId, digest: Digest, body: WholeBody): Promise<AppendResult> {
-    const stub = this.#objects.upload(id);
-    if (stub === undefined) return UNKNOWN;
-    const begun = await this.#meter.call(stub.beginPut(owner, digest, body.length));
-    return this.#storeWhole(stub, owner, digest, body, begun);
+  /** A PUT whose body is of unknown length, or the last chunk of several. */
+  async appendAndClose(owner: Owner, id: UploadId, digest: Digest, chunk: Chunk): Promise<Taken<AppendResult>> {
+    const session = this.#session(owner, id);
+    if (session === undefined) return { id, result: UNKNOWN };
+    const { stream, start, length } = chunk;
+    return { id: streaming(id), result: await this.#append({ ...session, start, length, digest }, stream) };
   }
 
   /** A PUT without a body, after PATCHes. */
-  async close(owner: Owner, id: UploadId, digest: Digest): Promise<CommitResult> {
-    const stub = this.#objects.upload(id);
-    return stub === undefined ? UNKNOWN : this.#meter.call(stub.close(owner, digest));
+  async close(owner: Owner, id: UploadId, digest: Digest): Promise<Taken<CommitResult>> {
+    const session = this.#session(owner, id);
+    if (session === undefined) return { id, result: UNKNOWN };
+    if (!id.streams) {
+      const closed = await this.#meter.call(this.#repository(session).closeUpload(session, digest));
+      if (closed.kind === 'done' || closed.kind === 'unknown') return { id, result: closedAs(closed, digest) };
+      if (closed.kind !== 'elsewhere') return { id, result: closed };
+    }
+    return { id: streaming(id), result: await this.#meter.call(this.#objects.upload(session).close(session, digest)) };
   }
 
   async cancel(owner: Owner, id: UploadId): Promise<CancelResult> {
-    const stub = this.#objects.upload(id);
-    return stub === undefined ? UNKNOWN : this.#meter.call(stub.cancel(owner));
+    const session = this.#session(owner, id);
+    if (session === undefined) return UNKNOWN;
+    const cancelled = await this.#meter.call(this.#repository(session).cancelUpload(session));
+    if (cancelled.kind !== 'streaming') return cancelled;
+    return this.#meter.call(this.#objects.upload(session).cancel(session));
   }
 
-  async #storeWhole(
-    stub: DurableObjectStub<Upload>,
-    owner: Owner,
-    digest: Digest,
-    { stream, length, start }: WholeBody,
-    begun: BeginPutResult,
-  ): Promise<AppendResult> {
-    if (begun.kind === 'append') return this.#append(stub, { ...owner, start, length, digest }, stream);
-    if (begun.kind !== 'direct') return begun;
-    const outcome = await this.#putUnderLease(stub, begun.key, stream, length, digest);
-    const ended = this.#meter.call(stub.endPut(owner, begun.key, outcome));
-    // Also when the client has gone: the session must hear that its key is to be swept.
+  #session({ repository, principal }: Owner, id: UploadId): UploadSession | undefined {
+    return this.#objects.session(repository, principal, id);
+  }
+
+  #repository({ repository }: UploadSession): DurableObjectStub<Repository> {
+    return this.#objects.repository(repository);
+  }
+
+  /** Stores a small body under its digest, for the PUT to come. */
+  async #keep(session: UploadSession, bytes: Uint8Array): Promise<AppendResult | 'elsewhere'> {
+    const digest = formatDigest('sha256', createHash('sha256').update(bytes).digest('hex'));
+    const begun = await this.#meter.call(this.#repository(session).beginWrite(session, digest, bytes.byteLength));
+    if (begun.kind === 'elsewhere') return 'elsewhere';
+    if (begun.kind !== 'direct') return UNKNOWN;
+    const outcome = await this.#write(session, begun.key, bytes, bytes.byteLength, digest);
+    const ended = this.#meter.call(this.#repository(session).keepWrite(session, begun.key, outcome));
     this.#waitUntil(ended.catch(() => undefined));
-    return ended;
+    const kept = await ended;
+    if (kept.kind === 'retry') return { kind: 'store-failed', committed: 0 };
+    return kept.kind === 'kept' ? { kind: 'appended', committed: kept.size } : kept;
   }
 
-  async #putUnderLease(
-    stub: DurableObjectStub<Upload>,
+  /** Writes a whole body under a lease that is renewed meanwhile. Once the lease is lost, nobody waits for it any more. */
+  async #write(
+    session: UploadSession,
     key: string,
-    stream: ReadableStream,
+    body: ReadableStream | Uint8Array,
     length: number,
     digest: Digest,
-  ): Promise<PutOutcomeReport> {
-    const renewal = setInterval(() => {
-      this.#waitUntil(this.#meter.call(stub.renewPut(key)).catch(() => undefined));
-    }, PUT_LEASE_MS / 3);
+  ): Promise<WriteOutcome> {
+    let renewal: ReturnType<typeof setInterval> | undefined;
+    // The answer then ends the request, and with it the write: its body may never come to an end by itself.
+    const lost = new Promise<'failed'>((resolve) => {
+      renewal = setInterval(() => {
+        const renewed = this.#meter.call(this.#repository(session).renewWrite(session, key)).then((isHeld) => {
+          if (!isHeld) resolve('failed');
+        });
+        this.#waitUntil(renewed.catch(() => undefined));
+      }, WRITE_LEASE_MS / 3);
+    });
     try {
-      const outcome = await this.#store.put(key, stream, length, digest);
+      return await Promise.race([this.#put(key, body, length, digest), lost]);
+    } finally {
+      clearInterval(renewal);
+    }
+  }
+
+  async #put(key: string, body: ReadableStream | Uint8Array, length: number, digest: Digest): Promise<WriteOutcome> {
+    try {
+      const outcome = await this.#store.put(key, body, length, digest);
       return outcome === 'exists' ? 'failed' : outcome;
     } catch (error) {
       // The answer may have been lost on a write that succeeded; the store verified what it took.
@@ -124,15 +212,24 @@ export class Uploads {
       if (present?.size === length) return 'stored';
       logEvent('warn', 'upload body not stored', { digest, error: String(error) });
       return isFull(error) ? 'store-full' : 'failed';
-    } finally {
-      clearInterval(renewal);
     }
   }
 
-  async #append(stub: DurableObjectStub<Upload>, request: AppendRequest, body: ReadableStream): Promise<AppendResult> {
-    const answered = stub
+  async #append(request: AppendRequest, body: ReadableStream): Promise<AppendResult> {
+    const answered = this.#objects
+      .upload(request)
       .fetch(APPEND_URL, { method: 'POST', headers: { [APPEND_HEADER]: JSON.stringify(request) }, body })
       .then((response) => response.json<Answer<AppendResult>>());
     return this.#meter.call(answered);
   }
+}
+
+/** The client's next requests need not ask the repository where the session's bytes are. */
+function streaming(id: UploadId): UploadId {
+  return { ...id, streams: true };
+}
+
+function closedAs(ended: Exclude<EndedAs, { kind: 'elsewhere' }>, digest: Digest): CommitResult {
+  if (ended.kind === 'unknown') return ended;
+  return ended.digest === digest ? { kind: 'committed', size: ended.size } : { kind: 'digest-mismatch' };
 }

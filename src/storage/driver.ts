@@ -8,6 +8,8 @@
  * - A multipart write shows nothing before `complete`, and then just the parts whose receipts were named.
  * - `state` and `receipt` are opaque strings that the caller journals; a driver keeps nothing in memory between calls.
  * - A missing object is `undefined`, not an error. Deleting what is not there succeeds, and so does aborting twice.
+ * - A multipart write that has a part is ended by nothing but `complete` and `abort`. One that has none may also go with
+ *   its key: `delete` is called for a key when the answer to its `begin` was lost.
  * - Anything else that goes wrong throws; the caller then knows nothing about the outcome and asks `head`.
  */
 import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
@@ -37,7 +39,7 @@ export interface StorageDriver {
   readonly minPartBytes: number;
   /**
    * Whether parts may be of any size up to the one named at `begin`. Then what is left at the end of a body is stored as
-   * a part of its own; otherwise it waits in rows until it is one.
+   * a part of its own, as long as there are few parts; otherwise it waits in rows until it is one.
    */
   readonly partsOfAnySize?: boolean | undefined;
   readonly maxParts: number;
@@ -48,6 +50,7 @@ export interface StorageDriver {
    * Stores one object in one go. `length` is the exact size in bytes: a shorter or longer body rejects, and so does a
    * stream that fails. Without all `length` bytes nothing is left; where trouble comes only after them (a failure
    * instead of the end, a byte too many), the store may hold the object already, and `head` tells.
+   * A stream that is refused at once may be left as it is: whoever asked has it, and what is still to come of it.
    * With a `digest` of an algorithm in `verifies`, other bytes are refused with `digest-mismatch`.
    */
   put(key: string, body: ReadableStream | Uint8Array, length: number, digest?: Digest): Promise<PutOutcome>;

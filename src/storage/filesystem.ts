@@ -1,7 +1,7 @@
 /**
  * The filesystem driver, for `npm start`: bytes in plain files. Writing goes to the file service of the Node program
  * (standalone/files/service.ts says what it understands), which can sync and rename and which hashes on another core than
- * the Worker's; reading goes to workerd's own disk service, past Node (docs/adr/0007-filesystem-driver.md has figures).
+ * the Worker's; reading goes to workerd's own disk service, past Node (docs/adr/0007-the-filesystem-driver.md has figures).
  *
  * A multipart write is one file in which each part lies where it belongs, so finishing it copies nothing, and a part may
  * have any size. That leaves room for no gap between parts; and of two writes of one part the later counts, whose receipt
@@ -15,6 +15,12 @@ import type { ByteRange, CompleteOutcome, PutOutcome, StorageDriver, StoredObjec
 const MIN_PART_BYTES = 1024 * 1024;
 /** With parts of 8 MiB that is 781 GiB. */
 const MAX_PARTS = 100_000;
+
+/**
+ * A longer body is not sent before the service has said that it would take it: its answer to the body itself is heard only
+ * when that has gone, and a body that was not touched can still be drained by whoever answers the client.
+ */
+const SENT_UNASKED_BYTES = 1024 * 1024;
 
 /** Nobody resolves these names: the bindings lead to one place each. */
 const FILES_URL = 'http://files/';
@@ -68,9 +74,18 @@ export class FilesystemDriver implements StorageDriver {
     if (body instanceof Uint8Array && body.byteLength !== length) {
       throw new Error(`put of ${String(body.byteLength)} bytes was announced as ${String(length)}`);
     }
+    const isLong = !(body instanceof Uint8Array) && length > SENT_UNASKED_BYTES;
+    if (isLong && (await this.#expect(key, length)) === 'exists') return 'exists';
     const search = new URLSearchParams({ length: String(length) });
     if (digest !== undefined) search.set(digestAlgorithm(digest), digestHex(digest));
-    const response = await this.#send('PUT', `objects/${key}?${search.toString()}`, body);
+    let response: Response;
+    try {
+      response = await this.#send('PUT', `objects/${key}?${search.toString()}`, body);
+    } catch (error) {
+      // The service hangs up on what it refuses while the body is under way: it may tell why when it is asked.
+      if (isLong) await this.#expect(key, length);
+      throw error;
+    }
     switch (response.status) {
       case CREATED:
         return 'stored';
@@ -81,6 +96,17 @@ export class FilesystemDriver implements StorageDriver {
       default:
         throw await failure(response);
     }
+  }
+
+  /** What `put` would come to now; throws when it would be refused. */
+  async #expect(key: string, length: number): Promise<'free' | 'exists'> {
+    const response = await this.#send('GET', `objects/${key}?length=${String(length)}`);
+    if (response.status === CONFLICT) {
+      await response.body?.cancel();
+      return 'exists';
+    }
+    await demandSuccess(response);
+    return 'free';
   }
 
   async begin(key: string, partSizeBytes: number): Promise<string> {

@@ -1,6 +1,5 @@
 /** Any way to cut the same bytes into chunks ends in the same blob. */
 import { Buffer } from 'node:buffer';
-import { evictDurableObject } from 'cloudflare:test';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { chunked, contentLength, contentRange, demand, getBlob, openSession, sha512, type Session } from './client.ts';
@@ -66,7 +65,7 @@ describe('bytes that are cut in any way', () => {
         const inOrder = cuts.filter(([at]) => at <= size).sort(([one], [other]) => one - other);
         let start = 0;
         for (const [end, how, isEvictedFirst] of inOrder) {
-          if (isEvictedFirst) await evictDurableObject(session.stub);
+          if (isEvictedFirst) await session.evict();
           await patch(session, how, bytes.subarray(start, end), start);
           // `0-0` says no bytes as well as one.
           expect(await session.offset()).toBe(end === 1 ? 0 : end);

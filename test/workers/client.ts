@@ -2,7 +2,7 @@
  * A small registry client that speaks to the Worker's own front: it pushes a blob in every form that the specification
  * and the real clients know (end-4 to end-6), and reads what comes back. It judges nothing; tests do.
  */
-import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test';
+import { createExecutionContext, evictDurableObject, waitOnExecutionContext } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import * as v from 'valibot';
 import { handle } from '../../src/http/app.ts';
@@ -55,25 +55,38 @@ async function writePieces(writable: WritableStream<Uint8Array>, bytes: Uint8Arr
   }
 }
 
-/** One upload session, at the location that a POST told. */
+/** One upload session, at the location that was told last, as the specification asks of clients. */
 export class Session {
-  readonly path: string;
+  #path: string;
 
   constructor(path: string) {
-    this.path = path;
+    this.#path = path;
+  }
+
+  get path(): string {
+    return this.#path;
   }
 
   get stub(): DurableObjectStub {
     const id = this.path.split('/').at(-1) ?? '';
-    return env.UPLOAD.get(env.UPLOAD.idFromString(id));
+    return env.UPLOAD.get(env.UPLOAD.idFromString(id.slice(0, 64)));
   }
 
-  patch(
+  /** The session's object loses its memory; one that nothing has woken has none. */
+  async evict(): Promise<void> {
+    await evictDurableObject(this.stub).catch((error: unknown) => {
+      if (!String(error).includes('not currently running')) throw error;
+    });
+  }
+
+  async patch(
     body: Uint8Array<ArrayBuffer> | ReadableStream,
     headers: Record<string, string> = {},
     signal?: AbortSignal,
   ): Promise<Response> {
-    return send('PATCH', this.path, { body, headers, ...(signal === undefined ? {} : { signal }) });
+    const response = await send('PATCH', this.path, { body, headers, ...(signal === undefined ? {} : { signal }) });
+    this.#path = response.headers.get('location') ?? this.#path;
+    return response;
   }
 
   /** A chunk that says where it starts. */
@@ -120,6 +133,13 @@ export function contentRange(bytes: Uint8Array, start: number): Record<string, s
 export async function openSession(repository: string): Promise<Session> {
   const response = await send('POST', `/v2/${repository}/blobs/uploads/`);
   return new Session(demand(response, 202).headers.get('location') ?? '');
+}
+
+/** A session whose object is there already, as after a first long PATCH. */
+export async function openStreaming(repository: string): Promise<Session> {
+  const session = await openSession(repository);
+  demand(await session.patch(new Uint8Array()), 202);
+  return session;
 }
 
 /** The response, which must have this status: for the steps that lead to what a test is about. */

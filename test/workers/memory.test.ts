@@ -1,7 +1,7 @@
 /** What the pushes of an isolate buffer together stays within its budget, however many there are and however slow. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { partBudget, readBudget } from '../../src/objects/upload/memory-budget.ts';
-import { chunked, demand, openSession, PUSH_FORMS } from './client.ts';
+import { chunked, demand, openStreaming, PUSH_FORMS } from './client.ts';
 import { LogLines } from './log-lines.ts';
 import { stalledPatch } from './stalled-patch.ts';
 import { blobOf, newBlob, type Blob } from './world.ts';
@@ -35,7 +35,7 @@ describe('fifty pushes at once', () => {
     const blobs = await overlapping(50, 9 * MIB);
     const statuses = await Promise.all(
       blobs.map(async ({ bytes, digest }) => {
-        const session = await openSession('memory/large');
+        const session = await openStreaming('memory/large');
         demand(await session.patch(chunked(bytes, MIB, MIB, 3 * MIB)), 202);
         return (await session.put(digest)).status;
       }),
@@ -60,12 +60,12 @@ describe('slow clients that hold the whole budget', () => {
     const [fast, ...slow] = await overlapping(8, 9 * MIB);
     const stalled = await Promise.all(
       slow.map(async (blob) => {
-        const session = await openSession('memory/slow');
+        const session = await openStreaming('memory/slow');
         return { blob, session, patch: await stalledPatch(session, blob.bytes.subarray(0, 7 * MIB)) };
       }),
     );
     expect(partBudget.usedBytes).toBeGreaterThan(5 * PART_BYTES);
-    const session = await openSession('memory/fast');
+    const session = await openStreaming('memory/fast');
     demand(await session.patch(chunked(fast?.bytes ?? new Uint8Array())), 202);
     expect((await session.put(fast?.digest ?? '')).status).toBe(201);
     for (const { blob, session, patch } of stalled) {

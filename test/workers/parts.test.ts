@@ -1,6 +1,6 @@
 /** Parts of one PATCH are stored several at once, and may land in any order. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { chunked, openSession } from './client.ts';
+import { chunked, openSession, openStreaming } from './client.ts';
 import { faults } from './faults.ts';
 import { newBlob, newWorld, repositoryName, served } from './world.ts';
 
@@ -28,7 +28,7 @@ describe('a PATCH of many parts', () => {
 
   it('whose store refuses the bytes in the end is not taken for stored', async () => {
     const blob = await newBlob(1_000);
-    const session = await openSession(repositoryName('parts'));
+    const session = await openStreaming(repositoryName('parts'));
     expect((await session.patch(blob.bytes)).status).toBe(202);
     faults.inject('Upload>store.put', 'fail-before');
     expect((await session.put(blob.digest)).status).toBe(503);

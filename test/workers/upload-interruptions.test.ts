@@ -1,10 +1,20 @@
 /** A push that is interrupted: clients that vanish or stall, writers that race, objects that lose their memory, and time. */
 import { Buffer } from 'node:buffer';
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
+import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { IDLE_BODY_MS } from '../../src/objects/upload/assembler.ts';
-import { chunked, demand, getBlob, headBlob, offsetOf, openSession, refusal, sha512, type Session } from './client.ts';
+import {
+  chunked,
+  demand,
+  getBlob,
+  headBlob,
+  offsetOf,
+  openStreaming,
+  refusal,
+  sha512,
+  type Session,
+} from './client.ts';
 import { faults } from './faults.ts';
 import { LogLines } from './log-lines.ts';
 import { epochOf, newWriter, stalledPatch } from './stalled-patch.ts';
@@ -51,7 +61,7 @@ describe('a client that vanishes in the middle of a PATCH', () => {
     ['a part and some more', 9 * MIB],
   ])('after %s goes on from the byte that GET tells', async (_label, size) => {
     const blob = await newBlob(10 * MIB);
-    const session = await openSession('interrupted/vanished');
+    const session = await openStreaming('interrupted/vanished');
     (await stalledPatch(session, blob.bytes.subarray(0, size))).vanish();
     const offset = await committedAtLeast(session, Math.max(1, size - LOST_AT_MOST_BYTES));
     expect(offset).toBeLessThanOrEqual(size);
@@ -62,7 +72,7 @@ describe('a client that vanishes in the middle of a PATCH', () => {
 
   it('may do so again and again', async () => {
     const blob = await newBlob(500 * KIB);
-    const session = await openSession('interrupted/again');
+    const session = await openStreaming('interrupted/again');
     let offset = 0;
     while (offset < blob.bytes.byteLength) {
       const piece = blob.bytes.subarray(offset, offset + 100 * KIB);
@@ -76,7 +86,7 @@ describe('a client that vanishes in the middle of a PATCH', () => {
 describe('two requests that write one session at once', () => {
   it('are one too many: the second PATCH gets 409, and the first goes on', async () => {
     const blob = await newBlob(2_000);
-    const session = await openSession('interrupted/two');
+    const session = await openStreaming('interrupted/two');
     const first = await stalledPatch(session, blob.bytes.subarray(0, 1_000));
     for (const pending of [session.patch(blob.bytes), session.patch(chunked(blob.bytes, 10))]) {
       const answer = await refusal(pending);
@@ -91,7 +101,7 @@ describe('two requests that write one session at once', () => {
 
   it('of many PATCHes that come at the same time exactly those count whose bytes are in', async () => {
     const pieces = await Promise.all(Array.from({ length: 8 }, () => newBlob(1_000)));
-    const session = await openSession('interrupted/race');
+    const session = await openStreaming('interrupted/race');
     const answers = await Promise.all(pieces.map(({ bytes }) => session.patch(chunked(bytes, 100))));
     const statuses = answers.map(({ status }) => status);
     expect(statuses.every((status) => status === 202 || status === 409)).toBe(true);
@@ -100,7 +110,7 @@ describe('two requests that write one session at once', () => {
 
   it('a PUT that closes is refused while a PATCH is running, and works after it', async () => {
     const blob = await newBlob(2_000);
-    const session = await openSession('interrupted/close');
+    const session = await openStreaming('interrupted/close');
     const patch = await stalledPatch(session, blob.bytes);
     expect(await refusal(session.put(blob.digest))).toMatchObject({ status: 409, code: 'BLOB_UPLOAD_INVALID' });
     await patch.end();
@@ -110,7 +120,7 @@ describe('two requests that write one session at once', () => {
 
   it('two PUTs with the whole body both get 201, and one object stays', async () => {
     const blob = await newBlob(100 * KIB);
-    const session = await openSession('interrupted/puts');
+    const session = await openStreaming('interrupted/puts');
     const puts = await Promise.all([1, 2, 3].map(() => session.putBody(blob.digest, blob.bytes)));
     expect(puts.map(({ status }) => status)).toEqual([201, 201, 201]);
     passTime(3_600_000);
@@ -120,7 +130,7 @@ describe('two requests that write one session at once', () => {
 
   it('a stalled PATCH is taken over by a chunk that begins at the committed offset', async () => {
     const blob = await newBlob(3_000);
-    const session = await openSession('interrupted/takeover');
+    const session = await openStreaming('interrupted/takeover');
     demand(await session.patch(blob.bytes.subarray(0, 1_000)), 202);
     const stalled = await stalledPatch(session, blob.bytes.subarray(1_000, 1_700));
     const early = await session.chunk(blob.bytes.subarray(1_700), 1_700);
@@ -132,7 +142,7 @@ describe('two requests that write one session at once', () => {
 
   it('a takeover waits for the parts that the old writer is storing, and counts none of them twice', async () => {
     const blob = await newBlob(17 * MIB);
-    const session = await openSession('interrupted/parts');
+    const session = await openStreaming('interrupted/parts');
     const part = faults.pause('Upload>store.uploadPart');
     const stalled = stalledPatch(session, blob.bytes.subarray(0, 9 * MIB));
     await part.reached();
@@ -150,7 +160,7 @@ describe('two requests that write one session at once', () => {
 
   it('a session that is cancelled during a PATCH takes nothing more, and leaves nothing', async () => {
     const blob = await newBlob(9 * MIB);
-    const session = await openSession('interrupted/cancel');
+    const session = await openStreaming('interrupted/cancel');
     const stalled = await stalledPatch(session, blob.bytes);
     demand(await session.cancel(), 204);
     expect((await stalled.answer).status).toBe(409);
@@ -171,7 +181,7 @@ describe('a body that stops coming', () => {
 
   it('for a minute ends its PATCH with 408 and the offset, and the session goes on', async () => {
     const blob = await newBlob(200 * KIB);
-    const session = await openSession('interrupted/idle');
+    const session = await openStreaming('interrupted/idle');
     const stalled = await stalledPatch(session, blob.bytes.subarray(0, 150 * KIB));
     await wait(session, IDLE_BODY_MS + 1_000);
     const answer = await stalled.answer;
@@ -185,7 +195,7 @@ describe('a body that stops coming', () => {
 
   it('only slowly is taken in to its end', async () => {
     const blob = await newBlob(10);
-    const session = await openSession('interrupted/slow');
+    const session = await openStreaming('interrupted/slow');
     const slow = await stalledPatch(session, blob.bytes.subarray(0, 2));
     // Twice as much as came at first, and late: from then on it counts as slow.
     await wait(session, 2_000);
@@ -208,9 +218,9 @@ describe('a session whose object is evicted', () => {
     ['some parts and a rest', 9 * MIB],
   ])('after one PATCH of %s is closed without a second read', async (_label, size) => {
     const blob = await newBlob(size);
-    const session = await openSession('evicted/one');
+    const session = await openStreaming('evicted/one');
     demand(await session.patch(chunked(blob.bytes, 100)), 202);
-    await evictDurableObject(session.stub);
+    await session.evict();
     faults.trace.length = 0;
     expect((await session.put(blob.digest)).status).toBe(201);
     expect(faults.trace.map(({ point }) => point)).not.toContain('Upload>store.get');
@@ -219,27 +229,27 @@ describe('a session whose object is evicted', () => {
 
   it('before every request of a push of many chunks loses nothing', async () => {
     const blob = await newBlob(10 * MIB);
-    const session = await openSession('evicted/each');
+    const session = await openStreaming('evicted/each');
     for (const [start, end] of [
       [0, 1_000],
       [1_000, 3 * MIB],
       [3 * MIB, 9 * MIB],
       [9 * MIB, 10 * MIB],
     ] as const) {
-      await evictDurableObject(session.stub);
+      await session.evict();
       expect(await session.offset()).toBe(start);
       demand(await session.chunk(blob.bytes.subarray(start, end), start), 202);
     }
-    await evictDurableObject(session.stub);
+    await session.evict();
     await expectFinished(session, 'evicted/each', blob);
     await expectOneObject();
   });
 
   /** Parts are stored, the object forgets the running hash, and one more chunk comes: only a read can prove the digest. */
   async function pushedWithoutHash(repository: string, blob: Blob): Promise<Session> {
-    const session = await openSession(repository);
+    const session = await openStreaming(repository);
     demand(await session.chunk(blob.bytes.subarray(0, 8 * MIB), 0), 202);
-    await evictDurableObject(session.stub);
+    await session.evict();
     demand(await session.chunk(blob.bytes.subarray(8 * MIB), 8 * MIB), 202);
     return session;
   }
@@ -271,10 +281,10 @@ describe('a session whose object is evicted', () => {
 
   it('after it was finished answers its PUT again', async () => {
     const blob = await newBlob(9 * MIB);
-    const session = await openSession('evicted/done');
+    const session = await openStreaming('evicted/done');
     demand(await session.patch(chunked(blob.bytes)), 202);
     expect((await session.put(blob.digest)).status).toBe(201);
-    await evictDurableObject(session.stub);
+    await session.evict();
     await expectFinished(session, 'evicted/done', blob);
   });
 });
@@ -291,7 +301,7 @@ describe('a session that expires', () => {
     ['some parts and a rest', 9 * MIB],
   ])('with %s is unknown at once, and deletes all that it holds', async (_label, size) => {
     const blob = await newBlob(size);
-    const session = await openSession('expired/open');
+    const session = await openStreaming('expired/open');
     if (size > 0) demand(await session.patch(chunked(blob.bytes)), 202);
     passTime(config.uploadExpiryMs - 1);
     expect(await session.offset()).toBe(size);
@@ -307,7 +317,7 @@ describe('a session that expires', () => {
 
   it('after it was finished leaves its blob alone', async () => {
     const blob = await newBlob(9 * MIB);
-    const session = await openSession('expired/done');
+    const session = await openStreaming('expired/done');
     demand(await session.patch(chunked(blob.bytes)), 202);
     expect((await session.put(blob.digest)).status).toBe(201);
     passTime(config.uploadExpiryMs);
@@ -322,7 +332,7 @@ describe('a session that expires', () => {
 
   it('while a PATCH is running ends it, and keeps nothing', async () => {
     const blob = await newBlob(9 * MIB);
-    const session = await openSession('expired/running');
+    const session = await openStreaming('expired/running');
     const stalled = await stalledPatch(session, blob.bytes);
     passTime(config.uploadExpiryMs);
     await settle();

@@ -16,6 +16,7 @@ import {
   sendWith,
   sha512,
 } from './client.ts';
+import { parseUploadId } from '../../src/oci/upload-id.ts';
 import { LogLines } from './log-lines.ts';
 import { blobOf, newBlob, storedKeys, type Blob } from './world.ts';
 
@@ -107,7 +108,7 @@ describe('a session', () => {
   it('begins with 202, its location, its id, and 0-0 for no bytes', async () => {
     const response = await send('POST', '/v2/uploads/session/blobs/uploads/');
     const id = response.headers.get('docker-upload-uuid') ?? '';
-    expect(id).toMatch(/^[0-9a-f]{64}$/);
+    expect(parseUploadId(id)).toMatchObject({ streams: false });
     expect([response.status, response.headers.get('range')]).toEqual([202, '0-0']);
     expect(response.headers.get('location')).toBe(`/v2/uploads/session/blobs/uploads/${id}`);
   });

@@ -129,7 +129,7 @@ async function workTable(repository: string): Promise<Record<string, Work>> {
 
 describe('the work of a request', () => {
   const bounds: Record<string, Work> = {
-    'push of a blob': { objectCalls: 5, storeOperations: 1 },
+    'push of a blob': { objectCalls: 3, storeOperations: 1 },
     'push of a small manifest': { objectCalls: 1, storeOperations: 0 },
     'push of a large manifest': { objectCalls: 2, storeOperations: 1 },
     'HEAD of a small manifest by tag': { objectCalls: 1, storeOperations: 0 },

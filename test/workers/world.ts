@@ -146,7 +146,7 @@ export async function openUpload(repository: string): Promise<{ path: string; st
   if (response.status !== 202) throw new Error(`POST answered ${String(response.status)}`);
   const path = response.headers.get('location') ?? '';
   const id = path.split('/').at(-1) ?? '';
-  return { path, stub: env.UPLOAD.get(env.UPLOAD.idFromString(id)) };
+  return { path, stub: env.UPLOAD.get(env.UPLOAD.idFromString(id.slice(0, 64))) };
 }
 
 /** PUT with the whole body. */

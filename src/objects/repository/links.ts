@@ -9,6 +9,8 @@ import type { Database } from '../database.ts';
 /** Of a grace; more than one, so that not every renewal has to write. */
 const KEEP_FACTOR = 1.5;
 
+export type AdoptResult = { kind: 'linked'; location: Location } | { kind: 'refused' };
+
 export interface Link {
   id: number;
   location: Location;

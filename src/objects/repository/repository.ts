@@ -17,14 +17,28 @@ import type { RepositoryName } from '../../oci/repository-name.ts';
 import { mintKey, type StorageDriver } from '../../storage/driver.ts';
 import { metered } from '../../storage/metered.ts';
 import { openStore } from '../../storage/stores.ts';
+import { Attempts } from '../attempts.ts';
 import type { Location } from '../blob-directory/blob-directory.ts';
 import { Database } from '../database.ts';
 import { Objects } from '../stubs.ts';
 import { Tasks, type TaskOutcome } from '../tasks.ts';
+import type {
+  BeginResult,
+  CancelResult,
+  CommitResult,
+  EndedAs,
+  EnterResult,
+  KeepResult,
+  SessionStatus,
+  UploadSession,
+  WriteOutcome,
+} from '../upload/messages.ts';
 import { judgeWinner } from '../winner.ts';
-import { Links, type Link } from './links.ts';
+import { DirectWrites, type DirectWriteTask } from './direct-writes.ts';
+import { Links, type AdoptResult, type Link } from './links.ts';
 import { Manifests, type ManifestContent, type NewManifest, type StoredManifest } from './manifests.ts';
 import { MIGRATIONS } from './schema.ts';
+import { Sessions } from './sessions.ts';
 
 /** A claim that was not answered by then is given up. Longer than any call lasts. */
 const INTENT_MS = 60_000;
@@ -38,14 +52,13 @@ const FULL_BYTES = 8_000_000_000;
 const MISSING_REPORTED = 100;
 const COLLECTED_PER_RUN = 50;
 
-export type AdoptResult = { kind: 'linked'; location: Location } | { kind: 'refused' };
 export type PutManifestResult =
   { kind: 'stored' } | { kind: 'missing'; digests: Digest[] } | { kind: 'full' } | { kind: 'retry' };
 /** `location` says where the bytes of a large manifest are. */
 export type GetManifestResult = StoredManifest & { location: Location | undefined };
 export type ListTagsResult = { kind: 'tags'; tags: string[] } | { kind: 'unknown' };
 
-type TaskKind = 'announce' | 'end-intent' | 'release' | 'disown' | 'collect';
+type TaskKind = 'announce' | 'end-intent' | 'release' | 'disown' | 'collect' | DirectWriteTask;
 
 export class Repository extends DurableObject<Env> {
   readonly #database: Database;
@@ -54,6 +67,7 @@ export class Repository extends DurableObject<Env> {
   readonly #links: Links;
   readonly #manifests: Manifests;
   readonly #tasks: Tasks<TaskKind>;
+  readonly #writes: DirectWrites;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -68,6 +82,16 @@ export class Repository extends DurableObject<Env> {
       release: (subject) => this.#release(subject),
       disown: (subject) => this.#disown(subject),
       collect: (_subject, now) => this.#collect(now),
+      sweep: (key, now) => this.#writes.sweep(key, now),
+      'forget-sessions': (_subject, now) => this.#writes.forget(now),
+    });
+    this.#writes = new DirectWrites({
+      sessions: new Sessions(this.#database),
+      attempts: new Attempts(this.#database),
+      tasks: this.#tasks,
+      store: this.#store,
+      objects: this.#objects,
+      adopt: (meter, digest, own) => this.#adopt(meter, digest, own),
     });
   }
 
@@ -76,6 +100,49 @@ export class Repository extends DurableObject<Env> {
     const meter = new WorkMeter();
     this.#open(name);
     return meter.answer(await this.#adopt(meter, digest, own));
+  }
+
+  /** Asks how to write a whole body of known length and digest (see direct-writes.ts). */
+  async beginWrite(session: UploadSession, digest: Digest, length: number): Promise<Answer<BeginResult>> {
+    this.#open(session.repository);
+    return this.#told(this.#writes.begin(session, digest, length));
+  }
+
+  async renewWrite(session: UploadSession, key: string): Promise<Answer<boolean>> {
+    return this.#told(this.#writes.renew(session, key));
+  }
+
+  /** The whole blob was written, or not: its end is the end of the session. */
+  async endWrite(session: UploadSession, key: string, outcome: WriteOutcome): Promise<Answer<CommitResult>> {
+    const meter = new WorkMeter();
+    const result = await this.#writes.end(session, key, outcome, meter);
+    return this.#told(result, meter);
+  }
+
+  /** A small body was written, or not: its session keeps it until it is closed. */
+  async keepWrite(session: UploadSession, key: string, outcome: WriteOutcome): Promise<Answer<KeepResult>> {
+    return this.#told(this.#writes.keep(session, key, outcome));
+  }
+
+  async closeUpload(session: UploadSession, digest: Digest): Promise<Answer<CommitResult | EndedAs>> {
+    const meter = new WorkMeter();
+    const result = await this.#writes.close(session, digest, meter);
+    return this.#told(result, meter);
+  }
+
+  uploadStatus(session: UploadSession): Answer<SessionStatus> {
+    return new WorkMeter().answer(this.#writes.status(session));
+  }
+
+  async cancelUpload(session: UploadSession): Promise<Answer<CancelResult | { kind: 'streaming' }>> {
+    this.#open(session.repository);
+    return this.#told({ kind: this.#writes.cancel(session) });
+  }
+
+  /** Asked by an upload's own object, before it takes its first byte. */
+  async enterUpload(session: UploadSession): Promise<Answer<EnterResult>> {
+    this.#open(session.repository);
+    return this.#told(this.#writes.enter(session));
   }
 
   /** Where a linked blob lies. `renew` keeps it for another grace: a client that is told it exists will not push it. */
@@ -163,6 +230,12 @@ export class Repository extends DurableObject<Env> {
 
   get #config(): Config {
     return configOf(this.env);
+  }
+
+  /** The answer of a method that may have written tasks. */
+  async #told<T>(result: T, meter = new WorkMeter()): Promise<Answer<T>> {
+    if (this.#database.opened()) await this.#tasks.arm();
+    return meter.answer(result);
   }
 
   async #adopt(meter: WorkMeter, digest: Digest, own: Location | undefined): Promise<AdoptResult> {

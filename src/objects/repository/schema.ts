@@ -1,4 +1,5 @@
-/** Tables of Repository: tags, manifests, links to blobs, the edges between them, and intents. */
+/** Tables of Repository: tags, manifests, links to blobs, the edges between them, intents, and sessions of uploads. */
+import { ATTEMPTS_SCHEMA } from '../attempts.ts';
 import { TASKS_SCHEMA } from '../tasks.ts';
 
 export const MIGRATIONS = [
@@ -67,5 +68,18 @@ export const MIGRATIONS = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX tags_by_manifest ON tags (manifest);
   ${TASKS_SCHEMA}
+  `,
+  `
+  -- What an upload session came to, until it expires: one of kept, streaming, done and gone. One without a row is fresh.
+  CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    key TEXT,
+    digest TEXT,
+    size INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+  ${ATTEMPTS_SCHEMA}
   `,
 ] as const;

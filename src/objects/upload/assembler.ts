@@ -14,18 +14,29 @@ import { drainReader } from './drain.ts';
 import type { Journal } from './journal.ts';
 import { partBudget, partBuffers, readBudget } from './memory-budget.ts';
 
-/** What a PATCH reads into; while its client is fast and memory is left, the larger one, which costs fewer turns. */
-const READ_BUFFER_BYTES = 128 * 1024;
-const FAST_READ_BUFFER_BYTES = 1024 * 1024;
+/**
+ * What a PATCH reads into: the first to begin with and while its client is slow; a larger one, which costs fewer turns, the
+ * faster it is, and within what the readers of this isolate may hold together.
+ */
+const READ_BUFFERS_BYTES = [16 * 1024, 128 * 1024, 1024 * 1024] as const;
+const [SMALLEST_READ_BUFFER_BYTES] = READ_BUFFERS_BYTES;
 /** Where a session's first buffer starts; it doubles with what arrives. */
 const FIRST_BUFFER_BYTES = 256 * 1024;
 /** Where parts may be of any size, what is left of a body is one from here on; fewer bytes cost less as rows. */
 const LEAST_ODD_PART_BYTES = 512 * 1024;
+/** Of the numbers that a store has for parts, these may go to such small ones. A chunk each would soon use them all up. */
+const ODD_PARTS_SHARE = 0.1;
 const PARTS_IN_FLIGHT = 3;
 const PART_TRIES = 3;
 const PART_RETRY_MS = 200;
 /** A body that brings nothing for this time ends its PATCH. */
 export const IDLE_BODY_MS = 60_000;
+/**
+ * No read waits for more. It tells nothing of what has come before all of it has, and can't be taken back: so a client that
+ * was fast a moment ago, and now brings 1 KiB a second, has brought this in time. To wait for ten times as much would save
+ * no processor time that can be measured.
+ */
+const MOST_AWAITED_BYTES = 48 * 1024;
 const STALL_CHECK_MS = 1_000;
 
 /**
@@ -68,9 +79,8 @@ export class Assembler {
   #multipart: Promise<string> | undefined;
   #reader: ReadableStreamBYOBReader | undefined;
   /**
-   * What the next read waits for: twice what the last one brought while the client is fast, half a buffer at most, and
-   * whatever comes once it is slow. So a slow client loses little by breaking off, and is not taken for idle because it
-   * brings little.
+   * What the next read waits for: twice what the last one brought while the client is fast, and whatever comes once it is
+   * slow. So a slow client loses little by breaking off, and is not taken for idle because it brings little.
    */
   #least = 1;
 
@@ -108,7 +118,7 @@ export class Assembler {
     const reader = body.getReader({ mode: 'byob' });
     this.#reader = reader;
     try {
-      await this.#readShare.take(READ_BUFFER_BYTES);
+      this.#readShare.takeAtOnce(SMALLEST_READ_BUFFER_BYTES);
       outcome = await this.#receive(reader, limit);
     } catch (error) {
       outcome = error instanceof StoreFailure ? 'store-failed' : 'interrupted';
@@ -133,7 +143,7 @@ export class Assembler {
   }
 
   async #receive(reader: ReadableStreamBYOBReader, limit: number): Promise<AssemblyOutcome> {
-    let readBuffer = new ArrayBuffer(READ_BUFFER_BYTES);
+    let readBuffer = new ArrayBuffer(SMALLEST_READ_BUFFER_BYTES);
     let received = 0;
     for (;;) {
       const read = await this.#read(reader, readBuffer);
@@ -154,14 +164,18 @@ export class Assembler {
 
   /** The buffer for the next read: this one, or one that suits how fast the client is and who else needs memory. */
   #sized(buffer: ArrayBuffer): ArrayBuffer {
-    const more = FAST_READ_BUFFER_BYTES - READ_BUFFER_BYTES;
-    if (buffer.byteLength === FAST_READ_BUFFER_BYTES) {
-      if (!this.#readShare.contended) return buffer;
-      this.#readShare.give(more);
-      return new ArrayBuffer(READ_BUFFER_BYTES);
+    const held = buffer.byteLength;
+    const isSlow = this.#least === 1;
+    const most = isSlow ? SMALLEST_READ_BUFFER_BYTES : this.#readShare.fairBytes;
+    if (held > most) {
+      const smaller = READ_BUFFERS_BYTES.findLast((bytes) => bytes <= most) ?? SMALLEST_READ_BUFFER_BYTES;
+      this.#readShare.give(held - smaller);
+      return smaller === held ? buffer : new ArrayBuffer(smaller);
     }
-    const isFast = this.#least === READ_BUFFER_BYTES / 2;
-    return isFast && this.#readShare.tryTake(more) ? new ArrayBuffer(FAST_READ_BUFFER_BYTES) : buffer;
+    const larger = READ_BUFFERS_BYTES.find((bytes) => bytes > held);
+    const isFast = this.#least === awaitedAtMost(held);
+    if (!isFast || larger === undefined || larger > most || !this.#readShare.tryTake(larger - held)) return buffer;
+    return new ArrayBuffer(larger);
   }
 
   /** Waits for the client, and gives way meanwhile if others need the memory. */
@@ -169,7 +183,7 @@ export class Assembler {
     reader: ReadableStreamBYOBReader,
     buffer: ArrayBuffer,
   ): Promise<{ done: boolean; value: Uint8Array<ArrayBuffer> | undefined } | 'idle'> {
-    const most = buffer.byteLength / 2;
+    const most = awaitedAtMost(buffer.byteLength);
     const pending = reader.readAtLeast(Math.min(this.#least, most), new Uint8Array(buffer));
     for (let waited = 0; waited < IDLE_BODY_MS; waited += STALL_CHECK_MS) {
       let timer: ReturnType<typeof setTimeout> | undefined;
@@ -186,8 +200,6 @@ export class Assembler {
       this.#share.touch();
       this.#readShare.touch();
       if (this.#share.contended && this.#buffer !== undefined) await this.#giveWay();
-      // Read buffers are held to the end of a PATCH: while others wait for one, who brings nothing has to end.
-      if (this.#readShare.contended) break;
     }
     pending.catch(() => undefined);
     return 'idle';
@@ -295,7 +307,8 @@ export class Assembler {
   async #begin(): Promise<string> {
     const present = this.#journal.session();
     if (present?.multipart !== undefined) return present.multipart;
-    const key = mintKey();
+    // One that is there already is of a `begin` that was not heard out: what that left goes with the key.
+    const key = present?.key ?? mintKey();
     if (!this.#journal.setKey(key)) throw new Error('the session ended');
     const multipart = await this.#store.begin(key, this.#partSize);
     if (this.#journal.setMultipart(key, multipart)) return multipart;
@@ -356,8 +369,8 @@ export class Assembler {
   /** Waits for the parts in flight, and makes a part of what is left where the store takes one of its size. */
   async #storeRest(): Promise<void> {
     await this.#settle();
-    const isPart =
-      this.#store.partsOfAnySize === true && this.#filled >= LEAST_ODD_PART_BYTES && this.#filled > this.#persisted;
+    const mayBeOdd = this.#store.partsOfAnySize === true && this.#nextNumber <= this.#store.maxParts * ODD_PARTS_SHARE;
+    const isPart = mayBeOdd && this.#filled >= LEAST_ODD_PART_BYTES && this.#filled > this.#persisted;
     const isWanted = this.#failure === undefined && !this.#superseded && this.#nextNumber <= this.#store.maxParts;
     if (!isPart || !isWanted || this.#buffer === undefined) return;
     await this.#cut(this.#buffer);
@@ -373,6 +386,11 @@ export class Assembler {
     this.#share.give(this.#buffer.byteLength);
     this.#buffer = undefined;
   }
+}
+
+/** Of a buffer of this size: a read that waits for half of it can still take all that has come by then. */
+function awaitedAtMost(bufferBytes: number): number {
+  return Math.min(MOST_AWAITED_BYTES, bufferBytes / 2);
 }
 
 function nextPowerOfTwo(bytes: number): number {

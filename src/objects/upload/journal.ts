@@ -2,8 +2,11 @@
  * The journal of an upload session. Every method is one synchronous step or one transaction; each transition names the
  * state that it leaves, so a step that comes too late changes nothing and says so.
  */
+import { createHash } from 'node:crypto';
 import type { Digest } from '../../oci/digest.ts';
+import { Attempts } from '../attempts.ts';
 import { Database } from '../database.ts';
+import type { UploadSession } from './messages.ts';
 import { MIGRATIONS } from './schema.ts';
 
 /** Below the 2 MB that a row may hold. */
@@ -26,18 +29,6 @@ export interface Session {
   size: number | undefined;
 }
 
-export interface Attempt {
-  key: string;
-  multipart: string | undefined;
-  digest: string | undefined;
-  size: number | undefined;
-  leaseUntil: number;
-  /** How often the key was looked at after its lease. */
-  looks: number;
-  /** The directory may have been told of the key: it has to be disowned before it is deleted. */
-  offered: boolean;
-}
-
 interface SessionRow extends Record<string, string | number | null> {
   repository: string;
   principal: string;
@@ -53,16 +44,6 @@ interface SessionRow extends Record<string, string | number | null> {
   size: number | null;
 }
 
-interface AttemptRow extends Record<string, string | number | null> {
-  key: string;
-  multipart: string | null;
-  digest: string | null;
-  size: number | null;
-  lease_until: number;
-  looks: number;
-  offered: number;
-}
-
 export interface CommittedPart {
   number: number;
   size: number;
@@ -73,19 +54,27 @@ export interface CommittedPart {
 
 export class Journal {
   readonly database: Database;
+  /** Keys that are not the session's own object: a write under way, and what is left to delete. */
+  readonly attempts: Attempts;
 
   constructor(storage: DurableObjectStorage) {
     this.database = new Database(storage, 'Upload', MIGRATIONS);
+    this.attempts = new Attempts(this.database);
   }
 
-  open(repository: string, principal: string, expiresAt: number): void {
+  /** Opens the session with the bytes that it has already, if nobody has meanwhile. */
+  open({ repository, principal, expiresAt }: UploadSession, tail: Uint8Array): void {
     this.database.ensure();
-    this.database.run(
-      'INSERT INTO session (repository, principal, expires_at, hashed) VALUES (?, ?, ?, NULL)',
-      repository,
-      principal,
-      expiresAt,
-    );
+    this.database.transaction(() => {
+      if (this.session() !== undefined) return;
+      this.database.run(
+        'INSERT INTO session (repository, principal, expires_at) VALUES (?, ?, ?)',
+        repository,
+        principal,
+        expiresAt,
+      );
+      if (tail.byteLength > 0) this.#appendTail(tail, createHash('sha256').update(tail).digest('hex'));
+    });
   }
 
   session(): Session | undefined {
@@ -176,11 +165,7 @@ export class Journal {
   commitTail(epoch: number, bytes: Uint8Array, hashed: string | undefined): boolean {
     return this.database.transaction(() => {
       if (!this.#writes(epoch)) return false;
-      for (let start = 0; start < bytes.byteLength; start += TAIL_PIECE_BYTES) {
-        const piece = new Uint8Array(bytes.subarray(start, start + TAIL_PIECE_BYTES)).buffer;
-        this.database.run('INSERT INTO tail (bytes) VALUES (?)', piece);
-      }
-      this.database.run('UPDATE session SET committed = committed + ?, hashed = ?', bytes.byteLength, hashed ?? null);
+      this.#appendTail(bytes, hashed);
       return true;
     });
   }
@@ -201,7 +186,7 @@ export class Journal {
         digest,
         size,
       );
-      this.database.run('DELETE FROM attempts WHERE key = ?', key);
+      this.attempts.end(key);
       this.database.run('DELETE FROM parts');
       this.database.run('DELETE FROM tail');
       if (session.key !== undefined && session.key !== key) this.#leave(session);
@@ -234,71 +219,22 @@ export class Journal {
     });
   }
 
-  /** A key under which somebody is about to write, until the lease ends. */
-  addAttempt(key: string, digest: Digest, size: number, leaseUntil: number): void {
-    this.database.run(
-      'INSERT INTO attempts (key, digest, size, lease_until) VALUES (?, ?, ?, ?)',
-      key,
-      digest,
-      size,
-      leaseUntil,
-    );
-  }
-
-  attempt(key: string): Attempt | undefined {
-    if (!this.database.opened()) return undefined;
-    const row = this.database.first<AttemptRow>('SELECT * FROM attempts WHERE key = ?', key);
-    if (row === undefined) return undefined;
-    return {
-      key: row.key,
-      multipart: row.multipart ?? undefined,
-      digest: row.digest ?? undefined,
-      size: row.size ?? undefined,
-      leaseUntil: row.lease_until,
-      looks: row.looks,
-      offered: row.offered === 1,
-    };
-  }
-
-  /** Every key that is not the session's own object, with the end of its lease (ms since the epoch). */
-  attempts(): { key: string; leaseUntil: number }[] {
-    const rows = this.database.all<{ key: string; lease_until: number }>('SELECT key, lease_until FROM attempts');
-    return rows.map(({ key, lease_until: leaseUntil }) => ({ key, leaseUntil }));
-  }
-
-  /** Nobody writes under the key any more. */
-  endLease(key: string): void {
-    this.database.run('UPDATE attempts SET lease_until = 0 WHERE key = ? AND looks = 0', key);
-  }
-
-  renewLease(key: string, leaseUntil: number): boolean {
-    return this.database.run('UPDATE attempts SET lease_until = ? WHERE key = ? AND looks = 0', leaseUntil, key) > 0;
-  }
-
-  /** From now on the key is being deleted; it is looked at again at that time. */
-  noteLook(key: string, again: number): void {
-    this.database.run('UPDATE attempts SET looks = looks + 1, lease_until = ? WHERE key = ?', again, key);
-  }
-
-  endAttempt(key: string): void {
-    this.database.run('DELETE FROM attempts WHERE key = ?', key);
+  #appendTail(bytes: Uint8Array, hashed: string | undefined): void {
+    for (let start = 0; start < bytes.byteLength; start += TAIL_PIECE_BYTES) {
+      const piece = new Uint8Array(bytes.subarray(start, start + TAIL_PIECE_BYTES)).buffer;
+      this.database.run('INSERT INTO tail (bytes) VALUES (?)', piece);
+    }
+    this.database.run('UPDATE session SET committed = committed + ?, hashed = ?', bytes.byteLength, hashed ?? null);
   }
 
   /** Hands the session's object over to the sweep. */
   #leave({ key, multipart, digest, state }: Session): void {
-    if (key === undefined) return;
-    this.database.run(
-      'INSERT OR REPLACE INTO attempts (key, multipart, digest, lease_until, offered) VALUES (?, ?, ?, 0, ?)',
-      key,
-      multipart ?? null,
-      digest ?? null,
-      state === 'stored' ? 1 : 0,
-    );
+    if (key !== undefined) this.attempts.leave(key, multipart, digest, state === 'stored');
   }
 
   /** A key that the sweep has looked at is being deleted, whatever has been written there since. */
   #isWritable(session: Session, key: string): boolean {
-    return key === session.key || this.attempt(key)?.looks === 0;
+    return key === session.key || this.attempts.find(key)?.looks === 0;
   }
 
   #writes(epoch: number): boolean {

@@ -11,7 +11,11 @@
 
 /** Parts that are being filled or stored. */
 const PART_BUDGET_BYTES = 48 * 1024 * 1024;
-/** Read buffers, which a PATCH holds to its end: kept apart, so that they can never use up what parts need. */
+/**
+ * Read buffers, which a PATCH holds to its end: kept apart, so that they can never use up what parts need. Nobody waits for
+ * one, since those who hold them may be slow for hours: everyone has a small one at once, and a larger one within his fair
+ * share while there is room.
+ */
 const READ_BUDGET_BYTES = 16 * 1024 * 1024;
 const HOLDER_DEAD_MS = 180_000;
 const WAITER_DEAD_MS = 10_000;
@@ -50,6 +54,11 @@ export class MemoryBudget {
     return this.#waiters.length > 0;
   }
 
+  /** What each of those who hold something could have, if all had the same. */
+  get fairBytes(): number {
+    return this.#limit / Math.max(1, this.#holders.size);
+  }
+
   open(): BudgetShare {
     return new BudgetShare(this);
   }
@@ -58,6 +67,11 @@ export class MemoryBudget {
     if (this.contended || !this.#fits(bytes)) return false;
     this.#charge(share, bytes);
     return true;
+  }
+
+  /** Takes at once, also what is beyond the limit: for what is small against it, and what nobody can go on without. */
+  takeAtOnce(share: BudgetShare, bytes: number): void {
+    this.#charge(share, bytes);
   }
 
   /**
@@ -174,8 +188,16 @@ export class BudgetShare {
     return this.#budget.contended;
   }
 
+  get fairBytes(): number {
+    return this.#budget.fairBytes;
+  }
+
   tryTake(bytes: number): boolean {
     return this.#budget.tryTake(this, bytes);
+  }
+
+  takeAtOnce(bytes: number): void {
+    this.#budget.takeAtOnce(this, bytes);
   }
 
   take(bytes: number): Promise<void> {

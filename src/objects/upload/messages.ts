@@ -1,20 +1,28 @@
-/** What the front and an upload session say to each other. Bytes travel by `fetch`, everything else by RPC. */
+/**
+ * What the front, a repository and an upload session's own object say to each other. Bytes travel by `fetch`,
+ * everything else by RPC.
+ */
 import * as v from 'valibot';
 import { parseDigest, type Digest } from '../../oci/digest.ts';
+import { parseRepositoryName, type RepositoryName } from '../../oci/repository-name.ts';
 
-/** How long a write that the front does may be silent. The front renews at a third of it. */
-export const PUT_LEASE_MS = 60_000;
+/** How long a write may be silent. Whoever writes renews at a third of it. */
+export const WRITE_LEASE_MS = 60_000;
 
-/** Who asks: a session belongs to a repository and to the principal that opened it. */
-export interface Owner {
-  repository: string;
+/** A session as its id names it: it belongs to a repository and to the principal that opened it. */
+export interface UploadSession {
+  repository: RepositoryName;
   principal: string;
+  /** The id of its object, in hex. */
+  id: string;
+  /** In ms since the epoch. */
+  expiresAt: number;
 }
 
 /** The header of the internal request that carries an append's parameters as JSON. */
 export const APPEND_HEADER = 'berth-append';
 
-export interface AppendRequest extends Owner {
+export interface AppendRequest extends UploadSession {
   /** First byte's offset, where the client says it. */
   start?: number | undefined;
   /** Bytes that the client announced, where it did. */
@@ -23,20 +31,29 @@ export interface AppendRequest extends Owner {
   digest?: Digest | undefined;
 }
 
+/** Only Berth itself sends this header: what cannot be parsed is a defect, so it throws. */
+function parsed<T>(parse: (text: string) => T | undefined) {
+  return v.pipe(
+    v.string(),
+    v.transform((text) => {
+      const value = parse(text);
+      if (value === undefined) throw new Error(`an append carries '${text}'`);
+      return value;
+    }),
+  );
+}
+
 export const AppendRequestSchema = v.pipe(
   v.string(),
   v.parseJson(),
   v.object({
-    repository: v.string(),
+    repository: parsed(parseRepositoryName),
     principal: v.string(),
+    id: v.string(),
+    expiresAt: v.number(),
     start: v.optional(v.number()),
     length: v.optional(v.number()),
-    digest: v.optional(
-      v.pipe(
-        v.string(),
-        v.transform((text) => parseDigest(text)),
-      ),
-    ),
+    digest: v.optional(parsed(parseDigest)),
   }),
 );
 
@@ -45,8 +62,16 @@ interface Unknown {
   kind: 'unknown';
 }
 
-export type StatusResult =
-  Unknown | { kind: 'open'; committed: number } | { kind: 'done'; digest: string; size: number };
+/** The session was closed with this digest. */
+interface Done {
+  kind: 'done';
+  digest: string;
+  size: number;
+}
+
+/** `streaming`: its own object knows how many bytes there are; until that has the first, so many were kept elsewhere. */
+export type SessionStatus = Unknown | { kind: 'open' | 'streaming'; committed: number };
+export type StatusResult = Unknown | { kind: 'unopened' } | { kind: 'open'; committed: number } | Done;
 
 /** How an upload ends. `retry`: nothing is lost, the same request may be sent again. `store-full`: once there is space. */
 export type CommitResult =
@@ -67,12 +92,14 @@ export type AppendResult =
   | { kind: 'superseded' }
   | { kind: 'too-large' };
 
-/**
- * How the front may store a whole body. `direct`: under this key, at once. `append`: through the session, which has bytes
- * already or whose store cannot verify the digest. `committed`: it was done before.
- */
-export type BeginPutResult = Unknown | { kind: 'direct'; key: string } | { kind: 'append' } | CommitResult;
-
-export type PutOutcomeReport = 'stored' | 'digest-mismatch' | 'failed' | 'store-full';
+/** `elsewhere`: the session has bytes already, and its own object is to go on with it. */
+export type EndedAs = Unknown | Done | { kind: 'elsewhere' };
+/** `direct`: the front may write the whole body under this key, at once. */
+export type BeginResult = EndedAs | { kind: 'direct'; key: string };
+export type WriteOutcome = 'stored' | 'digest-mismatch' | 'failed' | 'store-full';
+export type KeepResult = CommitResult | { kind: 'kept'; size: number };
+/** `kept`: bytes that the session has already, and their object. */
+export type EnterResult =
+  Unknown | Done | { kind: 'busy' } | { kind: 'open'; kept: { key: string; digest: string; size: number } | undefined };
 
 export type CancelResult = Unknown | { kind: 'cancelled' } | { kind: 'too-late' };

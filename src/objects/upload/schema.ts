@@ -1,4 +1,5 @@
 /** Tables of Upload: one session's journal. docs/storage.md draws the states. */
+import { ATTEMPTS_SCHEMA } from '../attempts.ts';
 import { TASKS_SCHEMA } from '../tasks.ts';
 
 export const MIGRATIONS = [
@@ -35,16 +36,7 @@ export const MIGRATIONS = [
     bytes BLOB NOT NULL
   ) STRICT;
 
-  -- Keys that this session owns and that are not its own object: writes under way, and what is left to delete.
-  CREATE TABLE attempts (
-    key TEXT PRIMARY KEY,
-    multipart TEXT,
-    digest TEXT,
-    size INTEGER,
-    lease_until INTEGER NOT NULL,
-    looks INTEGER NOT NULL DEFAULT 0,
-    offered INTEGER NOT NULL DEFAULT 0
-  ) STRICT, WITHOUT ROWID;
+  ${ATTEMPTS_SCHEMA}
   ${TASKS_SCHEMA}
   `,
 ] as const;

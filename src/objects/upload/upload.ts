@@ -1,22 +1,23 @@
 /**
- * One upload session: the only writer of its bytes, and the owner of its key until a repository has adopted it.
+ * One upload session whose bytes stream: the only writer of them, and the owner of their key until a repository has
+ * adopted it. A blob that is small, or comes whole in one PUT, needs no such object (repository/direct-writes.ts).
  *
  *   open ──(parts put together)── storing ──┐
- *     └──(one put under a lease)────────────┴─ stored ── adopt ── done
+ *     └──(the tail, by one put)─────────────┴─ stored ── adopt ── done
  *
- * Each step compares the state again after every wait, so a step that comes late changes nothing. `done` is kept until
- * expiry, so that a repeated PUT gets its answer again. Deleting is always the last step.
- * A whole body goes from the front straight to the store, under a key that is minted here for that one attempt; its
- * lease is renewed while it streams, and whatever lies under an attempt's key after its lease is swept, twice.
+ * Before it takes the first byte it enters the session at the repository, which says whether the session is still open
+ * and which bytes it has. Each step compares the state again after every wait, so a step that comes late changes
+ * nothing. `done` and `gone` are kept until expiry, so that a repeated PUT gets its answer again, and a cancelled
+ * session stays so. Deleting is always the last step.
  */
 import { DurableObject } from 'cloudflare:workers';
 import * as v from 'valibot';
-import { configOf, type Config } from '../../config.ts';
 import { WorkMeter, type Answer } from '../../observability/work.ts';
-import { digestAlgorithm, parseDigest, type Digest } from '../../oci/digest.ts';
-import { mintKey, type StorageDriver } from '../../storage/driver.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { StorageDriver } from '../../storage/driver.ts';
 import { metered } from '../../storage/metered.ts';
 import { openStore } from '../../storage/stores.ts';
+import { sweep } from '../attempts.ts';
 import { Objects } from '../stubs.ts';
 import { Tasks, type TaskOutcome } from '../tasks.ts';
 import { Assembler, type AssemblyOutcome } from './assembler.ts';
@@ -25,21 +26,17 @@ import { drain } from './drain.ts';
 import { Journal, type Session } from './journal.ts';
 import {
   APPEND_HEADER,
-  PUT_LEASE_MS,
+  WRITE_LEASE_MS,
   AppendRequestSchema,
   type AppendRequest,
   type AppendResult,
-  type BeginPutResult,
   type CancelResult,
   type CommitResult,
-  type Owner,
-  type PutOutcomeReport,
   type StatusResult,
+  type UploadSession,
 } from './messages.ts';
 import { RunningHash } from './running-hash.ts';
 
-/** A write that was given up may still arrive: its key is looked at once more after this time. */
-const LATE_WRITE_MS = 15 * 60_000;
 /** An expiry that meets a running request looks again after this time. */
 const BUSY_RETRY_MS = 30_000;
 const SMALL_PART_BYTES = 8 * 1024 * 1024;
@@ -50,6 +47,7 @@ const MIDDLE_BLOB_BYTES = 256 * 1024 * 1024;
 const LARGE_BLOB_BYTES = 1024 * 1024 * 1024;
 
 type TaskKind = 'expire' | 'sweep';
+type Entered = { kind: 'open' } | CommitResult;
 
 export class Upload extends DurableObject<Env> {
   readonly #journal: Journal;
@@ -73,20 +71,11 @@ export class Upload extends DurableObject<Env> {
     });
   }
 
-  /** Opens the session; with `put`, also begins a whole-body write (a POST that carries the blob). */
-  async open(owner: Owner, put?: { digest: Digest; length: number }): Promise<Answer<BeginPutResult>> {
-    const now = Date.now();
-    const expiresAt = now + this.#config.uploadExpiryMs;
-    this.#journal.open(owner.repository, owner.principal, expiresAt);
-    this.#tasks.add('expire', '', expiresAt);
-    const begun: BeginPutResult = put === undefined ? { kind: 'append' } : this.#beginPut(put.digest, put.length, now);
-    await this.#tasks.arm();
-    return new WorkMeter().answer(begun);
-  }
-
-  status(owner: Owner): Answer<StatusResult> {
-    const session = this.#owned(owner);
+  /** `unopened`: nothing came here yet. */
+  status(caller: UploadSession): Answer<StatusResult> {
     const meter = new WorkMeter();
+    if (this.#journal.session() === undefined) return meter.answer({ kind: 'unopened' });
+    const session = this.#owned(caller);
     if (session === undefined) return meter.answer({ kind: 'unknown' });
     if (session.state === 'done') {
       return meter.answer({ kind: 'done', digest: session.digest ?? '', size: session.size ?? 0 });
@@ -98,6 +87,11 @@ export class Upload extends DurableObject<Env> {
   override async fetch(request: Request): Promise<Response> {
     const append = v.parse(AppendRequestSchema, request.headers.get(APPEND_HEADER));
     const meter = new WorkMeter();
+    const entered = await this.#enter(append, append.digest, meter);
+    if (entered.kind !== 'open') {
+      await drain(request.body);
+      return Response.json(meter.answer(entered));
+    }
     const session = this.#owned(append);
     // A PUT that is repeated brings its body once more, but what is stored needs no bytes.
     const isRepeated = append.digest !== undefined && session !== undefined && session.state !== 'open';
@@ -110,51 +104,19 @@ export class Upload extends DurableObject<Env> {
     return Response.json(meter.answer(result));
   }
 
-  /** Asks how to store a whole body of known length and digest. */
-  async beginPut(owner: Owner, digest: Digest, length: number): Promise<Answer<BeginPutResult>> {
-    const meter = new WorkMeter();
-    const session = this.#owned(owner);
-    if (session === undefined) return meter.answer({ kind: 'unknown' });
-    if (session.state !== 'open') return meter.answer(await this.#close(digest, meter));
-    const begun = this.#beginPut(digest, length, Date.now());
-    await this.#tasks.arm();
-    return meter.answer(begun);
-  }
-
-  /** The front tells that its write goes on. False: the lease was lost, and what it writes will be deleted. */
-  renewPut(key: string): Answer<boolean> {
-    return new WorkMeter().answer(this.#journal.renewLease(key, Date.now() + PUT_LEASE_MS));
-  }
-
-  /** The front tells how its write ended. */
-  async endPut(owner: Owner, key: string, outcome: PutOutcomeReport): Promise<Answer<CommitResult>> {
-    const meter = new WorkMeter();
-    const session = this.#owned(owner);
-    const attempt = this.#journal.attempt(key);
-    const digest = parseDigest(attempt?.digest ?? '');
-    if (session === undefined || attempt === undefined || digest === undefined || attempt.looks > 0) {
-      return meter.answer({ kind: 'unknown' });
-    }
-    const stored = outcome === 'stored' && this.#journal.setStored('open', key, digest, attempt.size ?? 0);
-    if (!stored) this.#journal.endLease(key);
-    await this.#armSweeps();
-    if (outcome === 'digest-mismatch') return meter.answer({ kind: 'digest-mismatch' });
-    if (outcome === 'failed') return meter.answer({ kind: 'retry' });
-    if (outcome === 'store-full') return meter.answer({ kind: 'store-full' });
-    return meter.answer(await this.#close(digest, meter));
-  }
-
   /** Closes the upload: its bytes become a blob of the repository if they have this digest. */
-  async close(owner: Owner, digest: Digest): Promise<Answer<CommitResult>> {
+  async close(caller: UploadSession, digest: Digest): Promise<Answer<CommitResult>> {
     const meter = new WorkMeter();
-    if (this.#owned(owner) === undefined) return meter.answer({ kind: 'unknown' });
+    const entered = await this.#enter(caller, digest, meter);
+    if (entered.kind !== 'open') return meter.answer(entered);
+    if (this.#owned(caller) === undefined) return meter.answer({ kind: 'unknown' });
     return meter.answer(await this.#close(digest, meter));
   }
 
   /** Ends the session and deletes its bytes, unless they are a blob already. */
-  async cancel(owner: Owner): Promise<Answer<CancelResult>> {
+  async cancel(caller: UploadSession): Promise<Answer<CancelResult>> {
     const meter = new WorkMeter();
-    const session = this.#owned(owner);
+    const session = this.#owned(caller);
     if (session === undefined || session.state === 'done') return meter.answer({ kind: 'unknown' });
     if (session.state === 'stored' || this.#isClosing()) return meter.answer({ kind: 'too-late' });
     await this.#discard();
@@ -165,26 +127,29 @@ export class Upload extends DurableObject<Env> {
     await this.#tasks.run(Date.now());
   }
 
-  get #config(): Config {
-    return configOf(this.env);
+  /** Sees to it that the session is open here, with the bytes that were kept elsewhere before it came to this object. */
+  async #enter(caller: UploadSession, digest: Digest | undefined, meter: WorkMeter): Promise<Entered> {
+    if (this.#journal.session() !== undefined) return { kind: 'open' };
+    const entered = await meter.call(this.#objects.repository(caller.repository).enterUpload(caller));
+    if (entered.kind === 'done' && digest !== undefined) {
+      return entered.digest === digest ? { kind: 'committed', size: entered.size } : { kind: 'digest-mismatch' };
+    }
+    if (entered.kind === 'done') return { kind: 'unknown' };
+    if (entered.kind !== 'open') return entered;
+    const { kept } = entered;
+    const tail = kept === undefined ? new Uint8Array() : await readKept(metered(this.#store, meter), kept);
+    if (tail === undefined) return { kind: 'retry' };
+    this.#journal.open(caller, tail);
+    this.#tasks.add('expire', '', caller.expiresAt);
+    await this.#tasks.arm();
+    return { kind: 'open' };
   }
 
   /** The session, if it is the caller's and not over. */
-  #owned({ repository, principal }: Owner): Session | undefined {
+  #owned({ repository, principal }: UploadSession): Session | undefined {
     const session = this.#journal.session();
     if (session === undefined || session.state === 'gone' || session.expiresAt <= Date.now()) return undefined;
     return session.repository === repository && session.principal === principal ? session : undefined;
-  }
-
-  #beginPut(digest: Digest, length: number, now: number): BeginPutResult {
-    const session = this.#journal.session();
-    const untouched = session?.state === 'open' && session.committed === 0 && this.#writer === undefined;
-    const verified = this.#store.verifies.has(digestAlgorithm(digest)) && length <= this.#store.maxPutBytes;
-    if (!untouched || !verified) return { kind: 'append' };
-    const key = mintKey();
-    this.#journal.addAttempt(key, digest, length, now + PUT_LEASE_MS);
-    this.#tasks.add('sweep', key, now + PUT_LEASE_MS);
-    return { kind: 'direct', key };
   }
 
   async #append(
@@ -296,11 +261,11 @@ export class Upload extends DurableObject<Env> {
   }
 
   #addAttempt(key: string, digest: Digest, size: number): Promise<void> {
-    this.#journal.addAttempt(key, digest, size, Date.now() + PUT_LEASE_MS);
+    this.#journal.attempts.add(key, digest, size, Date.now() + WRITE_LEASE_MS);
     return this.#armSweeps();
   }
 
-  /** Ends the session; its objects go by task, and its rows with the last of them. */
+  /** Ends the session; its objects go by task, and its rows with the last of them once it has expired. */
   async #discard(): Promise<void> {
     this.#writer?.assembler.supersede();
     this.#journal.setGone();
@@ -308,7 +273,7 @@ export class Upload extends DurableObject<Env> {
   }
 
   async #armSweeps(): Promise<void> {
-    for (const { key, leaseUntil } of this.#journal.attempts()) this.#tasks.add('sweep', key, leaseUntil);
+    for (const { key, leaseUntil } of this.#journal.attempts.all()) this.#tasks.add('sweep', key, leaseUntil);
     await this.#tasks.arm();
   }
 
@@ -319,42 +284,32 @@ export class Upload extends DurableObject<Env> {
     if (session.expiresAt > now) return { again: session.expiresAt };
     if (this.#isClosing()) return { again: now + BUSY_RETRY_MS };
     await this.#discard();
-    await this.#dropIfClean();
+    await this.#dropIfOver();
     return 'done';
   }
 
-  /** Deletes what lies under a key that did not become a blob. */
   async #sweep(key: string, now: number): Promise<TaskOutcome> {
-    const attempt = this.#journal.attempt(key);
-    if (attempt !== undefined) {
-      if (attempt.leaseUntil > now) return { again: attempt.leaseUntil };
-      if (attempt.offered) {
-        if (await this.#disown(attempt.digest, key)) await this.#store.delete([key]);
-      } else {
-        // Noted first: from now on the front's word that it has written comes too late.
-        this.#journal.noteLook(key, now + LATE_WRITE_MS);
-        if (attempt.multipart !== undefined) await this.#store.abort(attempt.multipart);
-        await this.#store.delete([key]);
-        if (attempt.looks === 0) return { again: now + LATE_WRITE_MS };
-      }
-      this.#journal.endAttempt(key);
-    }
-    await this.#dropIfClean();
-    return 'done';
+    const outcome = await sweep(this.#journal.attempts, { store: this.#store, objects: this.#objects }, key, now);
+    if (outcome === 'done') await this.#dropIfOver();
+    return outcome;
   }
 
-  /** False when the directory maps the key: then it is the directory's, and this session keeps its hands off. */
-  async #disown(digestText: string | undefined, key: string): Promise<boolean> {
-    const digest = parseDigest(digestText ?? '');
-    if (digest === undefined) throw new Error('an offered key has no digest');
-    const { result } = await this.#objects.directory(digest).disown(digest, key);
-    return result === 'disowned';
+  async #dropIfOver(): Promise<void> {
+    const session = this.#journal.session();
+    const isOver = session?.state === 'gone' && session.expiresAt <= Date.now();
+    if (isOver && this.#journal.attempts.all().length === 0) await this.#journal.database.drop();
   }
+}
 
-  async #dropIfClean(): Promise<void> {
-    const over = this.#journal.session()?.state === 'gone';
-    if (over && this.#journal.attempts().length === 0) await this.#journal.database.drop();
-  }
+/** Bytes that the front had stored in one small object; `undefined` when they are not there any more. */
+async function readKept(
+  store: StorageDriver,
+  { key, size }: { key: string; size: number },
+): Promise<Uint8Array | undefined> {
+  const object = await store.read(key);
+  if (object === undefined) return undefined;
+  const bytes = new Uint8Array(await new Response(object.body).arrayBuffer());
+  return bytes.byteLength === size ? bytes : undefined;
 }
 
 function partSizeFor(announced: number | undefined): number {

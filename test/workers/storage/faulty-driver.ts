@@ -100,8 +100,8 @@ export class FaultyDriver implements StorageDriver {
     return this.#around('begin', () => this.#driver.begin(key, partSizeBytes));
   }
 
-  writePart(state: string, number: number, bytes: Uint8Array): Promise<string> {
-    return this.#around('writePart', () => this.#driver.writePart(state, number, bytes));
+  writePart(state: string, number: number, bytes: Uint8Array, offset?: number): Promise<string> {
+    return this.#around('writePart', () => this.#driver.writePart(state, number, bytes, offset));
   }
 
   complete(state: string, receipts: readonly string[]): Promise<CompleteOutcome> {

@@ -7,6 +7,7 @@ import { storageContract } from './contract.ts';
 import { collect, firstDifference, seededBytes } from './contract/bytes.ts';
 
 const PART_BYTES = 1024 * 1024;
+const MORE_THAN_ANY_DISK_BYTES = 999_999_999_999_999;
 
 const open = (): FilesystemDriver => new FilesystemDriver({ FILES: env.TEST_FILES, DISK: env.TEST_DISK });
 
@@ -38,6 +39,24 @@ describe('the filesystem driver', () => {
     const late = await driver.writePart(state, 2, seededBytes(3, 10), 11);
     await expect(driver.complete(state, [first, late])).rejects.toThrow('without a gap');
     await driver.abort(state);
+  });
+
+  it('refuses a long body for which there is no space before it has touched it', async () => {
+    const { readable } = new IdentityTransformStream();
+    // Whoever waited for a byte of it would wait for ever.
+    await expect(open().put(mintKey(), readable, MORE_THAN_ANY_DISK_BYTES)).rejects.toThrow('ENOSPC');
+    expect(readable.locked).toBe(false);
+    await readable.cancel();
+  });
+
+  it('leaves a long body for a key that exists as it is', async () => {
+    const [driver, key, bytes] = [open(), mintKey(), seededBytes(4, 100)];
+    await driver.put(key, bytes, bytes.byteLength);
+    const { readable } = new IdentityTransformStream();
+    expect(await driver.put(key, readable, 2 * PART_BYTES)).toBe('exists');
+    expect(readable.locked).toBe(false);
+    await readable.cancel();
+    await driver.delete([key]);
   });
 
   it('says that there is space', async () => {

@@ -1,0 +1,281 @@
+/** Sessions that need no object of their own: what their repository remembers of them, and what their id may not be bent to. */
+import { Buffer } from 'node:buffer';
+import { env } from 'cloudflare:workers';
+import { listDurableObjectIds } from 'cloudflare:test';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { formatUploadId, parseUploadId, type UploadId } from '../../src/oci/upload-id.ts';
+import { WRITE_LEASE_MS } from '../../src/objects/upload/messages.ts';
+import {
+  Session,
+  chunked,
+  contentRange,
+  demand,
+  getBlob,
+  headBlob,
+  openSession,
+  refusal,
+  repositoryStub,
+  send,
+  sha512,
+} from './client.ts';
+import { LogLines } from './log-lines.ts';
+import { config, crash, newBlob, newWorld, passAllGraces, passTime, settle, storedKeys, type Blob } from './world.ts';
+
+const KIB = 1_024;
+const UNKNOWN = { status: 404, code: 'BLOB_UPLOAD_UNKNOWN' };
+let worlds = 0;
+let name: string;
+
+beforeEach(async () => {
+  await newWorld();
+  worlds += 1;
+  name = `sessions/${String(worlds)}`;
+  new LogLines();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+const uploadObjects = async () => (await listDurableObjectIds(env.UPLOAD)).length;
+
+async function expectServed({ bytes, digest }: Blob): Promise<void> {
+  const response = demand(await getBlob(name, digest), 200);
+  expect(Buffer.compare(new Uint8Array(await response.arrayBuffer()), bytes)).toBe(0);
+}
+
+/** The same session by an id that was changed. */
+function changed(session: Session, change: (id: UploadId) => Partial<UploadId>, repository = name): Session {
+  const id = parseUploadId(session.path.split('/').at(-1) ?? '');
+  if (id === undefined) throw new Error(`${session.path} has no id`);
+  return new Session(`/v2/${repository}/blobs/uploads/${formatUploadId({ ...id, ...change(id) })}`);
+}
+
+async function expectUnknown(session: Session, blob: Blob): Promise<void> {
+  for (const way of [
+    () => session.status(),
+    () => session.patch(blob.bytes),
+    () => session.chunk(blob.bytes, 0),
+    () => session.putBody(blob.digest, blob.bytes),
+    () => session.put(blob.digest),
+    () => session.cancel(),
+  ]) {
+    expect(await refusal(way())).toMatchObject(UNKNOWN);
+  }
+}
+
+describe('a blob that comes whole', () => {
+  it.each<[string, (session: Session, blob: Blob) => Promise<Response>]>([
+    ['in one PUT', (session, { bytes, digest }) => session.putBody(digest, bytes)],
+    [
+      'in one short PATCH',
+      async (session, { bytes, digest }) => {
+        demand(await session.patch(chunked(bytes, 7)), 202);
+        return session.put(digest);
+      },
+    ],
+  ])('%s needs no object of its own, and its repeated PUT gets its answer again', async (_way, push) => {
+    const objects = await uploadObjects();
+    const blob = await newBlob(100 * KIB);
+    const session = await openSession(name);
+    expect((await push(session, blob)).status).toBe(201);
+    await expectServed(blob);
+    await crash(repositoryStub(name));
+    expect((await session.put(blob.digest)).status).toBe(201);
+    expect((await session.putBody(blob.digest, blob.bytes)).status).toBe(201);
+    expect(await refusal(session.put((await newBlob()).digest))).toMatchObject({ code: 'DIGEST_INVALID' });
+    expect(await refusal(session.status())).toMatchObject(UNKNOWN);
+    expect(await refusal(session.cancel())).toMatchObject(UNKNOWN);
+    expect(await uploadObjects()).toBe(objects);
+    expect(await refusal(session.patch(blob.bytes))).toMatchObject(UNKNOWN);
+    await settle();
+    expect(await storedKeys()).toHaveLength(1);
+  });
+});
+
+describe('a short PATCH', () => {
+  it('is told by GET, also after the repository lost its memory', async () => {
+    const blob = await newBlob(1_000);
+    const session = await openSession(name);
+    demand(await session.patch(blob.bytes), 202);
+    await crash(repositoryStub(name));
+    expect(await session.offset()).toBe(1_000);
+    expect((await session.put(blob.digest)).status).toBe(201);
+  });
+
+  it('and a second one make one blob', async () => {
+    const blob = await newBlob(3_000);
+    const session = await openSession(name);
+    for (const start of [0, 1_000, 2_000]) {
+      demand(await session.patch(blob.bytes.subarray(start, start + 1_000)), 202);
+      expect(await session.offset()).toBe(start + 1_000);
+    }
+    expect((await session.put(blob.digest)).status).toBe(201);
+    await expectServed(blob);
+    await passAllGraces();
+    expect(await storedKeys()).toEqual([]);
+  });
+
+  it('and one that comes by the first location make one blob', async () => {
+    const blob = await newBlob(600 * KIB);
+    const first = (await openSession(name)).path;
+    for (const start of [0, 300 * KIB]) {
+      demand(await new Session(first).patch(blob.bytes.subarray(start, start + 300 * KIB)), 202);
+    }
+    expect(await new Session(first).offset()).toBe(600 * KIB);
+    expect((await new Session(first).put(blob.digest)).status).toBe(201);
+    await expectServed(blob);
+  });
+
+  it('is closed with SHA-512 by its object, which reads the bytes', async () => {
+    const { bytes } = await newBlob(1_000);
+    const session = await openSession(name);
+    demand(await session.patch(bytes), 202);
+    const blob = { bytes, digest: await sha512(bytes) };
+    expect((await session.put(blob.digest)).status).toBe(201);
+    await expectServed(blob);
+  });
+
+  it('is closed by a PUT that brings the last chunk', async () => {
+    const blob = await newBlob(2_000);
+    const session = await openSession(name);
+    demand(await session.patch(blob.bytes.subarray(0, 1_500)), 202);
+    expect((await session.putBody(blob.digest, blob.bytes.subarray(1_500))).status).toBe(201);
+    await expectServed(blob);
+  });
+
+  it('does not begin anew a session that has bytes', async () => {
+    const blob = await newBlob(1_000);
+    const session = await openSession(name);
+    demand(await session.patch(blob.bytes.subarray(0, 400)), 202);
+    const again = await session.chunk(blob.bytes.subarray(0, 400), 0);
+    expect(await refusal(again)).toMatchObject({ status: 416 });
+    expect(await session.offset()).toBe(400);
+  });
+
+  it('with another digest ends the session, and leaves nothing', async () => {
+    const [blob, other] = [await newBlob(), await newBlob()];
+    const session = await openSession(name);
+    demand(await session.patch(blob.bytes), 202);
+    expect(await refusal(session.put(other.digest))).toMatchObject({ status: 400, code: 'DIGEST_INVALID' });
+    await expectUnknown(session, blob);
+    expect((await headBlob(name, blob.digest)).status).toBe(404);
+    await settle();
+    expect(await storedKeys()).toEqual([]);
+  });
+
+  it('twice at once is one too many', async () => {
+    const blob = await newBlob();
+    const session = await openSession(name);
+    const statuses = await Promise.all([1, 2].map(async () => (await session.patch(blob.bytes)).status));
+    expect(statuses.filter((status) => status === 202)).not.toHaveLength(0);
+    const offset = await session.offset();
+    expect(offset).toBe(blob.bytes.byteLength * statuses.filter((status) => status === 202).length);
+  });
+
+  it('that is never closed is gone once its session has expired', async () => {
+    const blob = await newBlob();
+    const session = await openSession(name);
+    demand(await session.patch(blob.bytes), 202);
+    passTime(config.uploadExpiryMs - 1);
+    expect(await session.offset()).toBe(blob.bytes.byteLength);
+    expect(await storedKeys()).toHaveLength(1);
+    passTime(1);
+    await expectUnknown(session, blob);
+    await passAllGraces();
+    expect(await storedKeys()).toEqual([]);
+  });
+});
+
+describe('a session that is cancelled', () => {
+  it.each<[string, (session: Session, blob: Blob) => Promise<unknown>]>([
+    ['with nothing', () => Promise.resolve()],
+    ['with a short PATCH', (session, { bytes }) => session.patch(bytes)],
+    ['with a chunk', (session, { bytes }) => session.chunk(bytes, 0)],
+    ['with a long PATCH', async (session) => session.patch((await newBlob(300 * KIB)).bytes)],
+  ])('%s takes nothing more, and leaves nothing', async (_state, fill) => {
+    const blob = await newBlob();
+    const session = await openSession(name);
+    await fill(session, blob);
+    expect((await session.cancel()).status).toBe(204);
+    await expectUnknown(session, blob);
+    await settle();
+    expect(await storedKeys()).toEqual([]);
+  });
+});
+
+describe('the id of a session', () => {
+  it('is good for its repository alone', async () => {
+    const blob = await newBlob();
+    const session = await openSession(name);
+    await expectUnknown(
+      changed(session, () => ({}), `${name}/other`),
+      blob,
+    );
+    expect((await session.putBody(blob.digest, blob.bytes)).status).toBe(201);
+  });
+
+  it.each<[string, (id: UploadId) => Partial<UploadId>]>([
+    ['another end', ({ expiresAt }) => ({ expiresAt: expiresAt + 1 })],
+    ['another object', () => ({ object: env.UPLOAD.newUniqueId().toString() })],
+    ['an object of nowhere', () => ({ object: 'a'.repeat(64) })],
+    ['another seal', () => ({ seal: 'a'.repeat(64) })],
+  ])('with %s is unknown', async (_what, change) => {
+    await expectUnknown(changed(await openSession(name), change), await newBlob());
+  });
+
+  it('with a hint that is wrong works as without', async () => {
+    const blob = await newBlob();
+    const hinted = changed(await openSession(name), () => ({ streams: true }));
+    expect(await hinted.offset()).toBe(0);
+    demand(await hinted.chunk(blob.bytes, 0), 202);
+    const unhinted = changed(hinted, () => ({ streams: false }));
+    expect(await unhinted.offset()).toBe(blob.bytes.byteLength);
+    expect((await unhinted.put(blob.digest)).status).toBe(201);
+    expect((await hinted.put(blob.digest)).status).toBe(201);
+    await expectServed(blob);
+  });
+
+  it('of a session with a kept body may carry the hint too', async () => {
+    const blob = await newBlob();
+    const session = await openSession(name);
+    demand(await session.patch(blob.bytes), 202);
+    const hinted = changed(session, () => ({ streams: true }));
+    expect((await hinted.put(blob.digest)).status).toBe(201);
+    expect((await session.put(blob.digest)).status).toBe(201);
+    await expectServed(blob);
+  });
+});
+
+describe('a whole body that stops coming', () => {
+  it('blocks nobody: another PUT of its session is answered, and what it wrote is swept', async () => {
+    const blob = await newBlob(2_000);
+    const session = await openSession(name);
+    const { readable, writable } = new FixedLengthStream(2_000);
+    const client = new AbortController();
+    const stalled = send('PUT', `${session.path}?digest=${blob.digest}`, {
+      body: readable,
+      headers: { 'content-length': '2000' },
+      signal: client.signal,
+    });
+    stalled.catch(() => undefined);
+    await writable.getWriter().write(blob.bytes.subarray(0, 1_000));
+    expect((await session.putBody(blob.digest, blob.bytes)).status).toBe(201);
+    client.abort();
+    passTime(WRITE_LEASE_MS);
+    await settle();
+    await expectServed(blob);
+    expect(await storedKeys()).toHaveLength(1);
+  });
+});
+
+describe('what comes by chunks', () => {
+  it('begins with the first of them, whatever its size', async () => {
+    const blob = await newBlob(10);
+    const session = await openSession(name);
+    demand(await session.patch(blob.bytes.subarray(0, 3), contentRange(blob.bytes.subarray(0, 3), 0)), 202);
+    demand(await session.chunk(blob.bytes.subarray(3), 3), 202);
+    expect((await session.put(blob.digest)).status).toBe(201);
+    await expectServed(blob);
+  });
+});
