@@ -1,6 +1,7 @@
 /**
  * The directory behind --data, held by one process at a time.
  *
+ *   the directory itself  this user's alone to write: directory-owner.ts.
  *   lock, workerd.alive   who works here: directory-lock.ts.
  *   version.json          {"version":1,"storage":"filesystem"}: version-file.ts.
  *   state/                everything that Miniflare keeps: the objects' databases, the cache, and the bucket's emulator.
@@ -15,6 +16,7 @@ import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync, stat
 import { join, resolve } from 'node:path';
 import type { StorageKind } from './arguments.ts';
 import { ALIVE, leftoverGone, LOCK, openForWriting, tryLock } from './directory-lock.ts';
+import { demandOwnDirectory, PRIVATE_DIRECTORY_MODE, refuseLink } from './directory-owner.ts';
 import { BLOBS, HELD, SOCKET, UPLOADS } from './files/layout.ts';
 import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
 import { DATA_VERSION, NEW_VERSION, readVersion, VERSION, writeVersion } from './version-file.ts';
@@ -29,9 +31,6 @@ const OWN_NAMES: ReadonlySet<string> = new Set([
   ...[LOCK, ALIVE, VERSION, NEW_VERSION, STATE, NEW_STATE, BLOBS, UPLOADS, HELD],
   ...[SOCKET, CONTROL_SOCKET, BACKUP_FILE, VERIFY],
 ]);
-
-/** Nobody but the user who runs the registry has any business in its data. */
-const PRIVATE_DIRECTORY_MODE = 0o700;
 
 export interface DataDirectory {
   readonly state: string;
@@ -53,8 +52,10 @@ export async function openDataDirectory(
   const path = resolve(typed);
   create(path, typed);
   try {
+    refuseLink(path, typed);
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     refuseForeign(path, typed);
+    demandOwnDirectory(path, typed);
     lock(path, typed);
     checkVersion(path, typed, storage);
     const alive = join(path, ALIVE);

@@ -4,22 +4,26 @@
  * put in front again.
  */
 
-/** A body of at most so many bytes is small. */
-const SMALL_BODY_BYTES = 256 * 1024;
-/** Of all requests of an isolate together; who comes when they are used up streams at once. */
-const HELD_MOST_BYTES = 16 * 1024 * 1024;
+/** A body of at most so many bytes is small: it is one write to any store. */
+const SMALL_BODY_BYTES = 5 * 1024 * 1024;
+/** Of all requests of an isolate together: docker pushes five layers at once. Who finds them used up streams at once. */
+const HELD_MOST_BYTES = 5 * SMALL_BODY_BYTES;
+const FIRST_HELD_BYTES = 256 * 1024;
 /** A client that needs longer for so little is slow, and had better stream. */
 const LONGEST_WAIT_MS = 1_000;
-const READ_BYTES = 64 * 1024;
-
-let heldBytes = 0;
+const READ_BUFFER_BYTES = 128 * 1024;
+/** No read waits for more than this, so that a client that becomes slow is not taken for one that stopped. */
+const MOST_AWAITED_BYTES = 48 * 1024;
 
 /** `small`: all that came, and whether the body broke off there. `stream`: the body, with the bytes that were read. */
 export type FirstBytes =
   { kind: 'small'; bytes: Uint8Array; brokeOff: boolean } | { kind: 'stream'; stream: ReadableStream };
 
+/** What all requests of the isolate hold. */
+let heldBytes = 0;
+
 /**
- * Reads a body's first bytes and hands them, or the stream, to `use`; they count as held until that has ended.
+ * Reads a body's first bytes and hands them, or the stream, to `use`.
  *
  * @param announced the body's length, where the client says it
  */
@@ -28,39 +32,69 @@ export async function withFirstBytes<T>(
   announced: number | undefined,
   use: (first: FirstBytes) => Promise<T>,
 ): Promise<T> {
-  const most = announced ?? SMALL_BODY_BYTES;
-  if (most > SMALL_BODY_BYTES || heldBytes + most > HELD_MOST_BYTES) return use({ kind: 'stream', stream: body });
-  heldBytes += most;
+  const held = new HeldBytes();
+  const isLong = (announced ?? 0) > SMALL_BODY_BYTES || !held.hasRoomFor(1);
+  if (isLong) return use({ kind: 'stream', stream: body });
   try {
-    return await use(await firstBytes(body, most));
+    return await use(await firstBytes(body, held));
   } finally {
-    heldBytes -= most;
+    held.free();
   }
 }
 
-async function firstBytes(body: ReadableStream, most: number): Promise<FirstBytes> {
+/** Bytes in a buffer that grows with what arrives, within what all requests may hold. */
+class HeldBytes {
+  #buffer = new ArrayBuffer(0);
+  #filled = 0;
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#buffer, 0, this.#filled);
+  }
+
+  hasRoomFor(more: number): boolean {
+    const wanted = this.#filled + more;
+    const { byteLength } = this.#buffer;
+    if (wanted <= byteLength) return true;
+    const grown = Math.max(FIRST_HELD_BYTES, Math.min(SMALL_BODY_BYTES, 2 ** Math.ceil(Math.log2(wanted))));
+    if (wanted > grown || heldBytes + grown - byteLength > HELD_MOST_BYTES) return false;
+    heldBytes += grown - byteLength;
+    this.#buffer = this.#buffer.transfer(grown);
+    return true;
+  }
+
+  append(more: Uint8Array): void {
+    new Uint8Array(this.#buffer).set(more, this.#filled);
+    this.#filled += more.byteLength;
+  }
+
+  free(): void {
+    heldBytes -= this.#buffer.byteLength;
+    this.#buffer = new ArrayBuffer(0);
+    this.#filled = 0;
+  }
+}
+
+async function firstBytes(body: ReadableStream, held: HeldBytes): Promise<FirstBytes> {
   const reader = body.getReader({ mode: 'byob' });
-  const held = new Uint8Array(most);
-  let filled = 0;
-  let buffer = new ArrayBuffer(Math.min(READ_BYTES, most + 1));
+  let buffer = new ArrayBuffer(READ_BUFFER_BYTES);
+  let least = 1;
   const deadline = timer();
   try {
     for (;;) {
-      const pending = reader.read(new Uint8Array(buffer));
+      const pending = reader.readAtLeast(least, new Uint8Array(buffer));
       const read = await Promise.race([pending, deadline.passed]);
-      if (read === 'late')
-        return { kind: 'stream', stream: continued(body, reader, held.subarray(0, filled), pending) };
-      if (read.done) return { kind: 'small', bytes: held.subarray(0, filled), brokeOff: false };
-      const { value } = read;
-      if (filled + value.byteLength > most) {
-        return { kind: 'stream', stream: continued(body, reader, held.subarray(0, filled), Promise.resolve(read)) };
+      if (read === 'late') return { kind: 'stream', stream: continued(body, reader, held, pending) };
+      const value = read.value ?? new Uint8Array();
+      if (!held.hasRoomFor(value.byteLength)) {
+        return { kind: 'stream', stream: continued(body, reader, held, Promise.resolve(read)) };
       }
-      held.set(value, filled);
-      filled += value.byteLength;
+      held.append(value);
+      if (read.done) return { kind: 'small', bytes: held.bytes, brokeOff: false };
+      least = Math.min(MOST_AWAITED_BYTES, value.byteLength * 2);
       buffer = value.buffer;
     }
   } catch {
-    return { kind: 'small', bytes: held.subarray(0, filled), brokeOff: true };
+    return { kind: 'small', bytes: held.bytes, brokeOff: true };
   } finally {
     deadline.clear();
   }
@@ -70,20 +104,21 @@ async function firstBytes(body: ReadableStream, most: number): Promise<FirstByte
 function continued(
   body: ReadableStream,
   reader: ReadableStreamBYOBReader,
-  held: Uint8Array,
+  held: HeldBytes,
   pending: Promise<ReadableStreamReadResult<Uint8Array>>,
 ): ReadableStream {
   const { readable, writable } = new IdentityTransformStream();
   const feed = async () => {
     const writer = writable.getWriter();
     try {
-      if (held.byteLength > 0) await writer.write(held);
+      await writer.write(held.bytes);
+      held.free();
       const { done, value } = await pending;
+      if (value !== undefined && value.byteLength > 0) await writer.write(value);
       if (done) {
         await writer.close();
         return;
       }
-      await writer.write(value);
     } catch (error) {
       await Promise.all([writer.abort(error), reader.cancel(error)]);
       return;

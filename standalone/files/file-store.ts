@@ -13,8 +13,19 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { NoSuchUpload, WrongBody } from './failures.ts';
 import { writeBody } from './incoming.ts';
-import { BLOBS, HELD, heldPath, objectPath, PUT_PREFIX, uploadPath, UPLOADS, type ObjectPath } from './layout.ts';
-import { demandSpace } from './space.ts';
+import {
+  BLOBS,
+  HELD,
+  heldPath,
+  mintUploadId,
+  objectNameOf,
+  objectPath,
+  PUT_PREFIX,
+  uploadPath,
+  UPLOADS,
+  type ObjectPath,
+} from './layout.ts';
+import { Space } from './space.ts';
 import { WritesInFlight } from './writes-in-flight.ts';
 
 const PRIVATE_FILE = 0o600;
@@ -36,6 +47,7 @@ export interface Part {
 export class FileStore {
   readonly #root: string;
   readonly #sync: boolean;
+  readonly #space: Space;
   readonly #writes = new WritesInFlight();
   /** Keys that somebody is about to take, and when he has. */
   readonly #taking = new Map<string, Promise<unknown>>();
@@ -47,6 +59,7 @@ export class FileStore {
   private constructor(root: string, sync: boolean) {
     this.#root = root;
     this.#sync = sync;
+    this.#space = new Space(root);
   }
 
   /** @param sync false trades what survives a power cut for speed. */
@@ -63,7 +76,14 @@ export class FileStore {
 
   /** Throws DiskFull when not a byte more may be written. */
   demandSpace(): Promise<void> {
-    return demandSpace(this.#root, 0);
+    return this.#space.demand(0);
+  }
+
+  /** What `put` would say before it has read a byte: 'exists', or DiskFull is thrown. Nothing is promised by it. */
+  async expect(key: string, length: number): Promise<'free' | 'exists'> {
+    if (await exists(this.#place(key).path)) return 'exists';
+    await this.#space.demand(length);
+    return 'free';
   }
 
   async put(
@@ -74,30 +94,38 @@ export class FileStore {
   ): Promise<'stored' | 'exists' | 'digest-mismatch'> {
     const place = this.#place(key);
     if (await exists(place.path)) return 'exists';
-    await demandSpace(this.#root, length);
+    const reservation = await this.#space.reserve(length);
     const unfinished = join(this.#root, UPLOADS, `${PUT_PREFIX}${randomUUID()}`);
     const hash = digest === undefined ? undefined : createHash(digest.algorithm);
-    const file = await open(unfinished, 'wx', PRIVATE_FILE);
     try {
+      const file = await open(unfinished, 'wx', PRIVATE_FILE);
       try {
-        await writeBody(body, length, { file, offset: 0, hash, sync: this.#sync });
+        const target = { file, offset: 0, hash, sync: this.#sync, onWritten: reservation.written };
+        await writeBody(body, length, target);
       } finally {
         await file.close();
       }
       if (hash?.digest('hex') !== digest?.hex) return 'digest-mismatch';
       return await this.#moveInto(place, unfinished);
     } finally {
+      reservation.end();
       await rm(unfinished, { force: true });
     }
   }
 
+  /** Nobody may get to hear of the id: then the file stays empty, and `delete` of the key takes it away. */
   async begin(key: string): Promise<string> {
-    this.#place(key);
-    await demandSpace(this.#root, 0);
-    const id = randomUUID().replaceAll('-', '');
-    const file = await open(this.#upload(id), 'wx', PRIVATE_FILE);
+    const id = mintUploadId(this.#place(key));
+    await this.#space.demand(0);
+    const path = this.#upload(id);
+    const file = await open(path, 'wx', PRIVATE_FILE);
     await file.close();
-    await this.#syncDirectory(join(this.#root, UPLOADS));
+    try {
+      await this.#syncDirectory(join(this.#root, UPLOADS));
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    }
     return id;
   }
 
@@ -105,12 +133,16 @@ export class FileStore {
   writePart(id: string, number: number, { offset, body, length }: { offset: number; body: Readable; length: number }) {
     const path = this.#upload(id);
     return this.#writes.write(id, number, async (signal) => {
-      await demandSpace(this.#root, length);
-      const file = await openUpload(path, constants.O_WRONLY);
+      const reservation = await this.#space.reserve(length);
       try {
-        await writeBody(body, length, { file, offset, sync: this.#sync, signal });
+        const file = await openUpload(path, constants.O_WRONLY);
+        try {
+          await writeBody(body, length, { file, offset, sync: this.#sync, onWritten: reservation.written, signal });
+        } finally {
+          await file.close();
+        }
       } finally {
-        await file.close();
+        reservation.end();
       }
     });
   }
@@ -121,7 +153,7 @@ export class FileStore {
     const path = this.#upload(id);
     if (await exists(place.path)) return 'exists';
     const size = sizeOf(parts);
-    return this.#writes.close(id, async () => {
+    const outcome = await this.#writes.close(id, async () => {
       const stale = parts.find(({ number, token }) => !this.#writes.isLast(id, number, token));
       if (stale !== undefined) throw new WrongBody(`part ${String(stale.number)} was written again since`);
       const file = await openUpload(path, constants.O_RDWR);
@@ -136,6 +168,8 @@ export class FileStore {
       }
       return this.#moveInto(place, path);
     });
+    await this.#dropUnheardOf([place]);
+    return outcome;
   }
 
   /** Succeeds also when there is no such write any more. */
@@ -155,10 +189,27 @@ export class FileStore {
   }
 
   async #delete(keys: readonly string[]): Promise<void> {
+    const places: ObjectPath[] = [];
     for (const key of keys) {
-      const { path } = this.#place(key);
+      const place = this.#place(key);
+      places.push(place);
+      const { path } = place;
       if (!this.#holding) await rm(path, { force: true });
       else await ignoreMissing(rename(path, heldPath(this.#root, key)));
+    }
+    await this.#dropUnheardOf(places);
+  }
+
+  /**
+   * Of these keys, the multipart writes that began and that the Worker may not know: a crash came before it had noted the
+   * id. It writes no part before it has, so they are empty. One that is not is ended by `abort`.
+   */
+  async #dropUnheardOf(places: readonly ObjectPath[]): Promise<void> {
+    const names = new Set(places.map(({ name }) => name));
+    for (const id of await readdir(join(this.#root, UPLOADS))) {
+      if (!names.has(objectNameOf(id) ?? '') || this.#writes.isBusy(id)) continue;
+      const path = this.#upload(id);
+      if ((await sizeAt(path)) === 0) await rm(path, { force: true });
     }
   }
 
@@ -277,11 +328,14 @@ async function openUpload(path: string, flags: number): Promise<FileHandle> {
 }
 
 async function exists(path: string): Promise<boolean> {
+  return (await sizeAt(path)) !== undefined;
+}
+
+async function sizeAt(path: string): Promise<number | undefined> {
   try {
-    await stat(path);
-    return true;
+    return (await stat(path)).size;
   } catch (error) {
-    if (isMissing(error)) return false;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

@@ -13,6 +13,8 @@ const MOST_PIECES = 1_024;
 const SYNC_EVERY_BYTES = 16 * 1024 * 1024;
 
 const Bytes = v.instance(Buffer);
+/** All that a body can do that somebody waits for. */
+const CHANGES = ['readable', 'end', 'error', 'close'] as const;
 
 export interface Target {
   readonly file: FileHandle;
@@ -21,13 +23,15 @@ export interface Target {
   readonly hash?: Hash | undefined;
   /** Whether the bytes are to lie on the disk when this ends. */
   readonly sync: boolean;
+  /** Hears of bytes as soon as the file has them. */
+  readonly onWritten?: ((bytes: number) => void) | undefined;
   /** Ends the write early, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Throws WrongBody when the body is longer or shorter than `length`. */
 export async function writeBody(body: Readable, length: number, target: Target): Promise<void> {
-  const { file, offset, hash, sync, signal } = target;
+  const { file, offset, hash, sync, onWritten, signal } = target;
   let pieces: Buffer[] = [];
   let gathered = 0;
   let written = 0;
@@ -39,6 +43,7 @@ export async function writeBody(body: Readable, length: number, target: Target):
     [pieces, gathered] = [[], 0];
     await writeAll(file, batch, offset + written);
     written += bytes;
+    onWritten?.(bytes);
     if (!sync || syncing !== undefined || written - syncedAt < SYNC_EVERY_BYTES) return;
     syncedAt = written;
     syncing = file.datasync().finally(() => {
@@ -67,27 +72,33 @@ export async function writeBody(body: Readable, length: number, target: Target):
   if (sync) await file.datasync();
 }
 
-/** Who stops early leaves the body open, so that the sender can still be told why. */
+/**
+ * Who stops early leaves the body open, so that the sender can still be told why, and nothing attached to it: it can be
+ * resumed at once, also when a piece was being waited for. (The stream's own iterator ends only with its next piece.)
+ */
 async function* piecesOf(body: Readable, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
-  const pieces = body.iterator({ destroyOnReturn: false });
-  let interrupt: ((reason: Error) => void) | undefined;
-  signal?.addEventListener('abort', () => {
-    interrupt?.(new Error('another write of this part began, or the multipart write ended'));
-  });
+  let wake = (): void => undefined;
+  const onChange = (): void => {
+    wake();
+  };
+  for (const event of CHANGES) body.on(event, onChange);
+  signal?.addEventListener('abort', onChange);
   try {
     for (;;) {
-      signal?.throwIfAborted();
-      // Not a race with one promise for the abort: that would hold every piece until it is settled.
-      const next = await new Promise<IteratorResult<unknown>>((resolve, reject) => {
-        interrupt = reject;
-        pieces.next().then(resolve, reject);
-      });
-      if (next.done === true) return;
-      yield v.parse(Bytes, next.value);
+      if (signal?.aborted === true) throw new Error('another write of this part began, or the multipart write ended');
+      const piece: unknown = body.read();
+      if (piece !== null) yield v.parse(Bytes, piece);
+      else if (body.readableEnded) return;
+      else if (body.destroyed) throw body.errored ?? new WrongBody('the body broke off');
+      // Nothing can happen between the look and the wait: both are of one turn.
+      else
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
     }
   } finally {
-    // Not waited for: a sender that brings nothing would hold it.
-    pieces.return?.().catch(() => undefined);
+    for (const event of CHANGES) body.off(event, onChange);
+    signal?.removeEventListener('abort', onChange);
   }
 }
 

@@ -3,6 +3,7 @@
  * nobody else: the socket lies in a directory of this user's. It runs in a thread of its own (thread.ts), beside workerd,
  * so that hashing and writing take another core than the registry's own work.
  *
+ *   GET    /objects/<key>?length=<n>          would a PUT be taken?   204, or 409 exists
  *   PUT    /objects/<key>?length=<n>&sha256=  a whole object     201, or 409 exists, 422 another digest
  *   DELETE /objects                           JSON list of keys  204
  *   POST   /uploads?key=<key>                                    201 {"id"}
@@ -13,6 +14,9 @@
  *
  * Otherwise 400 for what makes no sense, 404 for a multipart write that is over, 507 for a full disk, 500 for the rest,
  * with the reason as text. Objects are read from workerd's own disk service.
+ *
+ * workerd hears an answer only once its own body has gone, and nothing but a lost connection when that is cut off. So who
+ * has a long body asks first; of the body of a refused request no more is read than an answer is worth.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -22,6 +26,9 @@ import type { Digest, FileStore } from './file-store.ts';
 
 /** A layer may take hours on a slow line; how long is the Worker's to decide. */
 const NO_LIMIT = 0;
+/** Of a body that nobody wants: a part always fits, so that its write hears why. Compare src/objects/upload/drain.ts. */
+const DRAINED_MOST_BYTES = 32 * 1024 * 1024;
+const LONGEST_DRAIN_MS = 5_000;
 /** Node's default of 64 KiB makes for many small turns. */
 const READ_BYTES = 256 * 1024;
 
@@ -60,7 +67,26 @@ async function answer(store: FileStore, request: IncomingMessage, response: Serv
   const { status, body } = result;
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(body === undefined ? undefined : JSON.stringify(body));
-  // workerd hears an answer only once its own body has gone.
+  drain(request);
+}
+
+/** Reads the rest of a body and throws it away; hangs up on one that is too long for that. */
+function drain(request: IncomingMessage): void {
+  if (request.readableEnded || request.destroyed) return;
+  const hangUp = (): void => {
+    request.socket.destroy();
+  };
+  const timer = setTimeout(hangUp, LONGEST_DRAIN_MS);
+  let drained = 0;
+  request.on('data', (piece: Buffer) => {
+    drained += piece.byteLength;
+    if (drained > DRAINED_MOST_BYTES) hangUp();
+  });
+  request.once('close', () => {
+    clearTimeout(timer);
+  });
+  // That somebody hung up is no news any more.
+  request.on('error', () => undefined);
   request.resume();
 }
 
@@ -76,6 +102,10 @@ async function route(store: FileStore, request: IncomingMessage): Promise<Answer
   const name = rest.join('/');
   const [id = '', number] = rest;
   switch (`${request.method ?? ''} ${collection ?? ''}${rest.length === 0 ? '' : '/'}`) {
+    case 'GET objects/': {
+      const outcome = await store.expect(name, v.parse(Count, searchParams.get('length')));
+      return { status: { free: 204, exists: 409 }[outcome] };
+    }
     case 'PUT objects/':
       return put(store, name, request, searchParams);
     case 'DELETE objects':

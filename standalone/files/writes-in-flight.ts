@@ -56,6 +56,12 @@ export class WritesInFlight {
     return last === undefined || last === token;
   }
 
+  /** Whether a part is being written, or the write itself ended. */
+  isBusy(id: string): boolean {
+    const upload = this.#uploads.get(id);
+    return upload !== undefined && (upload.closing || upload.writes.size > 0);
+  }
+
   /** Ends what is under way, and lets nothing begin while `work` runs. Forgets the upload when that succeeds. */
   async close<T>(id: string, work: () => Promise<T>): Promise<T> {
     const upload = this.#upload(id);

@@ -21,7 +21,7 @@ import { syncDirectory, syncTree } from './durable.ts';
 import { Mapping } from './mapping.ts';
 import { count, formatBytes, Progress } from './progress.ts';
 import { takeSnapshot } from './snapshot.ts';
-import { settleDatabases, storesOf } from './stores.ts';
+import { endUnfinishedSessions, settleDatabases, storesOf } from './stores.ts';
 import { openTarget } from './target.ts';
 import { runTool } from './tool.ts';
 
@@ -55,6 +55,7 @@ async function backup({ to: typedTarget, data }: { to: string; data: string }): 
   if (readBackupFile(target) === undefined) writeBackupFile(target, { state: 'unfinished' });
   const newState = join(target, NEW_STATE);
   await takeSnapshot(access, newState, { uploads: false });
+  endUnfinishedSessions(newState);
   settleDatabases(newState);
   await syncTree(newState);
   const mapping = Mapping.read(newState);

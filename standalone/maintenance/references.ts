@@ -8,7 +8,7 @@ import * as v from 'valibot';
 import { digestAlgorithm, digestHex, parseDigest, type Digest } from '../../src/oci/digest.ts';
 import type { Finding } from './findings.ts';
 import type { Mapping } from './mapping.ts';
-import { readStores, rowsOf, storesOf, type Store } from './stores.ts';
+import { hasTable, readStores, rowsOf, storesOf, type Store } from './stores.ts';
 
 const Link = v.object({ digest: v.string(), key: v.string(), claim: v.string(), manifest: v.number() });
 const Text = v.object({ text: v.string() });
@@ -127,6 +127,10 @@ export class References {
       insert.run(digest, key, claim, manifest, repository);
     const disowned = "SELECT substr(subject, instr(subject, ' ') + 1) AS text FROM tasks WHERE kind = 'disown'";
     for (const { text } of rowsOf(database, disowned, Text)) this.#name(text, 'doomed');
+    if (hasTable(database, 'sessions')) {
+      const keys = 'SELECT key AS text FROM sessions WHERE key IS NOT NULL UNION SELECT key FROM attempts';
+      for (const { text } of rowsOf(database, keys, Text)) this.#name(text, 'upload');
+    }
     this.#readManifests(database, repository, found);
     const tags = 'SELECT name AS text FROM tags WHERE manifest NOT IN (SELECT id FROM manifests)';
     for (const { text } of rowsOf(database, tags, Text)) found({ kind: 'dangling-tag', tag: text, repository });

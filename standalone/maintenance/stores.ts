@@ -75,6 +75,21 @@ export function* rowsOf<Row>(
   for (const found of database.prepare(query).iterate()) yield v.parse(row, found);
 }
 
+/** A migration may have brought a table that an object has not written to since. */
+export function hasTable(database: DatabaseSync, name: string): boolean {
+  const found = database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(name);
+  return found !== undefined;
+}
+
+/** Ends, in a copy, the upload sessions whose bytes it does not have. */
+export function endUnfinishedSessions(state: string): void {
+  for (const file of storesOf(state, 'Repository')) {
+    using database = new DatabaseSync(file);
+    if (!hasTable(database, 'sessions')) continue;
+    database.exec("UPDATE sessions SET state = 'gone', key = NULL WHERE state IN ('kept', 'streaming')");
+  }
+}
+
 /**
  * Has SQLite recover each database, as it does after a crash, and writes all of it into one file. Only for a copy.
  * Throws for one that can't be recovered.

@@ -1,8 +1,19 @@
 /** The directory behind `npm start -- --data`: it outlives the process, and belongs to one process and one version at a time. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { refusal, start, startAgain } from './berths.ts';
 import { pullBlob, pushBlob } from './blobs.ts';
 
@@ -108,10 +119,60 @@ test('a data directory whose parent is missing, and one that is a file, are refu
   });
 });
 
-test('the data directory is for its owner alone', async () => {
+test('the data directory is for its owner alone, also one that was there and empty', async () => {
   const parent = await start();
-  const data = join(parent.data, 'own');
-  const own = await start({ data });
-  expect(statSync(data).mode & 0o777).toBe(0o700);
-  await own.stop();
+  const [made, found] = [join(parent.data, 'made'), join(parent.data, 'found')];
+  mkdirSync(found);
+  chmodSync(found, 0o777);
+  for (const data of [made, found]) {
+    const own = await start({ data });
+    expect(statSync(data).mode & 0o7777).toBe(0o700);
+    await own.stop();
+  }
+});
+
+test('a data directory that others could write is refused until its owner has judged it', async () => {
+  const used = await start();
+  await used.stop();
+  for (const mode of [0o770, 0o707, 0o777]) {
+    chmodSync(used.data, mode);
+    expect(await refusal({ data: used.data })).toEqual({
+      code: 1,
+      said: [
+        `${used.data} can be written by other users (mode ${mode.toString(8)}). If nobody else has written there, take that away (chmod go-w ${used.data}) and start again; or choose another: npm start -- --data DIR`,
+      ],
+    });
+    expect(statSync(used.data).mode & 0o7777).toBe(mode);
+  }
+  // Who may look is the owner's business.
+  chmodSync(used.data, 0o755);
+  const again = await startAgain(used);
+  await again.stop();
+});
+
+test("a data directory of another user's is refused", async (context) => {
+  if (process.geteuid?.() !== 0) return context.skip('only root can give a directory away');
+  const used = await start();
+  await used.stop();
+  chownSync(used.data, 12_345, 12_345);
+  const { code, said } = await refusal({ data: used.data });
+  expect(code).toBe(1);
+  expect(said).toEqual([
+    `${used.data} belongs to another user (uid 12345; this is 0). Start Berth as that one, give it away (chown -R 0 ${used.data}), or choose another: npm start -- --data DIR`,
+  ]);
+});
+
+test('a symbolic link is refused, with the directory that it leads to', async () => {
+  const used = await start();
+  await used.stop();
+  const link = `${used.data}-link`;
+  symlinkSync(used.data, link);
+  onTestFinished(() => {
+    rmSync(link);
+  });
+  const { code, said } = await refusal({ data: link });
+  expect(code).toBe(1);
+  expect(said).toEqual([
+    `${link} is a symbolic link. Name the directory that it leads to: npm start -- --data ${realpathSync(used.data)}`,
+  ]);
 });

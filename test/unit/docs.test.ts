@@ -104,8 +104,10 @@ describe('docs/storage.md', () => {
     }));
 
   it.each([
-    ['`Repository`', 'src/objects/repository/schema.ts', 7],
-    ['`Upload`', 'src/objects/upload/schema.ts', 4],
+    ['`Repository`', 'src/objects/repository/schema.ts', 8],
+    ['`Repository`', 'src/objects/attempts.ts', 1],
+    ['`Upload`', 'src/objects/upload/schema.ts', 3],
+    ['`Upload`', 'src/objects/attempts.ts', 1],
     ['`BlobDirectory`', 'src/objects/blob-directory/schema.ts', 4],
     ['`Catalog`', 'src/objects/catalog/schema.ts', 1],
     ['In every object', 'src/objects/tasks.ts', 1],

@@ -19,8 +19,9 @@ test('a whole body is synced, then named, and its name is synced, before 201; so
   const renamed = indexOf(seen, /^rename\(".*\/uploads\/put-/);
   expect(indexOf(seen, /^fdatasync\(\d+<.*\/uploads\/put-/)).toBeLessThan(renamed);
   expect(lastIndexOf(seen, /^fsync\(\d+<.*\/blobs\/[0-9a-f]{2}>/)).toBeGreaterThan(renamed);
-  for (const object of ['Upload', 'BlobDirectory', 'Repository']) {
-    // The key is written down before the first byte, and its owner after the last.
+  // The key is written down before the first byte, and its owner after the last.
+  expect(indexOf(seen, /^f(data)?sync\(.*\/berth-Repository\//)).toBeLessThan(indexOf(seen, /^fdatasync/));
+  for (const object of ['BlobDirectory', 'Repository']) {
     expect(lastIndexOf(seen, new RegExp(`^f(data)?sync\\(.*/berth-${object}/`))).toBeGreaterThan(renamed);
   }
 });
@@ -36,11 +37,11 @@ test('each part of a PATCH is synced before its row, and the object is named las
   upload.searchParams.set('digest', `sha256:${createHash('sha256').update(bytes).digest('hex')}`);
   expect((await fetch(upload, { method: 'PUT' })).status).toBe(201);
   const seen = await calls.stop();
-  const renamed = indexOf(seen, /^rename\(".*\/uploads\/[0-9a-f]{32}"/);
-  const parts = seen.filter((call) => /^f(data)?sync\(\d+<.*\/uploads\/[0-9a-f]{32}>/.test(call));
+  const renamed = indexOf(seen, /^rename\(".*\/uploads\/[0-9a-f]{32}-[0-9a-f]{8}"/);
+  const parts = seen.filter((call) => /^f(data)?sync\(\d+<.*\/uploads\/[0-9a-f]{32}-[0-9a-f]{8}>/.test(call));
   expect(parts.length).toBeGreaterThanOrEqual(3);
   expect(indexOf(seen, /^fsync\(\d+<.*\/uploads>/)).toBeLessThan(renamed);
-  expect(lastIndexOf(seen, /^f(data)?sync\(\d+<.*\/uploads\/[0-9a-f]{32}>/)).toBeLessThan(renamed);
+  expect(lastIndexOf(seen, /^f(data)?sync\(\d+<.*\/uploads\/[0-9a-f]{32}-[0-9a-f]{8}>/)).toBeLessThan(renamed);
   expect(lastIndexOf(seen, /^fsync\(\d+<.*\/blobs\/[0-9a-f]{2}>/)).toBeGreaterThan(renamed);
   expect(lastIndexOf(seen, /^f(data)?sync\(.*\/berth-Repository\//)).toBeGreaterThan(renamed);
 });

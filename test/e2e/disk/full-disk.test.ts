@@ -1,9 +1,11 @@
 /** A disk that fills up: what was acknowledged stays, what cannot be stored is said to be so, and space mends it all. */
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { BerthProcess } from '../berth-process.ts';
 import { start } from '../berths.ts';
 import { openUpload, pullBlob, pushBlob } from '../blobs.ts';
@@ -14,6 +16,11 @@ const DISK_MEBIBYTES = 160;
 /** Less than the large blob, more than what is kept for the databases. */
 const LITTLE_BYTES = 20 * MEBIBYTE;
 const LARGE_BYTES = 30 * MEBIBYTE;
+/** A tenth of that disk. */
+const KEPT_BYTES = 16 * MEBIBYTE;
+/** What eight pushes may add to databases: rows, and logs of them that are not yet folded in. */
+const DATABASES_BYTES = 6 * MEBIBYTE;
+const LOOK_EVERY_MS = 2;
 const CONFIG = 'application/vnd.oci.image.config.v1+json';
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 
@@ -21,9 +28,11 @@ const SpecErrors = v.object({ errors: v.array(v.object({ code: v.string(), messa
 
 type Push = (berth: BerthProcess, bytes: Uint8Array<ArrayBuffer>) => Promise<Response>;
 
+const putWhole: Push = async (berth, bytes) =>
+  fetch(closing(await openUpload(berth), bytes), { method: 'PUT', body: bytes });
+
 const FORMS: Readonly<Record<string, Push>> = {
-  'PUT with the whole body': async (berth, bytes) =>
-    fetch(closing(await openUpload(berth), bytes), { method: 'PUT', body: bytes }),
+  'PUT with the whole body': putWhole,
   'POST with the whole body': ({ url }, bytes) =>
     fetch(closing(new URL(`${url}/v2/start/blobs/uploads/`), bytes), { method: 'POST', body: bytes }),
   'PATCH of unknown length, and PUT': async (berth, bytes) => {
@@ -49,7 +58,7 @@ test('uploads are refused with 507, what was pushed is served, and space is all 
 
   disk.fill(0);
   await expectFull(await pushManifest(berth, digest, old.byteLength, 'never'));
-  await expectFull(await fetch(`${berth.url}/v2/another/blobs/uploads/`, { method: 'POST' }));
+  for (const push of Object.values(FORMS)) await expectFull(await push(berth, randomBytes(1_000)));
   expect((await pullBlob(berth, digest)).equals(old)).toBe(true);
   expect(await tags(berth)).toEqual(['before', 'meanwhile']);
 
@@ -63,6 +72,36 @@ test('uploads are refused with 507, what was pushed is served, and space is all 
   expect(await tags(berth)).toEqual(['after', 'before', 'meanwhile']);
   // Of the three refused uploads only the PATCH has a session that may still go on.
   expect(readdirSync(join(berth.data, 'uploads')).length).toBeLessThanOrEqual(1);
+});
+
+test('whole bodies that come together leave the databases what is kept for them', async (context) => {
+  const disk = await SmallDisk.mount(context, DISK_MEBIBYTES);
+  const berth = await start({ data: join(disk.path, 'data') });
+  const digest = await pushBlob(berth, randomBytes(1_000));
+  let least = disk.freeBytes;
+  const looking = setInterval(() => {
+    least = Math.min(least, disk.freeBytes);
+  }, LOOK_EVERY_MS);
+  const bodies = Array.from({ length: 8 }, () => randomBytes(LARGE_BYTES));
+  const answers = await Promise.all(bodies.map((bytes) => putWhole(berth, bytes)));
+  clearInterval(looking);
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201, 507]));
+  for (const answer of answers) if (answer.status === 507) await expectFull(answer);
+  expect(least).toBeGreaterThan(KEPT_BYTES - DATABASES_BYTES);
+  expect((await pushManifest(berth, digest, 1_000, 'still')).status).toBe(201);
+});
+
+test('a body that is announced as larger than the disk is refused, though its client brings little of it', async () => {
+  const berth = await start();
+  const { pathname, search } = closing(await openUpload(berth), randomBytes(1));
+  const client = connect(berth.port, '127.0.0.1');
+  onTestFinished(() => {
+    client.destroy();
+  });
+  client.write(`PUT ${pathname}${search} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 999999999999999\r\n\r\n`);
+  client.write(Buffer.alloc(MEBIBYTE));
+  const [head] = v.parse(v.tuple([v.instance(Buffer)]), await once(client, 'data'));
+  expect(head.toString()).toMatch(/^HTTP\/1\.1 507 /);
 });
 
 async function expectFull(response: Response): Promise<void> {

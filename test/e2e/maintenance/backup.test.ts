@@ -89,29 +89,35 @@ test('a registry that does not run is backed up as well, and its backup can be s
   expect(await refused('backup', '--to', backup, '--data', berth.data)).toContain('a registry of its own');
 });
 
-test('an unfinished upload is not in a backup: its session is unknown after a restore, and the blob can be pushed anew', async () => {
-  const berth = await start();
-  const layer = newLayer(10_000_000);
-  const session = await openSession(berth.url, 'uploads');
-  const patched = await fetch(session, { method: 'PATCH', body: layer.bytes.subarray(0, 9_000_000) });
-  expect(patched.status).toBe(202);
-  const backup = join(scratch(), 'backup');
-  await wellDone('backup', '--to', backup, '--data', berth.data);
-  const copy = await start({ data: await restored(backup) });
-  const moved = new URL(new URL(patched.headers.get('location') ?? '', session).pathname, copy.url);
-  for (const method of ['GET', 'PATCH', 'PUT', 'DELETE']) {
-    const url = method === 'PUT' ? `${moved.href}?digest=${layer.digest}` : moved;
-    const response = await fetch(url, {
-      method,
-      ...(method === 'PATCH' ? { body: layer.bytes.subarray(9_000_000, 9_001_000) } : {}),
-    });
-    expect(response.status, method).toBe(404);
-    expect(await response.text()).toContain('BLOB_UPLOAD_UNKNOWN');
-  }
-  expect(await pushLayer(copy.url, 'uploads', layer)).toBe('pushed');
-  expect(await pulledDigest(copy.url, 'uploads', layer.digest)).toBe(layer.digest);
-  expect(await wellDone('verify', '--data', copy.data)).not.toContain('unfinished');
-});
+test.each([
+  ['that streamed', 9_000_000],
+  ['of one short PATCH', 1_000],
+])(
+  'an unfinished upload %s is not in a backup: its session is unknown after a restore, and the blob can be pushed anew',
+  async (_kind, size) => {
+    const berth = await start();
+    const layer = newLayer(10_000_000);
+    const session = await openSession(berth.url, 'uploads');
+    const patched = await fetch(session, { method: 'PATCH', body: layer.bytes.subarray(0, size) });
+    expect(patched.status).toBe(202);
+    const backup = join(scratch(), 'backup');
+    await wellDone('backup', '--to', backup, '--data', berth.data);
+    const copy = await start({ data: await restored(backup) });
+    const moved = new URL(new URL(patched.headers.get('location') ?? '', session).pathname, copy.url);
+    for (const method of ['GET', 'PATCH', 'PUT', 'DELETE']) {
+      const url = method === 'PUT' ? `${moved.href}?digest=${layer.digest}` : moved;
+      const response = await fetch(url, {
+        method,
+        ...(method === 'PATCH' ? { body: layer.bytes.subarray(size, size + 1_000) } : {}),
+      });
+      expect(response.status, method).toBe(404);
+      expect(await response.text()).toContain('BLOB_UPLOAD_UNKNOWN');
+    }
+    expect(await pushLayer(copy.url, 'uploads', layer)).toBe('pushed');
+    expect(await pulledDigest(copy.url, 'uploads', layer.digest)).toBe(layer.digest);
+    expect(await wellDone('verify', '--data', copy.data)).not.toContain('unfinished');
+  },
+);
 
 test('what the registry had lost is told of, and does not stand in the way of a restore', async () => {
   const berth = await start();

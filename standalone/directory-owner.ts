@@ -1,0 +1,49 @@
+/**
+ * Who may write a data directory: the user who runs the registry, and nobody else. Others could put their bytes under
+ * digests that clients trust, or have files written where they like through a link.
+ *
+ * A directory that is new or empty is made so. In one that others could write when it was used, nothing can be trusted for
+ * having been ours: that is for its owner to judge, and he is told what to type.
+ */
+import { chmodSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
+import { StartFailure } from './start-failure.ts';
+
+/** Nobody but the user who runs the registry has any business in its data. */
+export const PRIVATE_DIRECTORY_MODE = 0o700;
+const WRITABLE_BY_OTHERS = 0o022;
+const PERMISSIONS = 0o7777;
+
+/** Throws StartFailure with one line that says what to do, unless the directory is this user's alone to write. */
+export function demandOwnDirectory(path: string, typed: string): void {
+  const { mode, uid } = lstatSync(path);
+  // Windows knows no such owner.
+  const user = process.geteuid?.();
+  if (user !== undefined && uid !== user)
+    throw new StartFailure(
+      `${typed} belongs to another user (uid ${String(uid)}; this is ${String(user)}). Start Berth as that one, give it away (chown -R ${String(user)} ${typed}), or choose another: npm start -- --data DIR`,
+    );
+  const isEmpty = readdirSync(path).length === 0;
+  if (isEmpty && (mode & PERMISSIONS) !== PRIVATE_DIRECTORY_MODE) chmodSync(path, PRIVATE_DIRECTORY_MODE);
+  // Somebody may have been quicker.
+  const isTaken = isEmpty && readdirSync(path).length === 0;
+  if (isTaken || (mode & WRITABLE_BY_OTHERS) === 0) return;
+  throw new StartFailure(
+    `${typed} can be written by other users (mode ${(mode & PERMISSIONS).toString(8)}). If nobody else has written there, take that away (chmod go-w ${typed}) and start again; or choose another: npm start -- --data DIR`,
+  );
+}
+
+/** Whoever may change a link decides where the data lie. */
+export function refuseLink(path: string, typed: string): void {
+  if (!lstatSync(path).isSymbolicLink()) return;
+  throw new StartFailure(
+    `${typed} is a symbolic link. Name the directory that it leads to: npm start -- --data ${leadsTo(path) ?? 'DIR'}`,
+  );
+}
+
+function leadsTo(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
