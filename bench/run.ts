@@ -4,6 +4,7 @@
  */
 const KINDS: Readonly<Record<string, (given: readonly string[]) => Promise<number>>> = {
   peer: async (given) => (await import('./peer/bench.ts')).runPeer(given),
+  runtime: async (given) => (await import('./runtime/bench.ts')).runRuntime(given),
   soak: async (given) => (await import('./peer/soak.ts')).runSoak(given),
   growth: async (given) => (await import('./peer/growth.ts')).runGrowth(given),
   floor: async (given) => (await import('./floor/bench.ts')).runFloor(given),

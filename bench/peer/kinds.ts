@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NODE_FLAGS } from '../../standalone/node-flags.ts';
 import { versionOf } from './command.ts';
+import type { PeerOptions } from './options.ts';
 import type { ServerKind } from './server.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -25,12 +26,23 @@ export function berthKind(settings: Readonly<Record<string, string>> = {}): Serv
   };
 }
 
-export function debianKind(): Promise<ServerKind> {
+/** Debian's distribution, and the other builds that were asked for. */
+export async function peerKinds(others: PeerOptions['peer']): Promise<ServerKind[]> {
+  const kinds = [await debianKind()];
+  for (const { name, program } of others) kinds.push(await distributionKind(name, program));
+  return kinds;
+}
+
+function debianKind(): Promise<ServerKind> {
   return distributionKind('distribution', DEBIAN_PROGRAM);
 }
 
+export function versionsOf(kinds: readonly ServerKind[]): Record<string, string> {
+  return Object.fromEntries(kinds.map(({ name, version }) => [name, version]));
+}
+
 /** @param program any build of distribution; it is configured as Debian configures its own. */
-export async function distributionKind(name: string, program: string): Promise<ServerKind> {
+async function distributionKind(name: string, program: string): Promise<ServerKind> {
   return {
     name,
     version: await versionOf(program),
@@ -50,7 +62,7 @@ export async function distributionKind(name: string, program: string): Promise<S
 }
 
 /** Without settings of Berth, and without what npm sets for its own child. */
-function outerEnvironment(): NodeJS.ProcessEnv {
+export function outerEnvironment(): NodeJS.ProcessEnv {
   const inner = (name: string): boolean =>
     name.toLowerCase().startsWith('npm_') || name.startsWith('BERTH_') || name === 'NODE_ENV';
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !inner(name)));

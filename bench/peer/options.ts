@@ -1,4 +1,5 @@
 /** What is asked of a comparison with other registries. Pure. */
+import type { ParseArgsOptionsConfig } from 'node:util';
 import * as v from 'valibot';
 import { DEFAULT_RUNS, parseOptionsBy, runsOption, wholeNumber } from '../arguments.ts';
 
@@ -8,7 +9,6 @@ export type CaseName = (typeof CASE_NAMES)[number];
 const DEFAULT_SECONDS = '4';
 const LONGEST_SECONDS = 600;
 const LARGEST_SCALE = 1_000;
-const MISTAKEN_CASE = `--only wants names of ${CASE_NAMES.join(', ')}, joined by commas`;
 const MISTAKEN_PEER =
   '--peer wants a name and the path of a build of distribution, as in --peer v3=/usr/local/bin/registry';
 
@@ -18,45 +18,56 @@ const Peer = v.pipe(
   v.transform((text) => ({ name: text.slice(0, text.indexOf('=')), program: text.slice(text.indexOf('=') + 1) })),
 );
 
-export interface PeerOptions {
+/** What every comparison of several registries is asked for. */
+export interface ComparisonOptions<Name extends CaseName> {
   /** How many times each contender is measured, after a warm-up. */
   readonly runs: number;
   /** How long each of the runs lasts in which requests are counted. */
   readonly seconds: number;
   /** All sizes are divided by this. With anything but 1 every bound is void. */
   readonly scale: number;
-  readonly only: readonly CaseName[];
+  readonly only: readonly Name[];
   /** Other builds of distribution beside Debian's. */
   readonly peer: readonly { readonly name: string; readonly program: string }[];
+}
+
+export interface PeerOptions extends ComparisonOptions<CaseName> {
   /** Also the memory that a layer of 4 GiB takes. */
   readonly large: boolean;
 }
 
-const OptionsSchema = v.object({
-  runs: runsOption,
-  seconds: wholeNumber('--seconds', LONGEST_SECONDS),
-  scale: wholeNumber('--scale', LARGEST_SCALE),
-  only: v.pipe(
-    v.string(),
-    v.transform((text) => text.split(',')),
-    v.array(v.picklist(CASE_NAMES, MISTAKEN_CASE)),
-  ),
-  peer: v.array(Peer),
-  large: v.boolean(),
-});
+const OptionsSchema = v.object({ ...comparisonSchemas(CASE_NAMES), large: v.boolean() });
 
 /** The options, or in one line what is wrong with them. */
 export function parsePeerOptions(given: readonly string[]): PeerOptions | string {
   return parseOptionsBy(
     given,
-    {
-      runs: { type: 'string', default: DEFAULT_RUNS },
-      seconds: { type: 'string', default: DEFAULT_SECONDS },
-      scale: { type: 'string', default: '1' },
-      only: { type: 'string', default: CASE_NAMES.join(',') },
-      peer: { type: 'string', multiple: true, default: [] },
-      large: { type: 'boolean', default: false },
-    },
+    { ...comparisonArguments(CASE_NAMES), large: { type: 'boolean', default: false } },
     OptionsSchema,
   );
+}
+
+/** @param names the cases that there are; all of them are done unless some are named. */
+export function comparisonArguments(names: readonly CaseName[]) {
+  return {
+    runs: { type: 'string', default: DEFAULT_RUNS },
+    seconds: { type: 'string', default: DEFAULT_SECONDS },
+    scale: { type: 'string', default: '1' },
+    only: { type: 'string', default: names.join(',') },
+    peer: { type: 'string', multiple: true, default: [] },
+  } as const satisfies ParseArgsOptionsConfig;
+}
+
+export function comparisonSchemas<const Name extends CaseName>(names: readonly Name[]) {
+  return {
+    runs: runsOption,
+    seconds: wholeNumber('--seconds', LONGEST_SECONDS),
+    scale: wholeNumber('--scale', LARGEST_SCALE),
+    only: v.pipe(
+      v.string(),
+      v.transform((text) => text.split(',')),
+      v.array(v.picklist(names, `--only wants names of ${names.join(', ')}, joined by commas`)),
+    ),
+    peer: v.array(Peer),
+  };
 }

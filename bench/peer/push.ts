@@ -35,18 +35,23 @@ async function measure(context: CaseContext, shape: Shape, servers: readonly Ser
   const clients = [
     ...RAW.map(({ name, form }) => ({
       name,
+      served: servers,
       push: (port: number) => pushLayers(port, REPOSITORY, source.fresh(), { form, connections: shape.connections }),
     })),
-    { name: 'by skopeo', push: (port: number) => skopeo.push(port, REPOSITORY, source.fresh()) },
+    {
+      name: 'by skopeo',
+      served: servers.filter(({ silentToTls }) => !silentToTls),
+      push: (port: number) => skopeo.push(port, REPOSITORY, source.fresh()),
+    },
   ];
-  const contenders: Contender[] = clients.flatMap(({ push }) =>
-    servers.map(({ name, port }) => ({ name, run: () => push(port) })),
+  const contenders: Contender[] = clients.flatMap(({ push, served }) =>
+    served.map(({ name, port }) => ({ name, run: () => push(port) })),
   );
   const samples = await alternate(contenders, options.runs, () => forgetPayload(workspace));
-  return clients.map(({ name }, index) =>
+  return clients.map(({ name, served }) =>
     measured(
       { measure: `push ${shape.name} ${name}`, unit: 'MB/s', amount: source.totalBytes, limit: shape.pushLimit },
-      samples.slice(index * servers.length, (index + 1) * servers.length),
+      samples.splice(0, served.length),
     ),
   );
 }

@@ -24,12 +24,15 @@ const LINE_CHARACTERS = 300;
 export interface ServerKind {
   readonly name: string;
   readonly version: string;
+  /** It leaves a TLS hello unanswered, for ten seconds of every client that begins with one, as skopeo does. */
+  readonly silentToTls?: boolean;
   /** @param folder exists, and is all that the server writes to. */
   command(folder: string, port: number): { readonly words: readonly string[]; readonly environment: NodeJS.ProcessEnv };
 }
 
 export class Server {
   readonly name: string;
+  readonly silentToTls: boolean;
   readonly port: number;
   /** All that it keeps. */
   readonly folder: string;
@@ -40,6 +43,7 @@ export class Server {
 
   private constructor(kind: ServerKind, folder: string, port: number) {
     this.name = kind.name;
+    this.silentToTls = kind.silentToTls ?? false;
     this.port = port;
     this.folder = folder;
     mkdirSync(folder, { recursive: true });
