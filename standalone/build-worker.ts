@@ -74,8 +74,14 @@ async function writeOptions(): Promise<void> {
   // wrangler's types, which take it only beside one that they know.
   const withoutEnvFiles = { envFiles: [], overrides: {} };
   const { workerOptions, externalWorkers } = getOptions(configuration, undefined, withoutEnvFiles);
-  // The bundle is one module, for which no rules are needed.
-  const options = { ...workerOptions, modulesRules: undefined };
+  const { email } = workerOptions;
+  const options = {
+    ...workerOptions,
+    // The bundle is one module, for which no rules are needed.
+    modulesRules: undefined,
+    // Miniflare keeps a temporary directory for mail, also where none is ever sent.
+    email: email?.send_email?.length === 0 ? undefined : email,
+  };
   const written = JSON.stringify({ name, workerOptions: options });
   const lost = Object.entries(options)
     .filter(([, value]) => !isDeepStrictEqual(withoutUndefined(value), throughJson(value)))

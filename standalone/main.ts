@@ -16,7 +16,7 @@ import { openDataDirectory } from './data-directory.ts';
 import { workerVariables } from './exposure.ts';
 import { checkPort } from './port.ts';
 import { Files } from './files/files.ts';
-import type { Runtime } from './runtime.ts';
+import { Runtime } from './runtime.ts';
 import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
@@ -113,8 +113,6 @@ async function serve(
           },
         })
       : undefined;
-  // Miniflare takes a sixth of a second to load, which no mistake above needs to wait for.
-  const { Runtime } = await import('./runtime.ts');
   const runtime = await Runtime.start({
     worker,
     variables,

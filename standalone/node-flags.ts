@@ -1,7 +1,11 @@
 /**
- * What Node is started with; package.json's `start` repeats it, since it is a line for a shell.
+ * What Node is started with, and on what; package.json's `start` repeats it, since it is a line for a shell.
  *
  * Every read of a socket lands in a new buffer outside V8's heap, and V8 looks for garbage only when its space for young
- * objects is full, which is mebibytes of small things that 64 KiB hang on, each. With less space it looks sooner.
+ * objects is full, which is mebibytes of small things that 64 KiB hang on, each. With less space it looks sooner: 50 MB
+ * less under ten pushes at once, 5 MB less than with 2.
  */
 export const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=1'];
+
+/** The serving program, below the project: standalone/main.ts, bundled. */
+export const PROGRAM = 'scripts/start.mjs';

@@ -1,15 +1,14 @@
 /**
- * Miniflare and its workerd. Requests reach workerd's own port (a direct socket) through the front, past Miniflare's
- * entry Worker. Miniflare starts workerd again when it dies; what it lacks is a way to let workerd finish,
- * patience with a workerd that dies again while it starts, and a workerd that never outlives Node (workerd.sh).
+ * workerd, and the front before it. Miniflare makes workerd's configuration once, in a process of its own
+ * (workerd-config.ts). Requests reach workerd's own port (a direct socket) through the front, past Miniflare's entry
+ * Worker. A workerd that dies is started again, with patience for one that dies again while it starts.
  */
-import { subscribe } from 'node:diagnostics_channel';
-import { Server as HttpServer } from 'node:http';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { Log, LogLevel, Miniflare } from 'miniflare';
+import { buffer, text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { MiniflareOptions, WorkerOptions } from 'miniflare';
 import * as v from 'valibot';
 import { BUNDLE_FILE } from './built-worker.ts';
@@ -21,7 +20,9 @@ import { Front } from './front.ts';
 import { listenFailure } from './port.ts';
 import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
 import type { Terminal } from './terminal.ts';
-import { LAUNCHER, WorkerdProcesses } from './workerd-processes.ts';
+import { WorkerdProcesses } from './workerd-processes.ts';
+
+const CONFIG_PROGRAM = join(import.meta.dirname, 'workerd-config.ts');
 
 const RESTART_ATTEMPTS = 5;
 const RESTART_PAUSE_MS = 200;
@@ -30,6 +31,8 @@ const RESTART_PAUSE_MS = 200;
 const HTTP_PORT = 80;
 /** workerd listens where only this machine can reach it, on a port that the system chooses. */
 const INNER_SOCKET = { host: '127.0.0.1', port: 0 };
+/** What Miniflare calls it: the first Worker's default export. */
+const INNER_SOCKET_NAME = 'direct:0:default';
 
 export interface RuntimeSettings {
   readonly worker: BuiltWorker;
@@ -46,25 +49,15 @@ export interface RuntimeSettings {
 
 export class Runtime {
   readonly url: string;
-  readonly #miniflare: Miniflare;
-  readonly #options: MiniflareOptions;
   readonly #workerds: WorkerdProcesses;
   readonly #front: Front;
   readonly #settings: RuntimeSettings;
   #draining = false;
   #restarting = false;
 
-  private constructor(
-    settings: RuntimeSettings,
-    options: MiniflareOptions,
-    workerds: WorkerdProcesses,
-    miniflare: Miniflare,
-    front: Front,
-  ) {
+  private constructor(settings: RuntimeSettings, workerds: WorkerdProcesses, front: Front) {
     this.#settings = settings;
-    this.#options = options;
     this.#workerds = workerds;
-    this.#miniflare = miniflare;
     this.#front = front;
     const port = front.port === HTTP_PORT ? '' : `:${String(front.port)}`;
     this.url = `http://${urlHost(settings.host)}${port}`;
@@ -74,15 +67,16 @@ export class Runtime {
   /** Serves when the promise is fulfilled. Throws StartFailure when it can't. */
   static async start(settings: RuntimeSettings): Promise<Runtime> {
     const front = await openFront(settings);
-    const workerds = new WorkerdProcesses(settings.terminal);
-    const options = miniflareOptions(settings, workerds);
-    process.env['MINIFLARE_WORKERD_PATH'] = LAUNCHER;
-    silenceLoopbackServers();
-    const miniflare = withoutSignalHandlers(() => new Miniflare(options));
+    const { terminal, data } = settings;
     try {
-      await miniflare.ready;
-      front.target = Number((await miniflare.unsafeGetDirectURL()).port);
-      return new Runtime(settings, options, workerds, miniflare, front);
+      const workerds = new WorkerdProcesses({
+        terminal,
+        environment: { BERTH_WORKERD_BINARY: workerdBinary(), BERTH_WORKERD_ALIVE: data.alive },
+        config: await workerdConfig(miniflareOptions(settings), terminal),
+        socket: INNER_SOCKET_NAME,
+      });
+      front.target = await workerds.start();
+      return new Runtime(settings, workerds, front);
     } catch (error) {
       throw new StartFailure(`workerd can't be started: ${describeError(error)}`, { cause: error });
     }
@@ -115,8 +109,6 @@ export class Runtime {
       event: 'workerd-ended',
       message: `workerd ended unexpectedly (${how}); a new one is starting`,
     });
-    // By then Miniflare, too, knows that its workerd is gone, and `ready` is about the next one.
-    await nextTurn();
     const failure = await this.#untilReady();
     this.#restarting = false;
     if (this.#stopped()) return;
@@ -134,14 +126,11 @@ export class Runtime {
 
   /** Answers why there is no workerd, or undefined when there is one. The port stays what it was. */
   async #untilReady(): Promise<string | undefined> {
-    let failure = 'it ends again at once';
+    let failure = '';
     for (let attempt = 1; attempt <= RESTART_ATTEMPTS && !this.#stopped(); attempt += 1) {
       try {
-        // The first time Miniflare does it by itself.
-        if (attempt > 1) await this.#miniflare.setOptions(this.#options);
-        await this.#miniflare.ready;
-        this.#front.target = Number((await this.#miniflare.unsafeGetDirectURL()).port);
-        if (this.#workerds.alive) return undefined;
+        this.#front.target = await this.#workerds.start();
+        return undefined;
       } catch (error) {
         failure = describeError(error);
       }
@@ -160,16 +149,26 @@ async function openFront({ host, port }: RuntimeSettings): Promise<Front> {
   }
 }
 
-function miniflareOptions(settings: RuntimeSettings, workerds: WorkerdProcesses): MiniflareOptions {
-  const { worker, variables, data, terminal } = settings;
+/** What Miniflare warns of is passed on; throws what it says when it makes nothing. */
+async function workerdConfig(options: MiniflareOptions, terminal: Terminal): Promise<Buffer> {
+  const child = spawn(process.execPath, [CONFIG_PROGRAM], { stdio: ['pipe', 'pipe', 'pipe'] });
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(JSON.stringify(options));
+  const [config, said] = await Promise.all([buffer(child.stdout), text(child.stderr), once(child, 'close')]);
+  if (child.exitCode !== 0) throw new Error(said.trim());
+  for (const message of said.split('\n').filter((line) => line !== ''))
+    terminal.notice({ level: 'warn', event: 'miniflare', message });
+  return config;
+}
+
+/** All of it is JSON. */
+function miniflareOptions(settings: RuntimeSettings): MiniflareOptions {
+  const { worker, variables, data } = settings;
   return {
     // Otherwise Miniflare asks the internet what `request.cf` looks like.
     cf: false,
-    log: new MiniflareLog(terminal),
     logRequests: false,
     defaultPersistRoot: data.state,
-    handleRuntimeStdio: workerds.readOutput,
-    unsafeRuntimeEnv: { BERTH_WORKERD_BINARY: workerdBinary(), BERTH_WORKERD_ALIVE: data.alive },
     workers: [
       {
         ...worker.options,
@@ -202,56 +201,8 @@ const Json: v.GenericSchema<Json> = v.lazy(() =>
 );
 const JsonRecord = v.record(v.string(), Json);
 
-class MiniflareLog extends Log {
-  readonly #terminal: Terminal;
-
-  constructor(terminal: Terminal) {
-    super(LogLevel.WARN);
-    this.#terminal = terminal;
-  }
-
-  override logWithLevel(level: LogLevel, message: string): void {
-    if (level > this.level) return;
-    this.#terminal.notice({
-      level: level === LogLevel.ERROR ? 'error' : 'warn',
-      event: 'miniflare',
-      message: message.split('\n', 1)[0] ?? '',
-    });
-  }
-}
-
 /** The one that Miniflare itself would run. */
 function workerdBinary(): string {
   const fromMiniflare = createRequire(createRequire(import.meta.url).resolve('miniflare'));
   return v.parse(v.object({ default: v.string() }), fromMiniflare('workerd')).default;
 }
-
-/** Miniflare ends the process on a signal, at once and with everything that is in flight. Ours to decide. */
-function withoutSignalHandlers<T>(make: () => T): T {
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  const before = signals.map((signal) => process.listeners(signal));
-  const made = make();
-  for (const [index, signal] of signals.entries())
-    for (const listener of process.listeners(signal))
-      if (before[index]?.includes(listener) !== true) process.off(signal, listener);
-  return made;
-}
-
-/**
- * Miniflare runs an HTTP server of its own in this process, on a loopback port, for what a development server wants. It
- * asks for no host, origin or secret, writes files under names that it is sent, and lists objects: any web page and any
- * user of this machine could reach it. Berth needs nothing of it, so it answers nobody.
- */
-function silenceLoopbackServers(): void {
-  if (loopbackSilenced) return;
-  loopbackSilenced = true;
-  subscribe('tracing:net.server.listen:asyncEnd', (message) => {
-    const server = typeof message === 'object' && message !== null && 'server' in message ? message.server : undefined;
-    if (!(server instanceof HttpServer)) return;
-    server.prependListener('connection', (socket: Socket) => {
-      socket.destroy();
-    });
-  });
-}
-
-let loopbackSilenced = false;

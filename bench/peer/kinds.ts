@@ -1,7 +1,7 @@
 /** The registries that are compared: how each is started, and which version it is. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { NODE_FLAGS } from '../../standalone/node-flags.ts';
+import { NODE_FLAGS, PROGRAM } from '../../standalone/node-flags.ts';
 import { versionOf } from './command.ts';
 import type { PeerOptions } from './options.ts';
 import type { ServerKind } from './server.ts';
@@ -18,7 +18,7 @@ export function berthKind(settings: Readonly<Record<string, string>> = {}): Serv
     version: 'as in this checkout',
     command: (folder, port) => ({
       words: [
-        ...[process.execPath, ...NODE_FLAGS, join(ROOT, 'standalone', 'main.ts')],
+        ...[process.execPath, ...NODE_FLAGS, join(ROOT, PROGRAM)],
         ...['--port', String(port), '--data', join(folder, 'data')],
       ],
       environment: { ...outerEnvironment(), ...settings },

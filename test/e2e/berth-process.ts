@@ -13,7 +13,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import * as v from 'valibot';
-import { NODE_FLAGS } from '../../standalone/node-flags.ts';
+import { NODE_FLAGS, PROGRAM } from '../../standalone/node-flags.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -111,7 +111,7 @@ export class BerthRun {
     const program =
       through === 'npm'
         ? ['npm', 'start', '--']
-        : [join(root, 'node_modules', '.bin', 'node'), ...NODE_FLAGS, join(root, 'standalone', 'main.ts')];
+        : [join(root, 'node_modules', '.bin', 'node'), ...NODE_FLAGS, join(root, PROGRAM)];
     const [command = '', ...rest] = [...(options.within ?? []), ...program, ...words];
     this.#child = spawn(command, rest, {
       cwd: root,

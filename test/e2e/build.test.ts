@@ -1,5 +1,16 @@
-/** The build that `npm start` serves: made once for what stands in the project, and never half. */
-import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+/** The builds that `npm start` runs and serves: made once for what stands in the project, and never half. */
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -13,7 +24,7 @@ function freshProject(): string {
   onTestFinished(() => {
     rmSync(project, { recursive: true, force: true });
   });
-  for (const name of ['standalone', 'src', 'wrangler.toml', 'package.json', 'package-lock.json'])
+  for (const name of ['scripts', 'standalone', 'src', 'wrangler.toml', 'package.json', 'package-lock.json'])
     cpSync(join(root, name), join(project, name), { recursive: true });
   mkdirSync(join(project, 'node_modules'));
   for (const name of readdirSync(join(root, 'node_modules')))
@@ -24,6 +35,38 @@ function freshProject(): string {
 function builds(project: string): string[] {
   return readdirSync(join(project, 'node_modules', '.cache', 'berth'));
 }
+
+function programs(project: string): string[] {
+  return readdirSync(join(project, 'node_modules', '.cache', 'berth-program'));
+}
+
+test('npm start runs a bundle, also two first ones at once; a changed source makes a new one', async () => {
+  const root = freshProject();
+  const first = await Promise.all([start({ root, through: 'npm' }), start({ root, through: 'npm' })]);
+  for (const { url } of first) expect((await fetch(`${url}/v2/`)).status).toBe(200);
+  const [made = '', ...others] = programs(root);
+  expect(others).toEqual([]);
+  const folder = join(root, 'node_modules', '.cache', 'berth-program', made);
+  // The thread's program is bundled too, and that is the one that is started.
+  expect(existsSync(join(folder, 'thread.js'))).toBe(true);
+  const main = readFileSync(join(folder, 'main.js'), 'utf8');
+  expect(main).toContain('(import.meta.dirname, "thread.js")');
+  expect(main).not.toContain('thread.ts"');
+  await start({ root, through: 'npm' });
+  expect(programs(root)).toEqual([made]);
+  appendFileSync(join(root, 'standalone', 'main.ts'), '// changed\n');
+  await start({ root, through: 'npm' });
+  expect(programs(root)).toHaveLength(2);
+});
+
+test('npm start runs the sources where no bundle can be kept', async () => {
+  const root = freshProject();
+  mkdirSync(join(root, 'node_modules', '.cache'));
+  writeFileSync(join(root, 'node_modules', '.cache', 'berth-program'), '');
+  const berth = await start({ root, through: 'npm' });
+  expect((await fetch(`${berth.url}/v2/`)).status).toBe(200);
+  expect(berth.run.errors).toEqual([]);
+});
 
 test('two first starts at once both build and both serve; the next start finds the build, a changed source a new one', async () => {
   const root = freshProject();

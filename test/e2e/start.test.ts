@@ -46,6 +46,13 @@ test('a misspelt setting ends with code 2 and one line', async () => {
   });
 });
 
+test('a workerd that does not start is one line that says why', async () => {
+  // Without WebAssembly, which it wants.
+  const { code, said } = await refusal({ environment: { MINIFLARE_WORKERD_V8_FLAGS: '--jitless' } });
+  expect(code).toBe(1);
+  expect(said).toEqual([expect.stringMatching(/^workerd can't be started: .*WebAssembly/)]);
+});
+
 test('--version and --help answer without serving', async () => {
   const version = run({ words: ['--version'] });
   expect(await version.exited).toEqual({ code: 0, signal: null });

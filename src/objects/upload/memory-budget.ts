@@ -159,19 +159,23 @@ export class BufferPool {
   obtain(bytes: number): ArrayBuffer {
     const found = this.#free.findIndex(({ byteLength }) => byteLength === bytes);
     const [buffer] = found < 0 ? [] : this.#free.splice(found, 1);
-    this.#trim();
-    return buffer ?? new ArrayBuffer(bytes);
+    if (buffer !== undefined) return buffer;
+    this.#forgetBeyond(this.#limit - this.#used());
+    return new ArrayBuffer(bytes);
   }
 
-  /** For a buffer that nobody reads or writes any more. */
+  /**
+   * For a buffer that nobody reads or writes any more. It takes no more room here than where it was used. What is in use
+   * says nothing in this moment: it counts those already who have been granted memory and come for a buffer next.
+   */
   recycle(buffer: ArrayBuffer): void {
     this.#free.push(buffer);
-    this.#trim();
+    this.#forgetBeyond(this.#limit);
   }
 
-  #trim(): void {
+  #forgetBeyond(bytes: number): void {
     const unused = (): number => this.#free.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    while (this.#free.length > 0 && this.#used() + unused() > this.#limit) this.#free.shift();
+    while (this.#free.length > 0 && unused() > bytes) this.#free.shift();
   }
 }
 

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { NODE_FLAGS } from '../../../standalone/node-flags.ts';
+import { NODE_FLAGS, PROGRAM } from '../../../standalone/node-flags.ts';
 
 test('npm start gives Node the flags that tests and the bench give it', () => {
   const text = readFileSync(join(import.meta.dirname, '../../../package.json'), 'utf8');
-  expect(text).toContain(`/node ${NODE_FLAGS.join(' ')} standalone/main.ts`);
+  expect(text).toContain(`/node ${NODE_FLAGS.join(' ')} ${PROGRAM}"`);
 });
