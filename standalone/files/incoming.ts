@@ -12,6 +12,9 @@ const MOST_PIECES = 1_024;
 /** The disk is told to begin after so much, so that the sync at the end finds little left to do. */
 const SYNC_EVERY_BYTES = 16 * 1024 * 1024;
 
+/** A sender that brings nothing for this time has gone: until it is let go it holds the space that it announced. */
+const LONGEST_SILENCE_MS = 60_000;
+
 const Bytes = v.instance(Buffer);
 /** All that a body can do that somebody waits for. */
 const CHANGES = ['readable', 'end', 'error', 'close'] as const;
@@ -27,11 +30,12 @@ export interface Target {
   readonly onWritten?: ((bytes: number) => void) | undefined;
   /** Ends the write early, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  readonly longestSilenceMs?: number | undefined;
 }
 
-/** Throws WrongBody when the body is longer or shorter than `length`. */
+/** Throws WrongBody when the body is longer or shorter than `length`, or brings nothing for a minute. */
 export async function writeBody(body: Readable, length: number, target: Target): Promise<void> {
-  const { file, offset, hash, sync, onWritten, signal } = target;
+  const { file, offset, hash, sync, onWritten, signal, longestSilenceMs = LONGEST_SILENCE_MS } = target;
   let pieces: Buffer[] = [];
   let gathered = 0;
   let written = 0;
@@ -55,7 +59,7 @@ export async function writeBody(body: Readable, length: number, target: Target):
     });
   };
   try {
-    for await (const piece of piecesOf(body, signal)) {
+    for await (const piece of piecesOf(body, signal, longestSilenceMs)) {
       if (written + gathered + piece.byteLength > length) throw new WrongBody('the body is longer than announced');
       hash?.update(piece);
       pieces.push(piece);
@@ -76,8 +80,17 @@ export async function writeBody(body: Readable, length: number, target: Target):
  * Who stops early leaves the body open, so that the sender can still be told why, and nothing attached to it: it can be
  * resumed at once, also when a piece was being waited for. (The stream's own iterator ends only with its next piece.)
  */
-async function* piecesOf(body: Readable, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+async function* piecesOf(
+  body: Readable,
+  signal: AbortSignal | undefined,
+  longestSilenceMs: number,
+): AsyncGenerator<Buffer> {
   let wake = (): void => undefined;
+  const sender = { isSilent: false };
+  const silence = setTimeout(() => {
+    sender.isSilent = true;
+    wake();
+  }, longestSilenceMs);
   const onChange = (): void => {
     wake();
   };
@@ -87,7 +100,12 @@ async function* piecesOf(body: Readable, signal: AbortSignal | undefined): Async
     for (;;) {
       if (signal?.aborted === true) throw new Error('another write of this part began, or the multipart write ended');
       const piece: unknown = body.read();
-      if (piece !== null) yield v.parse(Bytes, piece);
+      if (piece !== null) {
+        yield v.parse(Bytes, piece);
+        // The disk's time is not the sender's.
+        sender.isSilent = false;
+        silence.refresh();
+      } else if (sender.isSilent) throw new WrongBody(`the body brought nothing for ${String(longestSilenceMs / 1_000)} s`);
       else if (body.readableEnded) return;
       else if (body.destroyed) throw body.errored ?? new WrongBody('the body broke off');
       // Nothing can happen between the look and the wait: both are of one turn.
@@ -97,6 +115,7 @@ async function* piecesOf(body: Readable, signal: AbortSignal | undefined): Async
         });
     }
   } finally {
+    clearTimeout(silence);
     for (const event of CHANGES) body.off(event, onChange);
     signal?.removeEventListener('abort', onChange);
   }
