@@ -105,7 +105,8 @@ async function* piecesOf(
         // The disk's time is not the sender's.
         sender.isSilent = false;
         silence.refresh();
-      } else if (sender.isSilent) throw new WrongBody(`the body brought nothing for ${String(longestSilenceMs / 1_000)} s`);
+      } else if (sender.isSilent)
+        throw new WrongBody(`the body brought nothing for ${String(longestSilenceMs / 1_000)} s`);
       else if (body.readableEnded) return;
       else if (body.destroyed) throw body.errored ?? new WrongBody('the body broke off');
       // Nothing can happen between the look and the wait: both are of one turn.
