@@ -81,7 +81,6 @@ export class Tasks<Kind extends string> {
     if (this.#alarmAt !== undefined && this.#alarmAt > Date.now() && this.#alarmAt <= due) return;
     const alarm = await this.#storage.getAlarm();
     if (alarm === null || alarm > due) await this.#setAlarm(due);
-    else this.#alarmAt = alarm;
   }
 
   /** As `arm`, at the first request after the object woke: a pull-only object, too, gets a lost alarm back. */
@@ -157,10 +156,14 @@ export class Tasks<Kind extends string> {
   }
 
   async #setAlarm(at: number): Promise<void> {
-    // Known only once it is set: a call that fails must not leave a belief behind.
-    this.#alarmAt = undefined;
-    await this.#storage.setAlarm(at);
+    // At once: the platform takes these calls in the order in which they are made.
     this.#alarmAt = at;
+    try {
+      await this.#storage.setAlarm(at);
+    } catch (error) {
+      this.#alarmAt = undefined;
+      throw error;
+    }
   }
 
   async #deleteAlarm(): Promise<void> {

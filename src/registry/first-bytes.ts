@@ -15,12 +15,19 @@ const READ_BUFFER_BYTES = 128 * 1024;
 /** No read waits for more than this, so that a client that becomes slow is not taken for one that stopped. */
 const MOST_AWAITED_BYTES = 48 * 1024;
 
-/** `small`: all that came, and whether the body broke off there. `stream`: the body, with the bytes that were read. */
+/**
+ * `small`: all that came, and whether the body broke off there. `stream`: the body, with the bytes that were read. To
+ * whoever reads it, one that breaks off may look as if it had ended, so that has to be asked afterwards.
+ */
 export type FirstBytes =
-  { kind: 'small'; bytes: Uint8Array; brokeOff: boolean } | { kind: 'stream'; stream: ReadableStream };
+  | { kind: 'small'; bytes: Uint8Array; brokeOff: boolean }
+  | { kind: 'stream'; stream: ReadableStream; brokeOff: () => boolean };
 
-/** What all requests of the isolate hold. */
-let heldBytes = 0;
+/** A request that its client cancels ends where it stands, without a word: what it held this long ago is held no more. */
+export const HOLDER_DEAD_MS = 60_000;
+
+/** What each request of the isolate holds, and since when. Not the bytes themselves: they go with their request. */
+const holders = new Map<symbol, { bytes: number; since: number }>();
 
 /**
  * Reads a body's first bytes and hands them, or the stream, to `use`.
@@ -34,7 +41,7 @@ export async function withFirstBytes<T>(
 ): Promise<T> {
   const held = new HeldBytes();
   const isLong = (announced ?? 0) > SMALL_BODY_BYTES || !held.hasRoomFor(1);
-  if (isLong) return use({ kind: 'stream', stream: body });
+  if (isLong) return use({ kind: 'stream', stream: body, brokeOff: () => false });
   try {
     return await use(await firstBytes(body, held));
   } finally {
@@ -44,6 +51,7 @@ export async function withFirstBytes<T>(
 
 /** Bytes in a buffer that grows with what arrives, within what all requests may hold. */
 class HeldBytes {
+  readonly #holder = Symbol();
   #buffer = new ArrayBuffer(0);
   #filled = 0;
 
@@ -56,8 +64,8 @@ class HeldBytes {
     const { byteLength } = this.#buffer;
     if (wanted <= byteLength) return true;
     const grown = Math.max(FIRST_HELD_BYTES, Math.min(SMALL_BODY_BYTES, 2 ** Math.ceil(Math.log2(wanted))));
-    if (wanted > grown || heldBytes + grown - byteLength > HELD_MOST_BYTES) return false;
-    heldBytes += grown - byteLength;
+    if (wanted > grown || allHeldBytes() + grown - byteLength > HELD_MOST_BYTES) return false;
+    holders.set(this.#holder, { bytes: grown, since: Date.now() });
     this.#buffer = this.#buffer.transfer(grown);
     return true;
   }
@@ -68,10 +76,19 @@ class HeldBytes {
   }
 
   free(): void {
-    heldBytes -= this.#buffer.byteLength;
+    holders.delete(this.#holder);
     this.#buffer = new ArrayBuffer(0);
     this.#filled = 0;
   }
+}
+
+function allHeldBytes(): number {
+  let sum = 0;
+  for (const [holder, { bytes, since }] of holders) {
+    if (since + HOLDER_DEAD_MS < Date.now()) holders.delete(holder);
+    else sum += bytes;
+  }
+  return sum;
 }
 
 async function firstBytes(body: ReadableStream, held: HeldBytes): Promise<FirstBytes> {
@@ -83,10 +100,10 @@ async function firstBytes(body: ReadableStream, held: HeldBytes): Promise<FirstB
     for (;;) {
       const pending = reader.readAtLeast(least, new Uint8Array(buffer));
       const read = await Promise.race([pending, deadline.passed]);
-      if (read === 'late') return { kind: 'stream', stream: continued(body, reader, held, pending) };
+      if (read === 'late') return continued(body, reader, held, pending);
       const value = read.value ?? new Uint8Array();
       if (!held.hasRoomFor(value.byteLength)) {
-        return { kind: 'stream', stream: continued(body, reader, held, Promise.resolve(read)) };
+        return continued(body, reader, held, Promise.resolve(read));
       }
       held.append(value);
       if (read.done) return { kind: 'small', bytes: held.bytes, brokeOff: false };
@@ -106,8 +123,9 @@ function continued(
   reader: ReadableStreamBYOBReader,
   held: HeldBytes,
   pending: Promise<ReadableStreamReadResult<Uint8Array>>,
-): ReadableStream {
+): FirstBytes {
   const { readable, writable } = new IdentityTransformStream();
+  let broken = false;
   const feed = async () => {
     const writer = writable.getWriter();
     try {
@@ -120,6 +138,7 @@ function continued(
         return;
       }
     } catch (error) {
+      broken = true;
       await Promise.all([writer.abort(error), reader.cancel(error)]);
       return;
     }
@@ -127,9 +146,10 @@ function continued(
     reader.releaseLock();
     await body.pipeTo(writable);
   };
-  // Whoever reads the stream hears of a failure there.
-  feed().catch(() => undefined);
-  return readable;
+  feed().catch(() => {
+    broken = true;
+  });
+  return { kind: 'stream', stream: readable, brokeOff: () => broken };
 }
 
 function timer(): { passed: Promise<'late'>; clear: () => void } {

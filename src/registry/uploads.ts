@@ -95,8 +95,18 @@ export class Uploads {
     // Whoever says where a chunk starts will send more of them.
     if (id.streams || start !== undefined) return onward(stream);
     return withFirstBytes(stream, length, async (first) => {
-      if (first.kind === 'stream') return onward(first.stream);
+      if (first.kind === 'stream') {
+        const taken = await onward(first.stream);
+        const { result } = taken;
+        const isShort = first.brokeOff() && (result.kind === 'appended' || result.kind === 'wrong-length');
+        return isShort ? { id: taken.id, result: { kind: 'idle', committed: result.committed } } : taken;
+      }
       const { bytes, brokeOff } = first;
+      if (brokeOff && bytes.byteLength === 0) {
+        const known = await this.status(owner, id);
+        if (known.result.kind === 'unknown') return { id, result: UNKNOWN };
+        return { id: known.id, result: { kind: 'idle', committed: known.result.committed } };
+      }
       const kept = bytes.byteLength > 0 ? await this.#keep(session, bytes) : 'elsewhere';
       if (kept === 'elsewhere') return onward(new Blob([bytes]).stream());
       if (kept.kind !== 'appended') return { id, result: kept };
@@ -150,9 +160,13 @@ export class Uploads {
   async cancel(owner: Owner, id: UploadId): Promise<CancelResult> {
     const session = this.#session(owner, id);
     if (session === undefined) return UNKNOWN;
-    const cancelled = await this.#meter.call(this.#repository(session).cancelUpload(session));
+    const repository = this.#repository(session);
+    const cancelled = await this.#meter.call(repository.cancelUpload(session, false));
     if (cancelled.kind !== 'streaming') return cancelled;
-    return this.#meter.call(this.#objects.upload(session).cancel(session));
+    const there = await this.#meter.call(this.#objects.upload(session).cancel(session));
+    if (there.kind !== 'unopened') return there;
+    const unopened = await this.#meter.call(repository.cancelUpload(session, true));
+    return unopened.kind === 'streaming' ? UNKNOWN : unopened;
   }
 
   #session({ repository, principal }: Owner, id: UploadId): UploadSession | undefined {

@@ -20,6 +20,7 @@ import {
   pushBlob,
   pushManifest,
   putWhole,
+  request,
   repositoryName,
   served,
   settle,
@@ -33,11 +34,15 @@ const INTENT_OVER_MS = 61_000;
 
 const repositoryStub = (name: string) => objects.repository(repositoryName(name)) as DurableObjectStub;
 
-/** A push whose claim is held at the directory's door, or on its way back. */
+/**
+ * A push whose claim is held at the directory's door, or on its way back. Its session streams, so that its object may
+ * crash or expire while the repository's call is still under way.
+ */
 async function pushHeldAtClaim(repository: string, blob: Blob, when: 'before' | 'after') {
   const claim = faults.pause(CLAIM, when);
   const upload = await openUpload(repository);
-  const answer = putWhole(upload.path, blob).then(
+  const entered = await request(upload.path, { method: 'PATCH', body: new Uint8Array() });
+  const answer = putWhole(entered.headers.get('location') ?? '', blob).then(
     (response) => response.status,
     () => 0,
   );

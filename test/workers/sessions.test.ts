@@ -4,6 +4,7 @@ import { env } from 'cloudflare:workers';
 import { listDurableObjectIds } from 'cloudflare:test';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { formatUploadId, parseUploadId, type UploadId } from '../../src/oci/upload-id.ts';
+import { HOLDER_DEAD_MS } from '../../src/registry/first-bytes.ts';
 import { WRITE_LEASE_MS } from '../../src/objects/upload/messages.ts';
 import {
   Session,
@@ -18,8 +19,21 @@ import {
   send,
   sha512,
 } from './client.ts';
+import { parseRepositoryName } from '../../src/oci/repository-name.ts';
+import { faults } from './faults.ts';
 import { LogLines } from './log-lines.ts';
-import { config, crash, newBlob, newWorld, passAllGraces, passTime, settle, storedKeys, type Blob } from './world.ts';
+import {
+  config,
+  crash,
+  newBlob,
+  objects,
+  newWorld,
+  passAllGraces,
+  passTime,
+  settle,
+  storedKeys,
+  type Blob,
+} from './world.ts';
 
 const KIB = 1_024;
 const UNKNOWN = { status: 404, code: 'BLOB_UPLOAD_UNKNOWN' };
@@ -184,6 +198,87 @@ describe('a short PATCH', () => {
     await expectUnknown(session, blob);
     await passAllGraces();
     expect(await storedKeys()).toEqual([]);
+  });
+});
+
+describe('two requests at once', () => {
+  const sessionOf = (session: Session) => {
+    const id = parseUploadId(session.path.split('/').at(-1) ?? '');
+    const repository = parseRepositoryName(name);
+    const found = id && repository && objects.session(repository, 'anonymous', id);
+    if (found === undefined) throw new Error(`${session.path} is no session of this repository`);
+    return { session: found, repository: objects.repository(found.repository) };
+  };
+
+  /** A push that the directory has not answered yet. */
+  async function heldAtClaim(push: () => Promise<Response>) {
+    const claim = faults.pause('Repository>BLOB_DIRECTORY.claim', 'before');
+    const answer = push();
+    await claim.reached();
+    return { claim, answer };
+  }
+
+  it('a cancel comes too late for a whole PUT that is being adopted', async () => {
+    const blob = await newBlob();
+    const session = await openSession(name);
+    const { claim, answer } = await heldAtClaim(() => session.putBody(blob.digest, blob.bytes));
+    expect((await session.cancel()).status).toBe(409);
+    expect((await session.patch(blob.bytes)).status).toBe(409);
+    claim.release();
+    expect((await answer).status).toBe(201);
+    expect((await session.put(blob.digest)).status).toBe(201);
+  });
+
+  it('a close with another digest does not end a session whose bytes are being adopted', async () => {
+    const [blob, other] = [await newBlob(), await newBlob()];
+    const session = await openSession(name);
+    demand(await session.patch(blob.bytes), 202);
+    const { claim, answer } = await heldAtClaim(() => session.put(blob.digest));
+    expect((await session.put(other.digest)).status).toBe(409);
+    claim.release();
+    expect((await answer).status).toBe(201);
+    expect((await session.put(blob.digest)).status).toBe(201);
+  });
+
+  it('a whole PUT gives way to chunks that came meanwhile', async () => {
+    const blob = await newBlob(2_000);
+    const session = await openSession(name);
+    const first = new Session(session.path);
+    const { session: own, repository } = sessionOf(session);
+    const { result: begun } = await repository.beginWrite(own, blob.digest, 2_000);
+    demand(await session.chunk(blob.bytes.subarray(0, 1_000), 0), 202);
+    const key = begun.kind === 'direct' ? begun.key : '';
+    expect(key).not.toBe('');
+    expect((await repository.endWrite(own, key, 'stored')).result).toEqual({ kind: 'busy' });
+    expect((await first.putBody(blob.digest, blob.bytes.subarray(1_000))).status).toBe(201);
+    await expectServed(blob);
+  });
+
+  it('a session that its object has not opened can be cancelled', async () => {
+    const blob = await newBlob();
+    const session = await openSession(name);
+    const { session: own, repository } = sessionOf(session);
+    expect((await repository.enterUpload(own)).result).toMatchObject({ kind: 'open' });
+    expect((await session.cancel()).status).toBe(204);
+    await expectUnknown(session, blob);
+  });
+});
+
+describe('clients that vanish while their first bytes are held', () => {
+  it('take no room from others for long', async () => {
+    const piece = (await newBlob(256 * KIB)).bytes;
+    for (let gone = 0; gone < 110; gone += 1) {
+      const session = await openSession(name);
+      const client = new AbortController();
+      const { readable, writable } = new IdentityTransformStream();
+      session.patch(readable, {}, client.signal).catch(() => undefined);
+      await writable.getWriter().write(piece);
+      client.abort();
+    }
+    passTime(HOLDER_DEAD_MS + 1);
+    const session = await openSession(name);
+    demand(await session.patch((await newBlob()).bytes), 202);
+    expect(parseUploadId(session.path.split('/').at(-1) ?? '')).toMatchObject({ streams: false });
   });
 });
 

@@ -52,6 +52,8 @@ export class DirectWrites {
   readonly #store: StorageDriver;
   readonly #objects: Objects;
   readonly #adopt: Parts['adopt'];
+  /** Sessions that are being closed: nobody may cancel them or bring them more bytes. */
+  readonly #closing = new Set<string>();
 
   constructor({ sessions, attempts, tasks, store, objects, adopt }: Parts) {
     this.#sessions = sessions;
@@ -77,7 +79,8 @@ export class DirectWrites {
   /** The writer goes on. False: the lease was lost or the session is over, and what is written will be deleted. */
   renew(session: UploadSession, key: string): boolean {
     const now = Date.now();
-    return !isOver(session, now) && this.#attempts.renew(key, now + WRITE_LEASE_MS);
+    const isWanted = !isOver(session, now) && this.#sessions.find(session.id)?.state !== 'gone';
+    return isWanted && this.#attempts.renew(key, now + WRITE_LEASE_MS);
   }
 
   /** A whole blob was written: makes it a blob of the repository. */
@@ -90,6 +93,10 @@ export class DirectWrites {
       this.#giveUp(key);
       return closedAs(known, digest);
     }
+    if (known?.state === 'streaming') {
+      this.#giveUp(key);
+      return { kind: 'busy' };
+    }
     return this.#commit(session, { key, digest, size }, Date.now() + WRITE_LEASE_MS, meter);
   }
 
@@ -97,7 +104,7 @@ export class DirectWrites {
   keep(session: UploadSession, key: string, outcome: WriteOutcome): KeepResult {
     const written = this.#written(session, key, outcome);
     if (written.kind !== 'written') return written;
-    if (this.#sessions.find(session.id) !== undefined) {
+    if (this.#sessions.find(session.id) !== undefined || this.#closing.has(session.id)) {
       this.#giveUp(key);
       return { kind: 'busy' };
     }
@@ -117,6 +124,8 @@ export class DirectWrites {
     // Of another algorithm: the session's object reads the bytes and hashes them.
     if (digestAlgorithm(digest) !== digestAlgorithm(known.digest)) return { kind: 'elsewhere' };
     if (digest !== known.digest) {
+      // Its bytes are proven to be another blob, which is being linked or will be by the next try.
+      if (this.#isOffered(known)) return { kind: 'busy' };
       this.#giveUp(key);
       this.#remember(session, { ...known, state: 'gone', key: undefined });
       return { kind: 'digest-mismatch' };
@@ -130,15 +139,13 @@ export class DirectWrites {
     return { kind: known?.state === 'streaming' ? 'streaming' : 'open', committed: known?.size ?? 0 };
   }
 
-  /** Ends a session; one that streams is ended by its own object first. */
-  cancel(session: UploadSession): 'cancelled' | 'streaming' | 'too-late' | 'unknown' {
+  /** Ends a session; one that streams is ended by its own object first, unless that never opened it. */
+  cancel(session: UploadSession, isUnopened: boolean): 'cancelled' | 'streaming' | 'too-late' | 'unknown' {
     const known = this.#sessions.find(session.id);
     if (isOver(session, Date.now()) || known?.state === 'done' || known?.state === 'gone') return 'unknown';
-    if (known?.state === 'streaming') return 'streaming';
-    if (known?.key !== undefined) {
-      if (this.#attempts.find(known.key)?.offered === true) return 'too-late';
-      this.#giveUp(known.key);
-    }
+    if (known?.state === 'streaming' && !isUnopened) return 'streaming';
+    if (this.#closing.has(session.id) || this.#isOffered(known)) return 'too-late';
+    if (known?.key !== undefined) this.#giveUp(known.key);
     this.#remember(session, { state: 'gone', key: undefined, digest: undefined, size: 0 });
     return 'cancelled';
   }
@@ -149,9 +156,8 @@ export class DirectWrites {
     if (isOver(session, Date.now()) || known?.state === 'gone') return { kind: 'unknown' };
     if (known?.state === 'done') return { kind: 'done', digest: known.digest ?? '', size: known.size };
     const { key, digest } = known ?? {};
-    if (known?.state === 'kept' && key !== undefined && this.#attempts.find(key)?.offered === true) {
-      return { kind: 'busy' };
-    }
+    const isClosing = this.#closing.has(session.id) || (known?.state === 'kept' && this.#isOffered(known));
+    if (isClosing) return { kind: 'busy' };
     // What was kept stays until the session expires: the object copies it, and may crash while it does.
     this.#remember(session, { state: 'streaming', key, digest, size: known?.size ?? 0 });
     return {
@@ -199,6 +205,7 @@ export class DirectWrites {
   ): Promise<CommitResult> {
     const store = metered(this.#store, meter);
     const own: Location = { store: store.name, key, size };
+    this.#closing.add(session.id);
     try {
       for (let round = 0; round < ADOPT_ROUNDS; round += 1) {
         if (!this.#attempts.offer(key, leaseUntil)) return this.#tooLate(session, digest);
@@ -214,7 +221,13 @@ export class DirectWrites {
       const { repository } = session;
       logEvent('warn', 'upload not adopted', { repository, digest, error: String(error) });
       return { kind: isFull(error) ? 'store-full' : 'retry' };
+    } finally {
+      this.#closing.delete(session.id);
     }
+  }
+
+  #isOffered(known: KnownSession | undefined): boolean {
+    return known?.key !== undefined && this.#attempts.find(known.key)?.offered === true;
   }
 
   /** The key is being deleted; but another request may have closed the session with it. */

@@ -134,9 +134,12 @@ export class Repository extends DurableObject<Env> {
     return new WorkMeter().answer(this.#writes.status(session));
   }
 
-  async cancelUpload(session: UploadSession): Promise<Answer<CancelResult | { kind: 'streaming' }>> {
+  async cancelUpload(
+    session: UploadSession,
+    isUnopened: boolean,
+  ): Promise<Answer<CancelResult | { kind: 'streaming' }>> {
     this.#open(session.repository);
-    return this.#told({ kind: this.#writes.cancel(session) });
+    return this.#told({ kind: this.#writes.cancel(session, isUnopened) });
   }
 
   /** Asked by an upload's own object, before it takes its first byte. */

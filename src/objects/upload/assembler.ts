@@ -19,7 +19,7 @@ import { partBudget, partBuffers, readBudget } from './memory-budget.ts';
  * faster it is, and within what the readers of this isolate may hold together.
  */
 const READ_BUFFERS_BYTES = [16 * 1024, 128 * 1024, 1024 * 1024] as const;
-const [SMALLEST_READ_BUFFER_BYTES] = READ_BUFFERS_BYTES;
+export const [SMALLEST_READ_BUFFER_BYTES] = READ_BUFFERS_BYTES;
 /** Where a session's first buffer starts; it doubles with what arrives. */
 const FIRST_BUFFER_BYTES = 256 * 1024;
 /** Where parts may be of any size, what is left of a body is one from here on; fewer bytes cost less as rows. */
@@ -249,7 +249,7 @@ export class Assembler {
   }
 
   #grown(bytes: number): ArrayBuffer {
-    if (this.#buffer !== undefined) return this.#buffer.transfer(bytes);
+    if (this.#buffer !== undefined) return partBuffers.grow(this.#buffer, bytes);
     const buffer = partBuffers.obtain(bytes);
     if (this.#persisted > 0) this.#journal.readTail(new Uint8Array(buffer));
     return buffer;

@@ -164,6 +164,12 @@ export class BufferPool {
     return new ArrayBuffer(bytes);
   }
 
+  /** A larger buffer with the same bytes. It was not looked for here, so what lies here unused makes room for it. */
+  grow(buffer: ArrayBuffer, bytes: number): ArrayBuffer {
+    this.#forgetBeyond(this.#limit - this.#used());
+    return buffer.transfer(bytes);
+  }
+
   /**
    * For a buffer that nobody reads or writes any more. It takes no more room here than where it was used. What is in use
    * says nothing in this moment: it counts those already who have been granted memory and come for a buffer next.

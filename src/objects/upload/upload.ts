@@ -55,6 +55,8 @@ export class Upload extends DurableObject<Env> {
   readonly #objects: Objects;
   readonly #tasks: Tasks<TaskKind>;
   readonly #running = new RunningHash();
+  /** While it was being entered. The repository is told as well, for when this object has forgotten it. */
+  #isCancelled = false;
   /** The PATCH under way, and when it has ended. */
   #writer: { assembler: Assembler; ended: Promise<void> } | undefined;
   /** The close under way: a second one with the same digest shares its result. */
@@ -114,8 +116,12 @@ export class Upload extends DurableObject<Env> {
   }
 
   /** Ends the session and deletes its bytes, unless they are a blob already. */
-  async cancel(caller: UploadSession): Promise<Answer<CancelResult>> {
+  async cancel(caller: UploadSession): Promise<Answer<CancelResult | { kind: 'unopened' }>> {
     const meter = new WorkMeter();
+    if (this.#journal.session() === undefined) {
+      this.#isCancelled = true;
+      return meter.answer({ kind: 'unopened' });
+    }
     const session = this.#owned(caller);
     if (session === undefined || session.state === 'done') return meter.answer({ kind: 'unknown' });
     if (session.state === 'stored' || this.#isClosing()) return meter.answer({ kind: 'too-late' });
@@ -139,6 +145,7 @@ export class Upload extends DurableObject<Env> {
     const { kept } = entered;
     const tail = kept === undefined ? new Uint8Array() : await readKept(metered(this.#store, meter), kept);
     if (tail === undefined) return { kind: 'retry' };
+    if (this.#isCancelled) return { kind: 'unknown' };
     this.#journal.open(caller, tail);
     this.#tasks.add('expire', '', caller.expiresAt);
     await this.#tasks.arm();
