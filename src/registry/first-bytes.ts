@@ -4,10 +4,10 @@
  * put in front again.
  */
 
+import { firstBytesBudget } from '../objects/upload/memory-budget.ts';
+
 /** A body of at most so many bytes is small: it is one write to any store. */
 const SMALL_BODY_BYTES = 5 * 1024 * 1024;
-/** Of all requests of an isolate together: docker pushes five layers at once. Who finds them used up streams at once. */
-const HELD_MOST_BYTES = 5 * SMALL_BODY_BYTES;
 const FIRST_HELD_BYTES = 256 * 1024;
 /** A client that needs longer for so little is slow, and had better stream. */
 const LONGEST_WAIT_MS = 1_000;
@@ -23,12 +23,6 @@ export type FirstBytes =
   | { kind: 'small'; bytes: Uint8Array; brokeOff: boolean }
   | { kind: 'stream'; stream: ReadableStream; brokeOff: () => boolean };
 
-/** A request that its client cancels ends where it stands, without a word: what it held this long ago is held no more. */
-export const HOLDER_DEAD_MS = 60_000;
-
-/** What each request of the isolate holds, and since when. Not the bytes themselves: they go with their request. */
-const holders = new Map<symbol, { bytes: number; since: number }>();
-
 /**
  * Reads a body's first bytes and hands them, or the stream, to `use`.
  *
@@ -40,6 +34,7 @@ export async function withFirstBytes<T>(
   use: (first: FirstBytes) => Promise<T>,
 ): Promise<T> {
   const held = new HeldBytes();
+  // Who finds the budget used up streams at once.
   const isLong = (announced ?? 0) > SMALL_BODY_BYTES || !held.hasRoomFor(1);
   if (isLong) return use({ kind: 'stream', stream: body, brokeOff: () => false });
   try {
@@ -51,7 +46,7 @@ export async function withFirstBytes<T>(
 
 /** Bytes in a buffer that grows with what arrives, within what all requests may hold. */
 class HeldBytes {
-  readonly #holder = Symbol();
+  readonly #share = firstBytesBudget.open();
   #buffer = new ArrayBuffer(0);
   #filled = 0;
 
@@ -64,8 +59,7 @@ class HeldBytes {
     const { byteLength } = this.#buffer;
     if (wanted <= byteLength) return true;
     const grown = Math.max(FIRST_HELD_BYTES, Math.min(SMALL_BODY_BYTES, 2 ** Math.ceil(Math.log2(wanted))));
-    if (wanted > grown || allHeldBytes() + grown - byteLength > HELD_MOST_BYTES) return false;
-    holders.set(this.#holder, { bytes: grown, since: Date.now() });
+    if (wanted > grown || !this.#share.tryTake(grown - byteLength)) return false;
     this.#buffer = this.#buffer.transfer(grown);
     return true;
   }
@@ -76,19 +70,10 @@ class HeldBytes {
   }
 
   free(): void {
-    holders.delete(this.#holder);
+    this.#share.give(this.#share.heldBytes);
     this.#buffer = new ArrayBuffer(0);
     this.#filled = 0;
   }
-}
-
-function allHeldBytes(): number {
-  let sum = 0;
-  for (const [holder, { bytes, since }] of holders) {
-    if (since + HOLDER_DEAD_MS < Date.now()) holders.delete(holder);
-    else sum += bytes;
-  }
-  return sum;
 }
 
 async function firstBytes(body: ReadableStream, held: HeldBytes): Promise<FirstBytes> {
@@ -102,9 +87,7 @@ async function firstBytes(body: ReadableStream, held: HeldBytes): Promise<FirstB
       const read = await Promise.race([pending, deadline.passed]);
       if (read === 'late') return continued(body, reader, held, pending);
       const value = read.value ?? new Uint8Array();
-      if (!held.hasRoomFor(value.byteLength)) {
-        return continued(body, reader, held, Promise.resolve(read));
-      }
+      if (!held.hasRoomFor(value.byteLength)) return continued(body, reader, held, Promise.resolve(read));
       held.append(value);
       if (read.done) return { kind: 'small', bytes: held.bytes, brokeOff: false };
       least = Math.min(MOST_AWAITED_BYTES, value.byteLength * 2);

@@ -1,7 +1,7 @@
 /** What the pushes of an isolate buffer together stays within its budget, however many there are and however slow. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SMALLEST_READ_BUFFER_BYTES } from '../../src/objects/upload/assembler.ts';
-import { partBudget, readBudget } from '../../src/objects/upload/memory-budget.ts';
+import { partBudget, partBuffers, readBudget } from '../../src/objects/upload/memory-budget.ts';
 import { chunked, demand, openStreaming, PUSH_FORMS } from './client.ts';
 import { LogLines } from './log-lines.ts';
 import { stalledPatch } from './stalled-patch.ts';
@@ -10,7 +10,10 @@ import { blobOf, newBlob, type Blob } from './world.ts';
 const MIB = 1_024 * 1_024;
 /** Half of what an isolate has for everything (developers.cloudflare.com/workers/platform/limits). */
 const BUDGET_BYTES = 64 * MIB;
+const PART_BUDGET_BYTES = 48 * MIB;
 const PART_BYTES = 8 * MIB;
+/** Of a part each. */
+const BUFFERS = PART_BUDGET_BYTES / PART_BYTES;
 
 beforeEach(() => {
   new LogLines();
@@ -76,6 +79,26 @@ describe('slow clients that hold the whole budget', () => {
       await patch.end();
       expect((await patch.answer).headers.get('range')).toBe(`0-${String(blob.bytes.byteLength - 1)}`);
       expect((await session.put(blob.digest)).status).toBe(201);
+    }
+    expectWithinBudget();
+  });
+
+  it('pass the same few buffers on, from one that gives way to the next', async () => {
+    const obtained = vi.spyOn(partBuffers, 'obtain');
+    const others = partBudget.open();
+    await others.take(PART_BUDGET_BYTES);
+    const blobs = await overlapping(4 * BUFFERS, 1_000);
+    const stalled = await Promise.all(
+      blobs.map(async ({ bytes }) => stalledPatch(await openStreaming('memory/stalled'), bytes)),
+    );
+    expect([partBudget.contended, obtained.mock.calls.length]).toEqual([true, 0]);
+    others.give(PART_BUDGET_BYTES);
+    await expect.poll(() => obtained.mock.calls.length, { timeout: 20_000 }).toBe(stalled.length);
+    const made = new Set(obtained.mock.results.map(({ value }) => value));
+    expect(made.size).toBeLessThanOrEqual(BUFFERS);
+    for (const { end, answer } of stalled) {
+      await end();
+      expect((await answer).status).toBe(202);
     }
     expectWithinBudget();
   });

@@ -4,7 +4,7 @@ import { env } from 'cloudflare:workers';
 import { listDurableObjectIds } from 'cloudflare:test';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { formatUploadId, parseUploadId, type UploadId } from '../../src/oci/upload-id.ts';
-import { HOLDER_DEAD_MS } from '../../src/registry/first-bytes.ts';
+import { HOLDER_DEAD_MS } from '../../src/objects/upload/memory-budget.ts';
 import { WRITE_LEASE_MS } from '../../src/objects/upload/messages.ts';
 import {
   Session,

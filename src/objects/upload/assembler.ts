@@ -384,6 +384,8 @@ export class Assembler {
   #freeBuffer(): void {
     if (this.#buffer === undefined) return;
     this.#share.give(this.#buffer.byteLength);
+    // Nobody reads it any more. To drop it would leave it to the collector, while the next waiter takes a new one.
+    partBuffers.recycle(this.#buffer);
     this.#buffer = undefined;
   }
 }

@@ -1,12 +1,13 @@
 /**
- * What all uploads of an isolate may buffer together (an isolate has 128 MB for everything).
+ * What all requests and uploads of an isolate may buffer together (an isolate has 128 MB for everything).
  *
  * Nobody waits while holding: who cannot grow first writes its bytes to its own tail and gives everything back, then
  * asks for a whole part at once, in turn. So a waiter's wish is always met in the end, and no two can block each other.
  * A slow client gives way as well: its upload does the same when others wait (see Assembler).
  *
- * An object may vanish with what it holds (a crash, an eviction). A holder that has not shown itself for three minutes
- * is taken for dead: a living one does so every second while it waits for its client.
+ * A holder may vanish with what it holds: an object by a crash or an eviction, a request when its client resets the
+ * connection, since the runtime then ends it where it stands. One that has not shown itself for three minutes is taken
+ * for dead: a living upload does so every second while it waits for its client.
  */
 
 /** Parts that are being filled or stored. */
@@ -17,10 +18,16 @@ const PART_BUDGET_BYTES = 48 * 1024 * 1024;
  * share while there is room.
  */
 const READ_BUDGET_BYTES = 16 * 1024 * 1024;
-const HOLDER_DEAD_MS = 180_000;
+/** Of bodies that may turn out to be short, which the front holds (registry/first-bytes.ts). */
+const FIRST_BYTES_BUDGET_BYTES = 25 * 1024 * 1024;
+export const HOLDER_DEAD_MS = 180_000;
 const WAITER_DEAD_MS = 10_000;
-/** Against the time that a part takes to arrive or to be stored, this is nothing. */
+/** To look for the dead costs as much as there are holders and waiters, so that is done no more often. */
+const BURY_EVERY_MS = 250;
+/** Against the time that a part takes to arrive or to be stored, this is nothing. Where many wait, it has to be more. */
 const WAITER_POLL_MS = 10;
+const WAITERS_PER_POLL_MS = 10;
+const LONGEST_POLL_MS = 250;
 
 interface Waiter {
   share: BudgetShare;
@@ -35,6 +42,7 @@ export class MemoryBudget {
   readonly #waiters: Waiter[] = [];
   #used = 0;
   #peak = 0;
+  #buriedAt = 0;
 
   constructor(limitBytes: number) {
     this.#limit = limitBytes;
@@ -64,6 +72,7 @@ export class MemoryBudget {
   }
 
   tryTake(share: BudgetShare, bytes: number): boolean {
+    if (!this.#fits(bytes)) this.#buryDead();
     if (this.contended || !this.#fits(bytes)) return false;
     this.#charge(share, bytes);
     return true;
@@ -84,7 +93,7 @@ export class MemoryBudget {
     while (!waiter.granted) {
       // Also after it was taken for dead by mistake.
       if (!this.#waiters.includes(waiter)) this.#waiters.push(waiter);
-      await new Promise((resolve) => setTimeout(resolve, WAITER_POLL_MS));
+      await new Promise((resolve) => setTimeout(resolve, this.#pollMs));
       waiter.seen = Date.now();
       this.#serve();
     }
@@ -102,6 +111,10 @@ export class MemoryBudget {
     if (this.#holders.has(share)) this.#holders.set(share, Date.now());
   }
 
+  get #pollMs(): number {
+    return Math.min(LONGEST_POLL_MS, WAITER_POLL_MS + this.#waiters.length / WAITERS_PER_POLL_MS);
+  }
+
   #serve(): void {
     this.#buryDead();
     for (let next = this.#waiters[0]; next !== undefined && this.#fits(next.bytes); next = this.#waiters[0]) {
@@ -114,6 +127,8 @@ export class MemoryBudget {
 
   #buryDead(): void {
     const now = Date.now();
+    if (Math.abs(now - this.#buriedAt) < BURY_EVERY_MS) return;
+    this.#buriedAt = now;
     for (const [share, seen] of this.#holders) {
       if (now - seen < HOLDER_DEAD_MS) continue;
       this.#used -= share.heldBytes;
@@ -223,7 +238,8 @@ export class BudgetShare {
   }
 }
 
-/** Shared by every upload of this isolate: 64 MiB together. */
+/** Shared by every upload of this isolate: 64 MiB together, and the front's. */
 export const partBudget = new MemoryBudget(PART_BUDGET_BYTES);
 export const readBudget = new MemoryBudget(READ_BUDGET_BYTES);
+export const firstBytesBudget = new MemoryBudget(FIRST_BYTES_BUDGET_BYTES);
 export const partBuffers = new BufferPool(PART_BUDGET_BYTES, () => partBudget.usedBytes);
