@@ -1,5 +1,6 @@
 /** Request bodies: their announced length, and reading a small one into memory under a limit. */
 import { drainReader } from '../objects/upload/drain.ts';
+import { documentBudget, type BudgetShare } from '../objects/upload/memory-budget.ts';
 import { RegistryError } from '../oci/error.ts';
 
 const READ_BYTES = 64 * 1024;
@@ -17,15 +18,37 @@ export function contentLength(request: Request): number | undefined {
   return length;
 }
 
-/** Reads a body of at most `limit` bytes; `too-large` as soon as that is sure, and no more of it is held. */
+/**
+ * Reads a body of at most `limit` bytes; `too-large` as soon as that is sure, and no more of it is held. Throws UNAVAILABLE
+ * while too many others bring bodies: what all of them hold is bounded.
+ */
 export async function readBody(request: Request, limit: number): Promise<Uint8Array | 'too-large'> {
   if ((contentLength(request) ?? 0) > limit) return 'too-large';
   if (request.body === null) return new Uint8Array();
-  const reader = request.body.getReader({ mode: 'byob' });
+  const share = documentBudget.open();
+  try {
+    return await readPieces(request.body.getReader({ mode: 'byob' }), limit, share);
+  } finally {
+    share.give(share.heldBytes);
+  }
+}
+
+async function readPieces(
+  reader: ReadableStreamBYOBReader,
+  limit: number,
+  share: BudgetShare,
+): Promise<Uint8Array | 'too-large'> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   const deadline = Date.now() + BODY_DEADLINE_MS;
   for (;;) {
+    if (!share.tryTake(READ_BYTES)) {
+      await drainReader(reader);
+      throw new RegistryError('UNAVAILABLE', {
+        message: 'too many manifests are being pushed at once; send it again in a moment',
+        headers: { 'retry-after': '1' },
+      });
+    }
     const { done, value } = await readPiece(reader, deadline);
     if (value !== undefined && value.byteLength > 0) {
       pieces.push(value);

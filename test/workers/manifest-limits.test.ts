@@ -1,6 +1,7 @@
 /** Manifests that are too large are refused with the limit, and before they are taken into memory (CVE-2017-11468). */
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DRAINED_MOST_BYTES } from '../../src/objects/upload/drain.ts';
+import { documentBudget } from '../../src/objects/upload/memory-budget.ts';
 import { OCI_MANIFEST } from '../../src/oci/media-type.ts';
 import { getManifest, imageOf, pushed, putManifest, refusal, sendWith, type Settings } from './client.ts';
 import { LogLines } from './log-lines.ts';
@@ -100,5 +101,18 @@ describe('a manifest whose client breaks off', () => {
     const answer = await refusal(sendWith({}, 'PUT', `/v2/${name}/manifests/gone`, { body, headers }));
     expect(answer).toMatchObject({ status: 400, code: 'SIZE_INVALID' });
     expect((await getManifest(name, 'gone')).status).toBe(404);
+  });
+});
+
+describe('many manifests at once', () => {
+  it('are held within a bound: who comes beyond it is told to try again, and then succeeds', async () => {
+    const others = documentBudget.open();
+    while (others.tryTake(PIECE_BYTES));
+    const refused = await putManifest(name, 'later', imageOf(blob));
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect(await refusal(refused)).toMatchObject({ status: 503, code: 'UNAVAILABLE' });
+    others.give(others.heldBytes);
+    expect((await putManifest(name, 'later', imageOf(blob))).status).toBe(201);
+    expect(documentBudget.usedBytes).toBe(0);
   });
 });

@@ -18,6 +18,8 @@ const PART_BUDGET_BYTES = 48 * 1024 * 1024;
  * share while there is room.
  */
 const READ_BUDGET_BYTES = 16 * 1024 * 1024;
+/** Of manifests, from their first byte until they are parsed (http/body.ts). */
+const DOCUMENT_BUDGET_BYTES = 24 * 1024 * 1024;
 /** Of bodies that may turn out to be short, which the front holds (registry/first-bytes.ts). */
 const FIRST_BYTES_BUDGET_BYTES = 25 * 1024 * 1024;
 export const HOLDER_DEAD_MS = 180_000;
@@ -242,4 +244,5 @@ export class BudgetShare {
 export const partBudget = new MemoryBudget(PART_BUDGET_BYTES);
 export const readBudget = new MemoryBudget(READ_BUDGET_BYTES);
 export const firstBytesBudget = new MemoryBudget(FIRST_BYTES_BUDGET_BYTES);
+export const documentBudget = new MemoryBudget(DOCUMENT_BUDGET_BYTES);
 export const partBuffers = new BufferPool(PART_BUDGET_BYTES, () => partBudget.usedBytes);
