@@ -10,6 +10,7 @@ const DAY_SECONDS = 86_400;
 const LARGEST_MANIFEST_SETTING_BYTES = 16 * 1024 * 1024;
 /** R2 drops unfinished multipart uploads after seven days; a session must end before. */
 const LONGEST_UPLOAD_SECONDS = 6 * DAY_SECONDS;
+export const LONGEST_UPLOAD_MS = LONGEST_UPLOAD_SECONDS * SECONDS_MS;
 const LONGEST_GRACE_SECONDS = 90 * DAY_SECONDS;
 const LONGEST_EXISTENCE_CACHE_SECONDS = 3_600;
 

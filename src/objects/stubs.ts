@@ -7,7 +7,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
-import { configOf } from '../config.ts';
+import { configOf, LONGEST_UPLOAD_MS } from '../config.ts';
 import { digestHex, type Digest } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { UploadId } from '../oci/upload-id.ts';
@@ -47,7 +47,9 @@ export class Objects {
   /** The session that an id names; `undefined` when it is not this caller's, is over, or was never made here. */
   session(repository: RepositoryName, principal: string, id: UploadId): UploadSession | undefined {
     const isSealed = timingSafeEqual(Buffer.from(id.seal), Buffer.from(this.#seal(repository, principal, id)));
-    if (!isSealed || id.expiresAt <= Date.now()) return undefined;
+    const leftMs = id.expiresAt - Date.now();
+    // Nobody was given a later end: whoever can forge a seal must not have bytes kept for ever.
+    if (!isSealed || leftMs <= 0 || leftMs > LONGEST_UPLOAD_MS) return undefined;
     try {
       this.#within(this.#env.UPLOAD).idFromString(id.object);
     } catch {
