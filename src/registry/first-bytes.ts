@@ -5,6 +5,7 @@
  */
 
 import { firstBytesBudget } from '../objects/upload/memory-budget.ts';
+import { MOST_AWAITED_BYTES } from '../objects/upload/reading.ts';
 
 /** A body of at most so many bytes is small: it is one write to any store. */
 const SMALL_BODY_BYTES = 5 * 1024 * 1024;
@@ -12,9 +13,6 @@ const FIRST_HELD_BYTES = 256 * 1024;
 /** A client that needs longer for so little is slow, and had better stream. */
 const LONGEST_WAIT_MS = 1_000;
 const READ_BUFFER_BYTES = 128 * 1024;
-/** No read waits for more than this, so that a client that becomes slow is not taken for one that stopped. */
-const MOST_AWAITED_BYTES = 48 * 1024;
-
 /**
  * `small`: all that came, and whether the body broke off there. `stream`: the body, with the bytes that were read. To
  * whoever reads it, one that breaks off may look as if it had ended, so that has to be asked afterwards.

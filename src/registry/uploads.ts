@@ -12,11 +12,11 @@ import type { Repository } from '../objects/repository/repository.ts';
 import {
   APPEND_HEADER,
   WRITE_LEASE_MS,
+  closedAs,
   type AppendRequest,
   type AppendResult,
   type CancelResult,
   type CommitResult,
-  type EndedAs,
   type UploadSession,
   type WriteOutcome,
 } from '../objects/upload/messages.ts';
@@ -80,7 +80,6 @@ export class Uploads {
     if (known.kind === 'open') return { id, result: { kind: 'open', committed: known.committed } };
     const there = await this.#meter.call(this.#objects.upload(session).status(session));
     if (there.kind === 'unopened') return { id, result: { kind: 'open', committed: known.committed } };
-    // A finished session is over for everybody but who repeats its PUT.
     return { id: streaming(id), result: there.kind === 'open' ? there : UNKNOWN };
   }
 
@@ -88,10 +87,7 @@ export class Uploads {
   async append(owner: Owner, id: UploadId, { stream, start, length }: Chunk): Promise<Taken<AppendResult>> {
     const session = this.#session(owner, id);
     if (session === undefined) return { id, result: UNKNOWN };
-    const onward = async (body: ReadableStream): Promise<Taken<AppendResult>> => ({
-      id: streaming(id),
-      result: await this.#append({ ...session, start, length }, body),
-    });
+    const onward = (body: ReadableStream) => this.#onward(id, { ...session, start, length }, body);
     // Whoever says where a chunk starts will send more of them.
     if (id.streams || start !== undefined) return onward(stream);
     return withFirstBytes(stream, length, async (first) => {
@@ -126,10 +122,9 @@ export class Uploads {
       id.streams || !canWrite
         ? ({ kind: 'elsewhere' } as const)
         : await this.#meter.call(this.#repository(session).beginWrite(session, digest, length));
-    if (begun.kind === 'elsewhere') {
-      return { id: streaming(id), result: await this.#append({ ...session, start, length, digest }, stream) };
-    }
-    if (begun.kind !== 'direct') return { id, result: closedAs(begun, digest) };
+    if (begun.kind === 'elsewhere') return this.#onward(id, { ...session, start, length, digest }, stream);
+    if (begun.kind === 'done') return { id, result: closedAs(begun, digest) };
+    if (begun.kind === 'unknown') return { id, result: begun };
     const outcome = await this.#write(session, begun.key, stream, length, digest);
     const ended = this.#meter.call(this.#repository(session).endWrite(session, begun.key, outcome));
     // Also when the client has gone: the repository must hear that its key is to be swept.
@@ -142,7 +137,7 @@ export class Uploads {
     const session = this.#session(owner, id);
     if (session === undefined) return { id, result: UNKNOWN };
     const { stream, start, length } = chunk;
-    return { id: streaming(id), result: await this.#append({ ...session, start, length, digest }, stream) };
+    return this.#onward(id, { ...session, start, length, digest }, stream);
   }
 
   /** A PUT without a body, after PATCHes. */
@@ -151,7 +146,7 @@ export class Uploads {
     if (session === undefined) return { id, result: UNKNOWN };
     if (!id.streams) {
       const closed = await this.#meter.call(this.#repository(session).closeUpload(session, digest));
-      if (closed.kind === 'done' || closed.kind === 'unknown') return { id, result: closedAs(closed, digest) };
+      if (closed.kind === 'done') return { id, result: closedAs(closed, digest) };
       if (closed.kind !== 'elsewhere') return { id, result: closed };
     }
     return { id: streaming(id), result: await this.#meter.call(this.#objects.upload(session).close(session, digest)) };
@@ -229,21 +224,17 @@ export class Uploads {
     }
   }
 
-  async #append(request: AppendRequest, body: ReadableStream): Promise<AppendResult> {
+  /** Streams a body through the session's object. */
+  async #onward(id: UploadId, request: AppendRequest, body: ReadableStream): Promise<Taken<AppendResult>> {
     const answered = this.#objects
       .upload(request)
       .fetch(APPEND_URL, { method: 'POST', headers: { [APPEND_HEADER]: JSON.stringify(request) }, body })
       .then((response) => response.json<Answer<AppendResult>>());
-    return this.#meter.call(answered);
+    return { id: streaming(id), result: await this.#meter.call(answered) };
   }
 }
 
 /** The client's next requests need not ask the repository where the session's bytes are. */
 function streaming(id: UploadId): UploadId {
   return { ...id, streams: true };
-}
-
-function closedAs(ended: Exclude<EndedAs, { kind: 'elsewhere' }>, digest: Digest): CommitResult {
-  if (ended.kind === 'unknown') return ended;
-  return ended.digest === digest ? { kind: 'committed', size: ended.size } : { kind: 'digest-mismatch' };
 }

@@ -73,7 +73,7 @@ export interface StorageDriver {
   delete(keys: readonly string[]): Promise<void>;
 
   /** Whether there is no space left to write to, where the store can be asked. */
-  isFull?(): Promise<boolean>;
+  readonly isFull?: (() => Promise<boolean>) | undefined;
 }
 
 /** What the system, a driver and SQLite call a disk, a quota or a database without space. */

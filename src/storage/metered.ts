@@ -24,5 +24,7 @@ export function metered(driver: StorageDriver, meter: WorkMeter): StorageDriver 
     read: counted(driver.read.bind(driver)),
     head: counted(driver.head.bind(driver)),
     delete: counted(driver.delete.bind(driver)),
+    // No operation on what is stored.
+    isFull: driver.isFull?.bind(driver),
   };
 }

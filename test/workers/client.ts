@@ -2,9 +2,11 @@
  * A small registry client that speaks to the Worker's own front: it pushes a blob in every form that the specification
  * and the real clients know (end-4 to end-6), and reads what comes back. It judges nothing; tests do.
  */
+import { Buffer } from 'node:buffer';
 import { createExecutionContext, evictDurableObject, waitOnExecutionContext } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import * as v from 'valibot';
+import { expect } from 'vitest';
 import { handle } from '../../src/http/app.ts';
 import { formatDigest, type Digest } from '../../src/oci/digest.ts';
 import { OCI_MANIFEST } from '../../src/oci/media-type.ts';
@@ -274,4 +276,25 @@ export async function refusal(pending: Response | Promise<Response>): Promise<Re
   const [error] = v.parse(ErrorSchema, await response.json()).errors;
   if (error === undefined) throw new Error('an answer without an error');
   return { status: response.status, detail: undefined, ...error };
+}
+
+/** Every request of the session is answered as if it had never been. */
+export async function expectUnknown(session: Session, blob: Blob): Promise<void> {
+  for (const way of [
+    () => session.status(),
+    () => session.patch(blob.bytes),
+    () => session.chunk(blob.bytes, 0),
+    () => session.putBody(blob.digest, blob.bytes),
+    () => session.put(blob.digest),
+    () => session.cancel(),
+  ]) {
+    expect(await refusal(way())).toMatchObject({ status: 404, code: 'BLOB_UPLOAD_UNKNOWN' });
+  }
+}
+
+/** The repository serves the blob, to the byte. */
+export async function expectServed(repository: string, { bytes, digest }: Blob): Promise<void> {
+  const response = demand(await getBlob(repository, digest), 200);
+  expect(response.headers.get('content-length')).toBe(String(bytes.byteLength));
+  expect(Buffer.compare(new Uint8Array(await response.arrayBuffer()), bytes)).toBe(0);
 }

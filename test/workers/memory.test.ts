@@ -1,7 +1,7 @@
 /** What the pushes of an isolate buffer together stays within its budget, however many there are and however slow. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { SMALLEST_READ_BUFFER_BYTES } from '../../src/objects/upload/assembler.ts';
 import { partBudget, partBuffers, readBudget } from '../../src/objects/upload/memory-budget.ts';
+import { SMALLEST_READ_BUFFER_BYTES } from '../../src/objects/upload/reading.ts';
 import { chunked, demand, openStreaming, PUSH_FORMS } from './client.ts';
 import { LogLines } from './log-lines.ts';
 import { stalledPatch } from './stalled-patch.ts';
@@ -94,7 +94,7 @@ describe('slow clients that hold the whole budget', () => {
     expect([partBudget.contended, obtained.mock.calls.length]).toEqual([true, 0]);
     others.give(PART_BUDGET_BYTES);
     await expect.poll(() => obtained.mock.calls.length, { timeout: 20_000 }).toBe(stalled.length);
-    const made = new Set(obtained.mock.results.map(({ value }) => value));
+    const made = new Set(obtained.mock.results.map((result): unknown => result.value));
     expect(made.size).toBeLessThanOrEqual(BUFFERS);
     for (const { end, answer } of stalled) {
       await end();

@@ -1,9 +1,8 @@
 /** Sessions that need no object of their own: what their repository remembers of them, and what their id may not be bent to. */
-import { Buffer } from 'node:buffer';
 import { env } from 'cloudflare:workers';
 import { listDurableObjectIds } from 'cloudflare:test';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { formatUploadId, parseUploadId, type UploadId } from '../../src/oci/upload-id.ts';
+import { parseUploadId } from '../../src/oci/upload-id.ts';
 import { HOLDER_DEAD_MS } from '../../src/objects/upload/memory-budget.ts';
 import { WRITE_LEASE_MS } from '../../src/objects/upload/messages.ts';
 import {
@@ -11,7 +10,8 @@ import {
   chunked,
   contentRange,
   demand,
-  getBlob,
+  expectServed,
+  expectUnknown,
   headBlob,
   openSession,
   refusal,
@@ -53,31 +53,6 @@ afterEach(() => {
 
 const uploadObjects = async () => (await listDurableObjectIds(env.UPLOAD)).length;
 
-async function expectServed({ bytes, digest }: Blob): Promise<void> {
-  const response = demand(await getBlob(name, digest), 200);
-  expect(Buffer.compare(new Uint8Array(await response.arrayBuffer()), bytes)).toBe(0);
-}
-
-/** The same session by an id that was changed. */
-function changed(session: Session, change: (id: UploadId) => Partial<UploadId>, repository = name): Session {
-  const id = parseUploadId(session.path.split('/').at(-1) ?? '');
-  if (id === undefined) throw new Error(`${session.path} has no id`);
-  return new Session(`/v2/${repository}/blobs/uploads/${formatUploadId({ ...id, ...change(id) })}`);
-}
-
-async function expectUnknown(session: Session, blob: Blob): Promise<void> {
-  for (const way of [
-    () => session.status(),
-    () => session.patch(blob.bytes),
-    () => session.chunk(blob.bytes, 0),
-    () => session.putBody(blob.digest, blob.bytes),
-    () => session.put(blob.digest),
-    () => session.cancel(),
-  ]) {
-    expect(await refusal(way())).toMatchObject(UNKNOWN);
-  }
-}
-
 describe('a blob that comes whole', () => {
   it.each<[string, (session: Session, blob: Blob) => Promise<Response>]>([
     ['in one PUT', (session, { bytes, digest }) => session.putBody(digest, bytes)],
@@ -93,7 +68,7 @@ describe('a blob that comes whole', () => {
     const blob = await newBlob(100 * KIB);
     const session = await openSession(name);
     expect((await push(session, blob)).status).toBe(201);
-    await expectServed(blob);
+    await expectServed(name, blob);
     await crash(repositoryStub(name));
     expect((await session.put(blob.digest)).status).toBe(201);
     expect((await session.putBody(blob.digest, blob.bytes)).status).toBe(201);
@@ -125,7 +100,7 @@ describe('a short PATCH', () => {
       expect(await session.offset()).toBe(start + 1_000);
     }
     expect((await session.put(blob.digest)).status).toBe(201);
-    await expectServed(blob);
+    await expectServed(name, blob);
     await passAllGraces();
     expect(await storedKeys()).toEqual([]);
   });
@@ -138,8 +113,25 @@ describe('a short PATCH', () => {
     }
     expect(await new Session(first).offset()).toBe(600 * KIB);
     expect((await new Session(first).put(blob.digest)).status).toBe(201);
-    await expectServed(blob);
+    await expectServed(name, blob);
   });
+
+  it.each(['fail-before', 'crash-before', 'crash-after'] as const)(
+    'is taken over once, whatever becomes of the request that does it: %s',
+    async (fault) => {
+      const blob = await newBlob(4_000 * KIB);
+      const [first, rest] = [blob.bytes.subarray(0, 3_000 * KIB), blob.bytes.subarray(3_000 * KIB)];
+      const session = await openSession(name);
+      demand(await session.patch(first), 202);
+      faults.inject('Upload>store.get', fault);
+      expect((await session.chunk(rest, first.byteLength)).status).toBeGreaterThanOrEqual(500);
+      expect(faults.fired).toHaveLength(1);
+      expect(await session.offset()).toBe(first.byteLength);
+      demand(await session.chunk(rest, first.byteLength), 202);
+      expect((await session.put(blob.digest)).status).toBe(201);
+      await expectServed(name, blob);
+    },
+  );
 
   it('is closed with SHA-512 by its object, which reads the bytes', async () => {
     const { bytes } = await newBlob(1_000);
@@ -147,7 +139,7 @@ describe('a short PATCH', () => {
     demand(await session.patch(bytes), 202);
     const blob = { bytes, digest: await sha512(bytes) };
     expect((await session.put(blob.digest)).status).toBe(201);
-    await expectServed(blob);
+    await expectServed(name, blob);
   });
 
   it('is closed by a PUT that brings the last chunk', async () => {
@@ -155,7 +147,7 @@ describe('a short PATCH', () => {
     const session = await openSession(name);
     demand(await session.patch(blob.bytes.subarray(0, 1_500)), 202);
     expect((await session.putBody(blob.digest, blob.bytes.subarray(1_500))).status).toBe(201);
-    await expectServed(blob);
+    await expectServed(name, blob);
   });
 
   it('does not begin anew a session that has bytes', async () => {
@@ -251,7 +243,7 @@ describe('two requests at once', () => {
     expect(key).not.toBe('');
     expect((await repository.endWrite(own, key, 'stored')).result).toEqual({ kind: 'busy' });
     expect((await first.putBody(blob.digest, blob.bytes.subarray(1_000))).status).toBe(201);
-    await expectServed(blob);
+    await expectServed(name, blob);
   });
 
   it('a session that its object has not opened can be cancelled', async () => {
@@ -299,49 +291,6 @@ describe('a session that is cancelled', () => {
   });
 });
 
-describe('the id of a session', () => {
-  it('is good for its repository alone', async () => {
-    const blob = await newBlob();
-    const session = await openSession(name);
-    await expectUnknown(
-      changed(session, () => ({}), `${name}/other`),
-      blob,
-    );
-    expect((await session.putBody(blob.digest, blob.bytes)).status).toBe(201);
-  });
-
-  it.each<[string, (id: UploadId) => Partial<UploadId>]>([
-    ['another end', ({ expiresAt }) => ({ expiresAt: expiresAt + 1 })],
-    ['another object', () => ({ object: env.UPLOAD.newUniqueId().toString() })],
-    ['an object of nowhere', () => ({ object: 'a'.repeat(64) })],
-    ['another seal', () => ({ seal: 'a'.repeat(64) })],
-  ])('with %s is unknown', async (_what, change) => {
-    await expectUnknown(changed(await openSession(name), change), await newBlob());
-  });
-
-  it('with a hint that is wrong works as without', async () => {
-    const blob = await newBlob();
-    const hinted = changed(await openSession(name), () => ({ streams: true }));
-    expect(await hinted.offset()).toBe(0);
-    demand(await hinted.chunk(blob.bytes, 0), 202);
-    const unhinted = changed(hinted, () => ({ streams: false }));
-    expect(await unhinted.offset()).toBe(blob.bytes.byteLength);
-    expect((await unhinted.put(blob.digest)).status).toBe(201);
-    expect((await hinted.put(blob.digest)).status).toBe(201);
-    await expectServed(blob);
-  });
-
-  it('of a session with a kept body may carry the hint too', async () => {
-    const blob = await newBlob();
-    const session = await openSession(name);
-    demand(await session.patch(blob.bytes), 202);
-    const hinted = changed(session, () => ({ streams: true }));
-    expect((await hinted.put(blob.digest)).status).toBe(201);
-    expect((await session.put(blob.digest)).status).toBe(201);
-    await expectServed(blob);
-  });
-});
-
 describe('a whole body that stops coming', () => {
   it('blocks nobody: another PUT of its session is answered, and what it wrote is swept', async () => {
     const blob = await newBlob(2_000);
@@ -359,7 +308,7 @@ describe('a whole body that stops coming', () => {
     client.abort();
     passTime(WRITE_LEASE_MS);
     await settle();
-    await expectServed(blob);
+    await expectServed(name, blob);
     expect(await storedKeys()).toHaveLength(1);
   });
 });
@@ -371,6 +320,6 @@ describe('what comes by chunks', () => {
     demand(await session.patch(blob.bytes.subarray(0, 3), contentRange(blob.bytes.subarray(0, 3), 0)), 202);
     demand(await session.chunk(blob.bytes.subarray(3), 3), 202);
     expect((await session.put(blob.digest)).status).toBe(201);
-    await expectServed(blob);
+    await expectServed(name, blob);
   });
 });

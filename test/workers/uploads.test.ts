@@ -1,5 +1,4 @@
 /** Pushing a blob, in every form that the specification and the real clients know (end-4 to end-6, end-13, end-14). */
-import { Buffer } from 'node:buffer';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   PUSH_FORMS,
@@ -7,7 +6,7 @@ import {
   chunked,
   contentRange,
   demand,
-  getBlob,
+  expectServed,
   headBlob,
   openSession,
   pushed,
@@ -31,12 +30,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.restoreAllMocks();
 });
-
-async function expectServed(repository: string, { bytes, digest }: Blob): Promise<void> {
-  const response = demand(await getBlob(repository, digest), 200);
-  expect(response.headers.get('content-length')).toBe(String(bytes.byteLength));
-  expect(Buffer.compare(new Uint8Array(await response.arrayBuffer()), bytes)).toBe(0);
-}
 
 function expectCreated(response: Response, repository: string, { digest }: Blob): void {
   expect(response.status).toBe(201);

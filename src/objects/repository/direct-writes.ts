@@ -7,10 +7,9 @@
  * - The first that ends well settles the session. Whoever comes later gets the same answer, and its key is swept.
  * - Every step compares the session's row and the key's lease again after each wait.
  */
-import { logEvent } from '../../observability/log.ts';
 import type { WorkMeter } from '../../observability/work.ts';
 import { digestAlgorithm, type Digest } from '../../oci/digest.ts';
-import { isFull, mintKey, type StorageDriver } from '../../storage/driver.ts';
+import { mintKey, type StorageDriver } from '../../storage/driver.ts';
 import { metered } from '../../storage/metered.ts';
 import { sweep, type Attempts } from '../attempts.ts';
 import type { Location } from '../blob-directory/blob-directory.ts';
@@ -18,6 +17,7 @@ import type { Objects } from '../stubs.ts';
 import type { TaskOutcome, Tasks } from '../tasks.ts';
 import {
   WRITE_LEASE_MS,
+  closedAs,
   type BeginResult,
   type CommitResult,
   type EndedAs,
@@ -27,14 +27,20 @@ import {
   type UploadSession,
   type WriteOutcome,
 } from '../upload/messages.ts';
-import { judgeWinner } from '../winner.ts';
+import { settleOwner } from '../winner.ts';
 import type { AdoptResult } from './links.ts';
 import type { KnownSession, Sessions } from './sessions.ts';
 
-const ADOPT_ROUNDS = 3;
 const FORGOTTEN_PER_RUN = 500;
+const GONE: KnownSession = { state: 'gone' };
 
 export type DirectWriteTask = 'sweep' | 'forget-sessions';
+
+interface Written {
+  key: string;
+  digest: Digest;
+  size: number;
+}
 
 interface Parts {
   readonly sessions: Sessions;
@@ -67,9 +73,8 @@ export class DirectWrites {
   /** Under which key a whole body may be written, if the session has no bytes yet. */
   begin(session: UploadSession, digest: Digest, length: number): BeginResult {
     const now = Date.now();
-    const known = this.#sessions.find(session.id);
-    if (isOver(session, now)) return { kind: 'unknown' };
-    if (known !== undefined) return known.state === 'kept' ? { kind: 'elsewhere' } : ended(known);
+    const known = this.#find(session);
+    if (known !== undefined) return ended(known);
     const key = mintKey();
     this.#attempts.add(key, digest, length, now + WRITE_LEASE_MS);
     this.#tasks.add('sweep', key, now + WRITE_LEASE_MS);
@@ -78,92 +83,94 @@ export class DirectWrites {
 
   /** The writer goes on. False: the lease was lost or the session is over, and what is written will be deleted. */
   renew(session: UploadSession, key: string): boolean {
-    const now = Date.now();
-    const isWanted = !isOver(session, now) && this.#sessions.find(session.id)?.state !== 'gone';
-    return isWanted && this.#attempts.renew(key, now + WRITE_LEASE_MS);
+    return this.#find(session)?.state !== 'gone' && this.#attempts.renew(key, Date.now() + WRITE_LEASE_MS);
   }
 
   /** A whole blob was written: makes it a blob of the repository. */
   async end(session: UploadSession, key: string, outcome: WriteOutcome, meter: WorkMeter): Promise<CommitResult> {
-    const written = this.#written(session, key, outcome);
+    const written = this.#written(key, outcome);
     if (written.kind !== 'written') return written;
-    const { digest, size } = written;
-    const known = this.#sessions.find(session.id);
-    if (known?.state === 'done' || known?.state === 'gone') {
-      this.#giveUp(key);
-      return closedAs(known, digest);
+    const known = this.#find(session);
+    if (known === undefined || known.state === 'kept') {
+      return this.#commit(session, written, Date.now() + WRITE_LEASE_MS, meter);
     }
-    if (known?.state === 'streaming') {
-      this.#giveUp(key);
-      return { kind: 'busy' };
+    this.#giveUp(key);
+    switch (known.state) {
+      case 'done':
+        return closedAs(known.done, written.digest);
+      case 'streaming':
+        return { kind: 'busy' };
+      case 'gone':
+        return { kind: 'unknown' };
     }
-    return this.#commit(session, { key, digest, size }, Date.now() + WRITE_LEASE_MS, meter);
   }
 
   /** A small body was written: the session keeps it until it is closed. */
   keep(session: UploadSession, key: string, outcome: WriteOutcome): KeepResult {
-    const written = this.#written(session, key, outcome);
+    const written = this.#written(key, outcome);
     if (written.kind !== 'written') return written;
-    if (this.#sessions.find(session.id) !== undefined || this.#closing.has(session.id)) {
+    const known = this.#find(session);
+    if (known !== undefined || this.#closing.has(session.id)) {
       this.#giveUp(key);
-      return { kind: 'busy' };
+      return { kind: known?.state === 'gone' ? 'unknown' : 'busy' };
     }
     const { digest, size } = written;
     this.#attempts.renew(key, session.expiresAt);
-    this.#remember(session, { state: 'kept', key, digest, size });
+    this.#remember(session, { state: 'kept', kept: { key, size }, digest });
     return { kind: 'kept', size };
   }
 
   /** Closes a session whose bytes are kept; any other is closed by its own object. */
   async close(session: UploadSession, digest: Digest, meter: WorkMeter): Promise<CommitResult | EndedAs> {
-    const known = this.#sessions.find(session.id);
-    if (isOver(session, Date.now())) return { kind: 'unknown' };
-    if (known?.state !== 'kept') return known === undefined ? { kind: 'elsewhere' } : ended(known);
-    const { key, size } = known;
-    if (key === undefined || known.digest === undefined) throw new Error('a kept session has no object');
+    const known = this.#find(session);
+    if (known === undefined) return { kind: 'elsewhere' };
     // Of another algorithm: the session's object reads the bytes and hashes them.
-    if (digestAlgorithm(digest) !== digestAlgorithm(known.digest)) return { kind: 'elsewhere' };
+    const isKnown = known.state === 'kept' && digestAlgorithm(digest) === digestAlgorithm(known.digest);
+    if (!isKnown) return ended(known);
     if (digest !== known.digest) {
       // Its bytes are proven to be another blob, which is being linked or will be by the next try.
       if (this.#isOffered(known)) return { kind: 'busy' };
-      this.#giveUp(key);
-      this.#remember(session, { ...known, state: 'gone', key: undefined });
+      this.#giveUp(known.kept.key);
+      this.#remember(session, GONE);
       return { kind: 'digest-mismatch' };
     }
-    return this.#commit(session, { key, digest, size }, session.expiresAt, meter);
+    return this.#commit(session, { ...known.kept, digest }, session.expiresAt, meter);
   }
 
   status(session: UploadSession): SessionStatus {
-    const known = this.#sessions.find(session.id);
-    if (isOver(session, Date.now()) || known?.state === 'done' || known?.state === 'gone') return { kind: 'unknown' };
-    return { kind: known?.state === 'streaming' ? 'streaming' : 'open', committed: known?.size ?? 0 };
+    const known = this.#find(session);
+    switch (known?.state) {
+      case 'done':
+      case 'gone':
+        return { kind: 'unknown' };
+      case 'streaming':
+        return { kind: 'streaming', committed: known.kept?.size ?? 0 };
+      case 'kept':
+      case undefined:
+        return { kind: 'open', committed: known?.kept.size ?? 0 };
+    }
   }
 
   /** Ends a session; one that streams is ended by its own object first, unless that never opened it. */
   cancel(session: UploadSession, isUnopened: boolean): 'cancelled' | 'streaming' | 'too-late' | 'unknown' {
-    const known = this.#sessions.find(session.id);
-    if (isOver(session, Date.now()) || known?.state === 'done' || known?.state === 'gone') return 'unknown';
+    const known = this.#find(session);
+    if (known?.state === 'done' || known?.state === 'gone') return 'unknown';
     if (known?.state === 'streaming' && !isUnopened) return 'streaming';
     if (this.#closing.has(session.id) || this.#isOffered(known)) return 'too-late';
-    if (known?.key !== undefined) this.#giveUp(known.key);
-    this.#remember(session, { state: 'gone', key: undefined, digest: undefined, size: 0 });
+    if (known?.kept !== undefined) this.#giveUp(known.kept.key);
+    this.#remember(session, GONE);
     return 'cancelled';
   }
 
   /** From now on the session's bytes go through its own object, which asks before it takes the first. */
   enter(session: UploadSession): EnterResult {
-    const known = this.#sessions.find(session.id);
-    if (isOver(session, Date.now()) || known?.state === 'gone') return { kind: 'unknown' };
-    if (known?.state === 'done') return { kind: 'done', digest: known.digest ?? '', size: known.size };
-    const { key, digest } = known ?? {};
-    const isClosing = this.#closing.has(session.id) || (known?.state === 'kept' && this.#isOffered(known));
-    if (isClosing) return { kind: 'busy' };
+    const known = this.#find(session);
+    if (known?.state === 'gone') return { kind: 'unknown' };
+    if (known?.state === 'done') return known.done;
+    if (this.#closing.has(session.id) || this.#isOffered(known)) return { kind: 'busy' };
     // What was kept stays until the session expires: the object copies it, and may crash while it does.
-    this.#remember(session, { state: 'streaming', key, digest, size: known?.size ?? 0 });
-    return {
-      kind: 'open',
-      kept: key === undefined ? undefined : { key, digest: digest ?? '', size: known?.size ?? 0 },
-    };
+    this.#remember(session, { state: 'streaming', kept: known?.kept });
+    return { kind: 'open', kept: known?.kept };
   }
 
   async sweep(key: string, now: number): Promise<TaskOutcome> {
@@ -175,79 +182,68 @@ export class DirectWrites {
     return next === undefined ? 'done' : { again: next };
   }
 
+  /** The session's row; one that has expired is gone, whatever it was. */
+  #find({ id, expiresAt }: UploadSession): KnownSession | undefined {
+    return expiresAt <= Date.now() ? GONE : this.#sessions.find(id);
+  }
+
   /** What a writer's report comes to; whatever is not stored is swept. */
-  #written(
-    session: UploadSession,
-    key: string,
-    outcome: WriteOutcome,
-  ): { kind: 'written'; digest: Digest; size: number } | CommitResult {
+  #written(key: string, outcome: WriteOutcome): ({ kind: 'written' } & Written) | CommitResult {
     const attempt = this.#attempts.find(key);
     if (attempt?.digest === undefined || attempt.looks > 0) return { kind: 'unknown' };
-    const over = isOver(session, Date.now());
-    if (over || outcome !== 'stored') this.#giveUp(key);
-    if (over) return { kind: 'unknown' };
-    switch (outcome) {
-      case 'stored':
-        return { kind: 'written', digest: attempt.digest, size: attempt.size ?? 0 };
-      case 'failed':
-        return { kind: 'retry' };
-      case 'digest-mismatch':
-      case 'store-full':
-        return { kind: outcome };
-    }
+    if (outcome === 'stored') return { kind: 'written', key, digest: attempt.digest, size: attempt.size ?? 0 };
+    this.#giveUp(key);
+    return { kind: outcome === 'failed' ? 'retry' : outcome };
   }
 
   async #commit(
     session: UploadSession,
-    { key, digest, size }: { key: string; digest: Digest; size: number },
+    { key, digest, size }: Written,
     leaseUntil: number,
     meter: WorkMeter,
   ): Promise<CommitResult> {
     const store = metered(this.#store, meter);
     const own: Location = { store: store.name, key, size };
+    const adopt = async (): Promise<AdoptResult> =>
+      this.#attempts.offer(key, leaseUntil) ? this.#adopt(meter, digest, own) : { kind: 'refused' };
     this.#closing.add(session.id);
     try {
-      for (let round = 0; round < ADOPT_ROUNDS; round += 1) {
-        if (!this.#attempts.offer(key, leaseUntil)) return this.#tooLate(session, digest);
-        const adopted = await this.#adopt(meter, digest, own);
-        if (adopted.kind === 'refused') return this.#tooLate(session, digest);
-        const verdict = await judgeWinner(this.#objects, store, meter, digest, own, adopted.location);
-        if (verdict === 'adopt-again') continue;
-        this.#settle(session, own, digest, verdict === 'own');
-        return { kind: 'committed', size };
+      const settled = await settleOwner({ objects: this.#objects, store, meter }, digest, own, adopt);
+      switch (settled) {
+        case 'own':
+        case 'other':
+          this.#settle(session, own, digest, settled === 'own');
+          return { kind: 'committed', size };
+        case 'refused': {
+          // The key is being deleted; but another request may have closed the session with it.
+          const known = this.#find(session);
+          return known?.state === 'done' ? closedAs(known.done, digest) : { kind: 'unknown' };
+        }
+        case 'retry':
+        case 'store-full':
+          return { kind: settled };
       }
-      return { kind: 'retry' };
-    } catch (error) {
-      const { repository } = session;
-      logEvent('warn', 'upload not adopted', { repository, digest, error: String(error) });
-      return { kind: isFull(error) ? 'store-full' : 'retry' };
     } finally {
       this.#closing.delete(session.id);
     }
   }
 
   #isOffered(known: KnownSession | undefined): boolean {
-    return known?.key !== undefined && this.#attempts.find(known.key)?.offered === true;
-  }
-
-  /** The key is being deleted; but another request may have closed the session with it. */
-  #tooLate(session: UploadSession, digest: Digest): CommitResult {
-    const known = this.#sessions.find(session.id);
-    return known?.state === 'done' ? closedAs(known, digest) : { kind: 'unknown' };
+    return known?.state === 'kept' && this.#attempts.find(known.kept.key)?.offered === true;
   }
 
   /** The repository serves the digest: by this key, which is the directory's now, or by another. */
   #settle(session: UploadSession, { key, size }: Location, digest: Digest, isOwn: boolean): void {
-    const known = this.#sessions.find(session.id);
     if (isOwn) {
       this.#attempts.end(key);
       this.#tasks.remove('sweep', key);
     } else {
       this.#giveUp(key);
     }
+    const known = this.#find(session);
     if (known !== undefined && known.state !== 'kept') return;
-    if (known?.key !== undefined && known.key !== key) this.#giveUp(known.key);
-    this.#remember(session, { state: 'done', key: undefined, digest, size });
+    if (known !== undefined && known.kept.key !== key) this.#giveUp(known.kept.key);
+    this.#remember(session, { state: 'done', done: { kind: 'done', digest, size } });
   }
 
   #giveUp(key: string): void {
@@ -261,24 +257,15 @@ export class DirectWrites {
   }
 }
 
-function isOver({ expiresAt }: UploadSession, now: number): boolean {
-  return expiresAt <= now;
-}
-
-/** What a session that is settled, or is in its own object's hands, answers to whoever would write. */
+/** What a session that is settled, or has bytes already, answers to whoever would write or close it. */
 function ended(known: KnownSession): EndedAs {
   switch (known.state) {
     case 'done':
-      return { kind: 'done', digest: known.digest ?? '', size: known.size };
+      return known.done;
     case 'gone':
       return { kind: 'unknown' };
     case 'kept':
     case 'streaming':
       return { kind: 'elsewhere' };
   }
-}
-
-function closedAs(known: KnownSession, digest: Digest): CommitResult {
-  if (known.state !== 'done') return { kind: 'unknown' };
-  return known.digest === digest ? { kind: 'committed', size: known.size } : { kind: 'digest-mismatch' };
 }

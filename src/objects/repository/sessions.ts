@@ -9,19 +9,17 @@
  */
 import { parseDigest, type Digest } from '../../oci/digest.ts';
 import type { Database } from '../database.ts';
+import type { Done, KeptBytes } from '../upload/messages.ts';
 
-type SessionState = 'kept' | 'streaming' | 'done' | 'gone';
-
-export interface KnownSession {
-  state: SessionState;
-  /** The object that holds the bytes of a `kept` session, and of one that was when it began to stream. */
-  key: string | undefined;
-  digest: Digest | undefined;
-  size: number;
-}
+export type KnownSession =
+  | { state: 'kept'; kept: KeptBytes; digest: Digest }
+  /** `kept`: what it had before it streamed, for its object to take over. */
+  | { state: 'streaming'; kept: KeptBytes | undefined }
+  | { state: 'done'; done: Done }
+  | { state: 'gone' };
 
 interface SessionRow extends Record<string, string | number | null> {
-  state: SessionState;
+  state: KnownSession['state'];
   key: string | null;
   digest: string | null;
   size: number;
@@ -38,17 +36,33 @@ export class Sessions {
     if (!this.#database.opened()) return undefined;
     const row = this.#database.first<SessionRow>('SELECT state, key, digest, size FROM sessions WHERE id = ?', id);
     if (row === undefined) return undefined;
-    return { state: row.state, key: row.key ?? undefined, digest: parseDigest(row.digest ?? ''), size: row.size };
+    const { state, key, size } = row;
+    const digest = parseDigest(row.digest ?? '');
+    const kept = key === null ? undefined : { key, size };
+    switch (state) {
+      case 'gone':
+        return { state };
+      case 'streaming':
+        return { state, kept };
+      case 'kept':
+        if (kept !== undefined && digest !== undefined) return { state, kept, digest };
+        break;
+      case 'done':
+        if (digest !== undefined) return { state, done: { kind: 'done', digest, size } };
+    }
+    throw new Error(`a session that is ${state} has no object or no digest`);
   }
 
-  set(id: string, expiresAt: number, { state, key, digest, size }: KnownSession): void {
+  set(id: string, expiresAt: number, known: KnownSession): void {
+    const kept = known.state === 'kept' || known.state === 'streaming' ? known.kept : undefined;
+    const done = known.state === 'done' ? known.done : undefined;
     this.#database.run(
       'INSERT OR REPLACE INTO sessions (id, state, key, digest, size, expires_at) VALUES (?, ?, ?, ?, ?, ?)',
       id,
-      state,
-      key ?? null,
-      digest ?? null,
-      size,
+      known.state,
+      kept?.key ?? null,
+      known.state === 'kept' ? known.digest : (done?.digest ?? null),
+      kept?.size ?? done?.size ?? 0,
       expiresAt,
     );
   }

@@ -13,13 +13,8 @@ import { isFull, mintKey, type StorageDriver } from '../../storage/driver.ts';
 import { drainReader } from './drain.ts';
 import type { Journal } from './journal.ts';
 import { partBudget, partBuffers, readBudget } from './memory-budget.ts';
+import { MOST_AWAITED_BYTES, READ_BUFFERS_BYTES, SMALLEST_READ_BUFFER_BYTES } from './reading.ts';
 
-/**
- * What a PATCH reads into: the first to begin with and while its client is slow; a larger one, which costs fewer turns, the
- * faster it is, and within what the readers of this isolate may hold together.
- */
-const READ_BUFFERS_BYTES = [16 * 1024, 128 * 1024, 1024 * 1024] as const;
-export const [SMALLEST_READ_BUFFER_BYTES] = READ_BUFFERS_BYTES;
 /** Where a session's first buffer starts; it doubles with what arrives. */
 const FIRST_BUFFER_BYTES = 256 * 1024;
 /** Where parts may be of any size, what is left of a body is one from here on; fewer bytes cost less as rows. */
@@ -31,12 +26,6 @@ const PART_TRIES = 3;
 const PART_RETRY_MS = 200;
 /** A body that brings nothing for this time ends its PATCH. */
 export const IDLE_BODY_MS = 60_000;
-/**
- * No read waits for more. It tells nothing of what has come before all of it has, and can't be taken back: so a client that
- * was fast a moment ago, and now brings 1 KiB a second, has brought this in time. To wait for ten times as much would save
- * no processor time that can be measured.
- */
-const MOST_AWAITED_BYTES = 48 * 1024;
 const STALL_CHECK_MS = 1_000;
 
 /**
@@ -129,11 +118,12 @@ export class Assembler {
     } else await drainReader(reader);
     try {
       await this.#storeRest();
+      await this.#demandRoom();
       if (this.#superseded) outcome = 'superseded';
       else if (this.#failure !== undefined) outcome = isFull(this.#failure) ? 'store-full' : 'store-failed';
       else if (!this.#commitTail()) outcome = 'superseded';
     } catch (error) {
-      // The rows of the tail found no space, as a rule.
+      // There is no space for the rows of the tail, as a rule.
       outcome = isFull(error) ? 'store-full' : 'store-failed';
     } finally {
       this.#freeBuffer();
@@ -259,6 +249,7 @@ export class Assembler {
   async #giveWay(): Promise<void> {
     await this.#storeRest();
     this.#demandHealth();
+    await this.#demandRoom();
     if (!this.#commitTail()) this.#superseded = true;
     this.#demandHealth();
     this.#freeBuffer();
@@ -364,6 +355,12 @@ export class Assembler {
   #demandHealth(): void {
     if (this.#failure !== undefined) throw new StoreFailure('a part could not be stored', { cause: this.#failure });
     if (this.#superseded) throw new Error('another request writes this upload now');
+  }
+
+  /** Rows of the tail take what is kept for the databases: so they may as long as the store takes bytes itself. */
+  async #demandRoom(): Promise<void> {
+    if (this.#filled === this.#persisted || (await this.#store.isFull?.()) !== true) return;
+    throw new Error('ENOSPC: what space there is, is kept for the databases');
   }
 
   /** Waits for the parts in flight, and makes a part of what is left where the store takes one of its size. */

@@ -9,13 +9,12 @@ import { digestAlgorithm, digestHex, parseDigest, type Digest } from '../../oci/
 import { parseRepositoryName } from '../../oci/repository-name.ts';
 import { isFull, mintKey, type StorageDriver } from '../../storage/driver.ts';
 import type { Objects } from '../stubs.ts';
-import { judgeWinner } from '../winner.ts';
+import { settleOwner } from '../winner.ts';
 import type { Journal, Session } from './journal.ts';
 import { partBudget } from './memory-budget.ts';
 import type { CommitResult } from './messages.ts';
 import type { RunningHash } from './running-hash.ts';
 
-const ADOPT_ROUNDS = 3;
 const READ_BACK_BYTES = 256 * 1024;
 
 interface Context {
@@ -148,28 +147,26 @@ async function readsBackAs(store: StorageDriver, key: string, digest: Digest): P
 
 /** Has the repository adopt a stored object, and settles whose key counts. */
 export async function adoptStored({ journal, store, objects, meter }: Context): Promise<CommitResult> {
-  for (let round = 0; round < ADOPT_ROUNDS; round += 1) {
-    const session = journal.session();
-    const digest = parseDigest(session?.digest ?? '');
-    const name = parseRepositoryName(session?.repository ?? '');
-    if (session?.state !== 'stored' || session.key === undefined || digest === undefined || name === undefined) {
-      return { kind: 'unknown' };
-    }
-    const own = { store: store.name, key: session.key, size: session.size ?? 0 };
-    try {
-      const adopted = await meter.call(objects.repository(name).adopt(name, digest, own));
-      if (adopted.kind === 'refused') {
-        // The key was disowned or doomed meanwhile; only a new upload can bring the bytes again.
-        journal.setGone();
-        return { kind: 'unknown' };
-      }
-      const verdict = await judgeWinner(objects, store, meter, digest, own, adopted.location);
-      if (verdict === 'adopt-again') continue;
-      return journal.setDone(own.key, verdict === 'own') ? { kind: 'committed', size: own.size } : { kind: 'unknown' };
-    } catch (error) {
-      logEvent('warn', 'upload not adopted', { repository: name, digest, error: String(error) });
-      return { kind: isFull(error) ? 'store-full' : 'retry' };
-    }
+  const session = journal.session();
+  const digest = parseDigest(session?.digest ?? '');
+  const name = parseRepositoryName(session?.repository ?? '');
+  if (session?.state !== 'stored' || session.key === undefined || digest === undefined || name === undefined) {
+    return { kind: 'unknown' };
   }
-  return { kind: 'retry' };
+  const own = { store: store.name, key: session.key, size: session.size ?? 0 };
+  const settled = await settleOwner({ objects, store, meter }, digest, own, () =>
+    meter.call(objects.repository(name).adopt(name, digest, own)),
+  );
+  switch (settled) {
+    case 'own':
+    case 'other':
+      return journal.setDone(own.key, settled === 'own') ? { kind: 'committed', size: own.size } : { kind: 'unknown' };
+    case 'refused':
+      // Only a new upload can bring the bytes again.
+      journal.setGone();
+      return { kind: 'unknown' };
+    case 'retry':
+    case 'store-full':
+      return { kind: settled };
+  }
 }

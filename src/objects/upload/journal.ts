@@ -2,11 +2,10 @@
  * The journal of an upload session. Every method is one synchronous step or one transaction; each transition names the
  * state that it leaves, so a step that comes too late changes nothing and says so.
  */
-import { createHash } from 'node:crypto';
 import type { Digest } from '../../oci/digest.ts';
 import { Attempts } from '../attempts.ts';
 import { Database } from '../database.ts';
-import type { UploadSession } from './messages.ts';
+import type { KeptBytes, UploadSession } from './messages.ts';
 import { MIGRATIONS } from './schema.ts';
 
 /** Below the 2 MB that a row may hold. */
@@ -27,6 +26,8 @@ export interface Session {
   multipart: string | undefined;
   digest: string | undefined;
   size: number | undefined;
+  /** Bytes that are still to be taken over from the object that had them: see Upload.#takeKept. */
+  kept: KeptBytes | undefined;
 }
 
 interface SessionRow extends Record<string, string | number | null> {
@@ -42,6 +43,8 @@ interface SessionRow extends Record<string, string | number | null> {
   multipart: string | null;
   digest: string | null;
   size: number | null;
+  kept_key: string | null;
+  kept_size: number | null;
 }
 
 export interface CommittedPart {
@@ -62,19 +65,21 @@ export class Journal {
     this.attempts = new Attempts(this.database);
   }
 
-  /** Opens the session with the bytes that it has already, if nobody has meanwhile. */
-  open({ repository, principal, expiresAt }: UploadSession, tail: Uint8Array): void {
+  open({ repository, principal, expiresAt }: UploadSession, kept: KeptBytes | undefined): void {
     this.database.ensure();
-    this.database.transaction(() => {
-      if (this.session() !== undefined) return;
-      this.database.run(
-        'INSERT INTO session (repository, principal, expires_at) VALUES (?, ?, ?)',
-        repository,
-        principal,
-        expiresAt,
-      );
-      if (tail.byteLength > 0) this.#appendTail(tail, createHash('sha256').update(tail).digest('hex'));
-    });
+    this.database.run(
+      'INSERT INTO session (repository, principal, expires_at, kept_key, kept_size) VALUES (?, ?, ?, ?, ?)',
+      repository,
+      principal,
+      expiresAt,
+      kept?.key ?? null,
+      kept?.size ?? null,
+    );
+  }
+
+  /** All that was kept elsewhere is here. */
+  endKept(): void {
+    this.database.run('UPDATE session SET kept_key = NULL, kept_size = NULL');
   }
 
   session(): Session | undefined {
@@ -94,6 +99,7 @@ export class Journal {
       multipart: row.multipart ?? undefined,
       digest: row.digest ?? undefined,
       size: row.size ?? undefined,
+      kept: row.kept_key === null ? undefined : { key: row.kept_key, size: row.kept_size ?? 0 },
     };
   }
 
@@ -165,7 +171,11 @@ export class Journal {
   commitTail(epoch: number, bytes: Uint8Array, hashed: string | undefined): boolean {
     return this.database.transaction(() => {
       if (!this.#writes(epoch)) return false;
-      this.#appendTail(bytes, hashed);
+      for (let start = 0; start < bytes.byteLength; start += TAIL_PIECE_BYTES) {
+        const piece = new Uint8Array(bytes.subarray(start, start + TAIL_PIECE_BYTES)).buffer;
+        this.database.run('INSERT INTO tail (bytes) VALUES (?)', piece);
+      }
+      this.database.run('UPDATE session SET committed = committed + ?, hashed = ?', bytes.byteLength, hashed ?? null);
       return true;
     });
   }
@@ -217,14 +227,6 @@ export class Journal {
       this.database.run('DELETE FROM parts');
       this.database.run('DELETE FROM tail');
     });
-  }
-
-  #appendTail(bytes: Uint8Array, hashed: string | undefined): void {
-    for (let start = 0; start < bytes.byteLength; start += TAIL_PIECE_BYTES) {
-      const piece = new Uint8Array(bytes.subarray(start, start + TAIL_PIECE_BYTES)).buffer;
-      this.database.run('INSERT INTO tail (bytes) VALUES (?)', piece);
-    }
-    this.database.run('UPDATE session SET committed = committed + ?, hashed = ?', bytes.byteLength, hashed ?? null);
   }
 
   /** Hands the session's object over to the sweep. */

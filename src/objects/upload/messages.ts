@@ -63,15 +63,26 @@ interface Unknown {
 }
 
 /** The session was closed with this digest. */
-interface Done {
+export interface Done {
   kind: 'done';
-  digest: string;
+  digest: Digest;
+  size: number;
+}
+
+/** What whoever closes a finished session hears: the same again, unless they mean another blob. */
+export function closedAs({ digest, size }: Done, wanted: Digest): CommitResult {
+  return digest === wanted ? { kind: 'committed', size } : { kind: 'digest-mismatch' };
+}
+
+/** Bytes in an object of the repository's, from before the session streamed. */
+export interface KeptBytes {
+  key: string;
   size: number;
 }
 
 /** `streaming`: its own object knows how many bytes there are; until that has the first, so many were kept elsewhere. */
 export type SessionStatus = Unknown | { kind: 'open' | 'streaming'; committed: number };
-export type StatusResult = Unknown | { kind: 'unopened' } | { kind: 'open'; committed: number } | Done;
+export type StatusResult = Unknown | { kind: 'unopened' } | { kind: 'open'; committed: number };
 
 /** How an upload ends. `retry`: nothing is lost, the same request may be sent again. `store-full`: once there is space. */
 export type CommitResult =
@@ -98,8 +109,6 @@ export type EndedAs = Unknown | Done | { kind: 'elsewhere' };
 export type BeginResult = EndedAs | { kind: 'direct'; key: string };
 export type WriteOutcome = 'stored' | 'digest-mismatch' | 'failed' | 'store-full';
 export type KeepResult = CommitResult | { kind: 'kept'; size: number };
-/** `kept`: bytes that the session has already, and their object. */
-export type EnterResult =
-  Unknown | Done | { kind: 'busy' } | { kind: 'open'; kept: { key: string; digest: string; size: number } | undefined };
+export type EnterResult = Unknown | Done | { kind: 'busy' } | { kind: 'open'; kept: KeptBytes | undefined };
 
 export type CancelResult = Unknown | { kind: 'cancelled' } | { kind: 'too-late' };

@@ -39,4 +39,9 @@ export const MIGRATIONS = [
   ${ATTEMPTS_SCHEMA}
   ${TASKS_SCHEMA}
   `,
+  `
+  -- Bytes that the session had before it came here, in an object of the repository's, until all of them are taken over.
+  ALTER TABLE session ADD COLUMN kept_key TEXT;
+  ALTER TABLE session ADD COLUMN kept_size INTEGER;
+  `,
 ] as const;

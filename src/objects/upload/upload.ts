@@ -28,6 +28,7 @@ import {
   APPEND_HEADER,
   WRITE_LEASE_MS,
   AppendRequestSchema,
+  closedAs,
   type AppendRequest,
   type AppendResult,
   type CancelResult,
@@ -59,6 +60,8 @@ export class Upload extends DurableObject<Env> {
   #isCancelled = false;
   /** The PATCH under way, and when it has ended. */
   #writer: { assembler: Assembler; ended: Promise<void> } | undefined;
+  /** The taking over of kept bytes under way: whoever comes meanwhile waits for the same. */
+  #taking: Promise<Entered> | undefined;
   /** The close under way: a second one with the same digest shares its result. */
   #closing: { digest: Digest; result: Promise<CommitResult> } | undefined;
 
@@ -79,17 +82,17 @@ export class Upload extends DurableObject<Env> {
     if (this.#journal.session() === undefined) return meter.answer({ kind: 'unopened' });
     const session = this.#owned(caller);
     if (session === undefined) return meter.answer({ kind: 'unknown' });
-    if (session.state === 'done') {
-      return meter.answer({ kind: 'done', digest: session.digest ?? '', size: session.size ?? 0 });
-    }
-    return meter.answer({ kind: 'open', committed: session.size ?? session.committed });
+    // A finished session is over for everybody but who repeats its PUT.
+    if (session.state === 'done') return meter.answer({ kind: 'unknown' });
+    const committed = session.size ?? session.kept?.size ?? session.committed;
+    return meter.answer({ kind: 'open', committed });
   }
 
   /** Appends a body (see messages.ts): the only request of an object that carries bytes. */
   override async fetch(request: Request): Promise<Response> {
     const append = v.parse(AppendRequestSchema, request.headers.get(APPEND_HEADER));
     const meter = new WorkMeter();
-    const entered = await this.#enter(append, append.digest, meter);
+    const entered = await this.#enter(append, append, meter);
     if (entered.kind !== 'open') {
       await drain(request.body);
       return Response.json(meter.answer(entered));
@@ -109,7 +112,7 @@ export class Upload extends DurableObject<Env> {
   /** Closes the upload: its bytes become a blob of the repository if they have this digest. */
   async close(caller: UploadSession, digest: Digest): Promise<Answer<CommitResult>> {
     const meter = new WorkMeter();
-    const entered = await this.#enter(caller, digest, meter);
+    const entered = await this.#enter(caller, { digest }, meter);
     if (entered.kind !== 'open') return meter.answer(entered);
     if (this.#owned(caller) === undefined) return meter.answer({ kind: 'unknown' });
     return meter.answer(await this.#close(digest, meter));
@@ -134,21 +137,43 @@ export class Upload extends DurableObject<Env> {
   }
 
   /** Sees to it that the session is open here, with the bytes that were kept elsewhere before it came to this object. */
-  async #enter(caller: UploadSession, digest: Digest | undefined, meter: WorkMeter): Promise<Entered> {
-    if (this.#journal.session() !== undefined) return { kind: 'open' };
-    const entered = await meter.call(this.#objects.repository(caller.repository).enterUpload(caller));
-    if (entered.kind === 'done' && digest !== undefined) {
-      return entered.digest === digest ? { kind: 'committed', size: entered.size } : { kind: 'digest-mismatch' };
+  async #enter(
+    caller: UploadSession,
+    { digest, length }: { digest?: Digest | undefined; length?: number | undefined },
+    meter: WorkMeter,
+  ): Promise<Entered> {
+    if (this.#journal.session() === undefined) {
+      const entered = await meter.call(this.#objects.repository(caller.repository).enterUpload(caller));
+      if (entered.kind === 'done') return digest === undefined ? { kind: 'unknown' } : closedAs(entered, digest);
+      if (entered.kind !== 'open') return entered;
+      if (this.#isCancelled) return { kind: 'unknown' };
+      // Somebody else may have entered meanwhile.
+      if (this.#journal.session() === undefined) {
+        this.#journal.open(caller, entered.kept);
+        this.#tasks.add('expire', '', caller.expiresAt);
+        await this.#tasks.arm();
+      }
     }
-    if (entered.kind === 'done') return { kind: 'unknown' };
-    if (entered.kind !== 'open') return entered;
-    const { kept } = entered;
-    const tail = kept === undefined ? new Uint8Array() : await readKept(metered(this.#store, meter), kept);
-    if (tail === undefined) return { kind: 'retry' };
-    if (this.#isCancelled) return { kind: 'unknown' };
-    this.#journal.open(caller, tail);
-    this.#tasks.add('expire', '', caller.expiresAt);
-    await this.#tasks.arm();
+    if (this.#journal.session()?.kept === undefined) return { kind: 'open' };
+    this.#journal.choosePartSize(partSizeFor(length));
+    this.#taking ??= this.#takeKept(caller, meter).finally(() => {
+      this.#taking = undefined;
+    });
+    return this.#taking;
+  }
+
+  /** Appends what was kept, as if its client sent it once more. After a crash it goes on where it was. */
+  async #takeKept(caller: UploadSession, meter: WorkMeter): Promise<Entered> {
+    const { kept, committed = 0 } = this.#journal.session() ?? {};
+    const length = (kept?.size ?? 0) - committed;
+    if (kept !== undefined && length > 0) {
+      const object = await metered(this.#store, meter).read(kept.key, { offset: committed, length });
+      if (object === undefined) return { kind: 'retry' };
+      const appended = await this.#append({ ...caller, start: committed, length }, object.body, meter);
+      if (appended.kind === 'unknown' || appended.kind === 'store-full') return appended;
+      if (appended.kind !== 'appended') return { kind: 'retry' };
+    }
+    this.#journal.endKept();
     return { kind: 'open' };
   }
 
@@ -306,17 +331,6 @@ export class Upload extends DurableObject<Env> {
     const isOver = session?.state === 'gone' && session.expiresAt <= Date.now();
     if (isOver && this.#journal.attempts.all().length === 0) await this.#journal.database.drop();
   }
-}
-
-/** Bytes that the front had stored in one small object; `undefined` when they are not there any more. */
-async function readKept(
-  store: StorageDriver,
-  { key, size }: { key: string; size: number },
-): Promise<Uint8Array | undefined> {
-  const object = await store.read(key);
-  if (object === undefined) return undefined;
-  const bytes = new Uint8Array(await new Response(object.body).arrayBuffer());
-  return bytes.byteLength === size ? bytes : undefined;
 }
 
 function partSizeFor(announced: number | undefined): number {

@@ -91,6 +91,36 @@ test('whole bodies that come together leave the databases what is kept for them'
   expect((await pushManifest(berth, digest, 1_000, 'still')).status).toBe(201);
 });
 
+test('sessions that go on from a short PATCH, and rests that lie in rows, leave the databases what is kept for them', async (context) => {
+  const disk = await SmallDisk.mount(context, DISK_MEBIBYTES);
+  const berth = await start({ data: join(disk.path, 'data') });
+  const digest = await pushBlob(berth, randomBytes(1_000));
+  expect((await pushManifest(berth, digest, 1_000, 'before')).status).toBe(201);
+  const patch = (upload: URL, bytes: Buffer, headers: Record<string, string> = {}) =>
+    fetch(upload, { method: 'PATCH', body: bytes, headers });
+
+  /** New sessions, each with such a PATCH, until there is no space: their locations. */
+  const fill = async (bytes: Buffer, headers: Record<string, string> = {}): Promise<URL[]> => {
+    const filled: URL[] = [];
+    for (;;) {
+      const upload = await openUpload(berth);
+      const patched = await patch(upload, bytes, headers);
+      if (patched.status !== 202) {
+        await expectFull(patched);
+        return filled;
+      }
+      filled.push(new URL(patched.headers.get('location') ?? '', upload));
+    }
+  };
+  const kept = await fill(randomBytes(4 * MEBIBYTE));
+  expect(kept.length).toBeGreaterThan(5);
+  for (const upload of kept) await expectFull(await patch(upload, Buffer.from('more')));
+  await fill(randomBytes(400_000), { 'content-range': '0-399999' });
+  expect(disk.freeBytes).toBeGreaterThan(KEPT_BYTES - DATABASES_BYTES);
+  expect((await pushManifest(berth, digest, 1_000, 'still')).status).toBe(201);
+  expect(await tags(berth)).toEqual(['before', 'still']);
+});
+
 test('a body that is announced as larger than the disk is refused, though its client brings little of it', async () => {
   const berth = await start();
   const { pathname, search } = closing(await openUpload(berth), randomBytes(1));
