@@ -28,10 +28,20 @@ const wholeNumber = (least: number, most: number) => {
 const oneOf = <const Choices extends readonly string[]>(choices: Choices) =>
   v.picklist(choices, `must be one of ${choices.join(', ')}`);
 
+/** Scheme, host and port, and nothing else. */
+const origin = v.pipe(
+  v.string(),
+  v.check(isOrigin, 'must be http:// or https:// and a host, perhaps a port, and nothing behind it'),
+  v.transform((text) => new URL(text).origin),
+);
+
 const SettingsObject = v.object({
   BERTH_ANONYMOUS: v.optional(oneOf(['none', 'read', 'read-write']), 'none'),
   BERTH_OPEN_LOOPBACK: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_MAX_MANIFEST_BYTES: v.optional(wholeNumber(1_024, LARGEST_MANIFEST_SETTING_BYTES), '4194304'),
+  BERTH_MANIFESTS_ALLOW_MISSING: v.optional(oneOf(['off', 'on']), 'off'),
+  BERTH_PUBLIC_URL: v.optional(origin),
+  BERTH_TRUSTED_PROXY: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_UPLOAD_EXPIRY_SECONDS: v.optional(wholeNumber(1, LONGEST_UPLOAD_SECONDS), '86400'),
   BERTH_GRACE_SECONDS: v.optional(wholeNumber(0, LONGEST_GRACE_SECONDS), '86400'),
   BERTH_EXISTENCE_CACHE_SECONDS: v.optional(wholeNumber(0, LONGEST_EXISTENCE_CACHE_SECONDS), '60'),
@@ -61,6 +71,12 @@ export interface Config {
   /** Set by `npm start` on a loopback address: requests that provably come from this machine may do everything. */
   readonly openLoopback: boolean;
   readonly maxManifestBytes: number;
+  /** Whether a manifest is taken that refers to blobs or manifests which the repository does not have. */
+  readonly allowMissing: boolean;
+  /** Scheme, host and port under which clients reach the registry, where an operator says so. */
+  readonly publicUrl: string | undefined;
+  /** Whether the registry stands behind a proxy whose X-Forwarded-Proto and X-Forwarded-Host can be believed. */
+  readonly trustedProxy: boolean;
   /** How long an upload session lives after its POST. */
   readonly uploadExpiryMs: number;
   /** How long a blob that nothing refers to is kept, first by its repository, then by the directory. */
@@ -88,6 +104,9 @@ export function parseConfig(environment: unknown): Config {
     anonymous: settings.BERTH_ANONYMOUS,
     openLoopback: settings.BERTH_OPEN_LOOPBACK === 'on',
     maxManifestBytes: settings.BERTH_MAX_MANIFEST_BYTES,
+    allowMissing: settings.BERTH_MANIFESTS_ALLOW_MISSING === 'on',
+    publicUrl: settings.BERTH_PUBLIC_URL,
+    trustedProxy: settings.BERTH_TRUSTED_PROXY === 'on',
     uploadExpiryMs: settings.BERTH_UPLOAD_EXPIRY_SECONDS * SECONDS_MS,
     graceMs: settings.BERTH_GRACE_SECONDS * SECONDS_MS,
     existenceCacheMs: settings.BERTH_EXISTENCE_CACHE_SECONDS * SECONDS_MS,
@@ -106,3 +125,9 @@ export function configOf(environment: object): Config {
 }
 
 const parsed = new WeakMap<object, Config>();
+
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, origin: bare, href } = new URL(text);
+  return ['http:', 'https:'].includes(protocol) && href === `${bare}/`;
+}

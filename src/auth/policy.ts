@@ -5,8 +5,12 @@
 import type { Config } from '../config.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 
-/** What a route needs. `ping` is the API's base, which tells nothing but that the caller may come in. */
-export type Right = 'ping' | 'pull' | 'push' | 'delete';
+/**
+ * What a route needs. `ping` is the API's base, which tells nothing but that the caller may come in; `catalog` is the list
+ * of all repositories.
+ */
+export type Right = 'ping' | 'catalog' | 'pull' | 'push' | 'delete';
+const READING: ReadonlySet<Right> = new Set(['ping', 'catalog', 'pull']);
 
 /** `local`: provably somebody on the machine that an open-on-loopback registry runs on. */
 export interface Principal {
@@ -48,7 +52,7 @@ export function authorize(
     case 'read-write':
       return { allowed: true, rule };
     case 'read':
-      return right === 'ping' || right === 'pull'
+      return READING.has(right)
         ? { allowed: true, rule }
         : { allowed: false, rule, message: loopbackIsOpen ? NOT_LOCAL_READ_ONLY_MESSAGE : READ_ONLY_MESSAGE };
     case 'none':

@@ -101,7 +101,7 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   const params: Readonly<Record<string, string | undefined>> = request.params;
   const context: Context = { ...services, id: record.id, request, url: new URL(request.url), principal, params };
   if (route.right === 'anyone') return route.handler(context);
-  if (route.right === 'ping') {
+  if (route.right === 'ping' || route.right === 'catalog') {
     demand(context, record, route.right, undefined);
     return route.handler(context);
   }
@@ -117,7 +117,15 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
       detail: { name: params['name']?.slice(0, 300) },
     });
   }
-  return route.handler({ ...context, repository });
+  return inNamespace(context, await route.handler({ ...context, repository }));
+}
+
+/** A pull that names this registry as its source (spec, "Registry Proxying") is told so. Of no other does it hold content. */
+function inNamespace({ config, request, url }: Context, response: Response): Response {
+  const asked = url.searchParams.get('ns');
+  const own = config.publicUrl === undefined ? request.headers.get('host') : new URL(config.publicUrl).host;
+  if (asked !== null && asked === own) response.headers.set('oci-namespace', asked);
+  return response;
 }
 
 /** Throws unless the policy grants the right. Before anything is looked up, so that nothing can be told apart. */

@@ -1,8 +1,8 @@
-/** Blobs: `GET` and `HEAD /v2/<name>/blobs/<digest>` (end-2), with ranges (RFC 9110 §14). */
+/** Blobs: `GET`, `HEAD` and `DELETE /v2/<name>/blobs/<digest>` (end-2, end-10), with ranges (RFC 9110 §14). */
 import { RegistryError } from '../oci/error.ts';
 import { formatContentRange, parseRange } from '../oci/range.ts';
 import { immutable } from './caching.ts';
-import { entityTag, notModified } from './conditional.ts';
+import { demandMatch, entityTag, notModified, rangeApplies } from './conditional.ts';
 import { digestOf, type RepositoryContext } from './context.ts';
 
 export async function getBlob(context: RepositoryContext): Promise<Response> {
@@ -11,6 +11,7 @@ export async function getBlob(context: RepositoryContext): Promise<Response> {
   const isHead = request.method === 'HEAD';
   const location = await (isHead ? registry.headBlob(repository, digest) : registry.locateBlob(repository, digest));
   if (location === undefined) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } });
+  demandMatch(request, digest);
   const { size } = location;
   // A content type, or some runtimes compress the answer, and the digest then fails at the client.
   const headers = new Headers({
@@ -21,7 +22,8 @@ export async function getBlob(context: RepositoryContext): Promise<Response> {
     etag: entityTag(digest),
   });
   if (notModified(request, digest)) return new Response(null, { status: 304, headers });
-  const range = parseRange(isHead ? undefined : (request.headers.get('range') ?? undefined), size);
+  const asked = isHead || !rangeApplies(request, digest) ? undefined : (request.headers.get('range') ?? undefined);
+  const range = parseRange(asked, size);
   if (range.kind === 'unsatisfiable') {
     throw new RegistryError('RANGE_INVALID', { headers: { 'content-range': `bytes */${String(size)}` } });
   }
@@ -32,4 +34,22 @@ export async function getBlob(context: RepositoryContext): Promise<Response> {
   const body = await registry.readBlob(repository, digest, location, range.kind === 'slice' ? range : undefined);
   if (body === undefined) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } });
   return new Response(body, { status: range.kind === 'slice' ? 206 : 200, headers });
+}
+
+export async function deleteBlob(context: RepositoryContext): Promise<Response> {
+  const { repository, registry, params } = context;
+  const digest = digestOf(params['digest'] ?? '');
+  const { kind, user } = await registry.deleteBlob(repository, digest);
+  switch (kind) {
+    case 'dropped':
+      return new Response(null, { status: 202 });
+    case 'unknown':
+      throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } });
+    case 'used':
+      throw new RegistryError('UNSUPPORTED', {
+        message: `the blob is part of ${user ?? 'a manifest'}: delete that first, and the blob goes by itself`,
+        detail: { digest, manifest: user },
+        headers: { allow: 'GET, HEAD' },
+      });
+  }
 }

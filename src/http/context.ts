@@ -2,7 +2,7 @@
 import { configOf, ConfigurationError, type Config } from '../config.ts';
 import type { Principal } from '../auth/policy.ts';
 import { RegistryError } from '../oci/error.ts';
-import { parseReference, type Reference } from '../oci/reference.ts';
+import { parseReference, parseTag, type Reference, type Tag } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { parseDigest, type Digest } from '../oci/digest.ts';
 import { parseUploadId, type UploadId } from '../oci/upload-id.ts';
@@ -76,7 +76,17 @@ export function referenceOf({ params }: Context): Reference {
   const reference = parseReference(given);
   if (reference !== undefined) return reference;
   if (given.includes(':')) throw badDigest(given);
-  throw new RegistryError('TAG_INVALID', { detail: { tag: given.slice(0, LONGEST_ECHO) } });
+  throw badTag(given);
+}
+
+export function tagOf(given: string): Tag {
+  const tag = parseTag(given);
+  if (tag === undefined) throw badTag(given);
+  return tag;
+}
+
+function badTag(given: string): RegistryError {
+  return new RegistryError('TAG_INVALID', { detail: { tag: given.slice(0, LONGEST_ECHO) } });
 }
 
 export function digestOf(text: string): Digest {

@@ -1,23 +1,27 @@
-/** Manifests: `GET`, `HEAD` and `PUT /v2/<name>/manifests/<reference>` (end-3, end-7). Bytes are kept verbatim. */
+/** Manifests: `GET`, `HEAD`, `PUT` and `DELETE /v2/<name>/manifests/<reference>` (end-3, end-7, end-9). Bytes are kept verbatim. */
 import { createHash } from 'node:crypto';
 import { digestAlgorithm, formatDigest, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
 import { RegistryError } from '../oci/error.ts';
 import { parseManifest, type Manifest } from '../oci/manifest.ts';
-import { formatReference, type Reference } from '../oci/reference.ts';
+import { formatReference, type Reference, type Tag } from '../oci/reference.ts';
 import type { NewManifest } from '../objects/repository/manifests.ts';
 import { readBody } from './body.ts';
 import { immutable, NEVER_CACHED } from './caching.ts';
-import { entityTag, notModified } from './conditional.ts';
-import { referenceOf, type RepositoryContext } from './context.ts';
+import { demandMatch, entityTag, notModified, preconditionFailed, preconditionsOf } from './conditional.ts';
+import { referenceOf, tagOf, type RepositoryContext } from './context.ts';
+import { locationOf } from './location.ts';
+import { warning } from './warning.ts';
+
+/** A list of referrers copies them, so what they may weigh is bounded. */
+const LARGEST_REFERRER_ANNOTATIONS_BYTES = 64 * 1024;
 
 export async function getManifest(context: RepositoryContext): Promise<Response> {
   const { request, repository, registry, config } = context;
   const reference = referenceOf(context);
   const isHead = request.method === 'HEAD';
   const found = await registry.getManifest(repository, reference, isHead ? 'head' : 'body');
-  if (found === undefined) {
-    throw new RegistryError('MANIFEST_UNKNOWN', { detail: { reference: formatReference(reference) } });
-  }
+  if (found === undefined) throw unknownManifest(reference);
+  demandMatch(request, found.digest);
   const headers = new Headers({
     // Only a digest names the same bytes for ever.
     'cache-control': reference.kind === 'digest' ? immutable(config) : NEVER_CACHED,
@@ -43,13 +47,17 @@ export async function putManifest(context: RepositoryContext): Promise<Response>
   }
   const manifest = parsed(bytes, request.headers.get('content-type') ?? undefined);
   const digest = digestFor(reference, bytes);
-  const result = await registry.putManifest(repository, summary(manifest, digest, bytes), bytes, reference);
+  const tags = tagsFor(context, reference);
+  const target = { reference, tags, preconditions: preconditionsOf(request), mayLack: config.allowMissing };
+  const result = await registry.putManifest(repository, summary(manifest, digest, bytes), bytes, target);
   switch (result.kind) {
     case 'stored':
       return new Response(null, {
         status: 201,
-        headers: { location: `/v2/${repository}/manifests/${digest}`, 'docker-content-digest': digest },
+        headers: storedHeaders(context, manifest, digest, tags, result.lacking),
       });
+    case 'precondition-failed':
+      throw preconditionFailed(result.current);
     case 'missing':
       throw new RegistryError('MANIFEST_BLOB_UNKNOWN', {
         message: `push what the manifest refers to first: ${result.digests.join(', ')}`,
@@ -63,6 +71,55 @@ export async function putManifest(context: RepositoryContext): Promise<Response>
     case 'retry':
       throw new RegistryError('UNAVAILABLE', { headers: { 'retry-after': '1' } });
   }
+}
+
+export async function deleteManifest(context: RepositoryContext): Promise<Response> {
+  const { request, repository, registry } = context;
+  const reference = referenceOf(context);
+  const result = await registry.deleteManifest(repository, reference, preconditionsOf(request));
+  switch (result.kind) {
+    case 'deleted':
+      return new Response(null, { status: 202 });
+    case 'unknown':
+      throw unknownManifest(reference);
+    case 'precondition-failed':
+      throw preconditionFailed(result.current);
+  }
+}
+
+function unknownManifest(reference: Reference): RegistryError {
+  return new RegistryError('MANIFEST_UNKNOWN', { detail: { reference: formatReference(reference) } });
+}
+
+/** The tags that a push moves: the one in the path, or those of `?tag=` beside a digest (end-7b). */
+function tagsFor({ url }: RepositoryContext, reference: Reference): Tag[] {
+  const named = [...new Set(url.searchParams.getAll('tag'))].map(tagOf);
+  if (reference.kind === 'digest') return named;
+  if (named.length === 0) return [reference.tag];
+  throw new RegistryError('UNSUPPORTED', {
+    status: 400,
+    message: 'tag= goes with a push by digest: PUT /v2/<name>/manifests/<digest>?tag=…',
+  });
+}
+
+function storedHeaders(
+  { request, config, repository, url }: RepositoryContext,
+  manifest: Manifest,
+  digest: Digest,
+  tags: readonly Tag[],
+  lacking: number,
+): Headers {
+  const headers = new Headers({
+    location: locationOf(request, config, `/v2/${repository}/manifests/${digest}`),
+    'docker-content-digest': digest,
+  });
+  if (manifest.subject !== undefined) headers.set('oci-subject', manifest.subject);
+  if (url.searchParams.has('tag')) for (const tag of tags) headers.append('oci-tag', tag);
+  if (lacking > 0) headers.append('warning', warning('some of what the manifest refers to is not in this repository'));
+  if (!manifest.saysType) {
+    headers.append('warning', warning(`the manifest has no mediaType; it is served as ${manifest.mediaType}`));
+  }
+  return headers;
 }
 
 function parsed(bytes: Uint8Array, contentType: string | undefined): Manifest {
@@ -90,11 +147,20 @@ function digestBytes(algorithm: DigestAlgorithm, bytes: Uint8Array): Digest {
 }
 
 function summary(manifest: Manifest, digest: Digest, bytes: Uint8Array): NewManifest {
+  const hasAnnotations = manifest.subject !== undefined && Object.keys(manifest.annotations).length > 0;
+  const annotations = hasAnnotations ? JSON.stringify(manifest.annotations) : undefined;
+  if ((annotations?.length ?? 0) > LARGEST_REFERRER_ANNOTATIONS_BYTES) {
+    throw new RegistryError('MANIFEST_INVALID', {
+      message: `annotations of a manifest with a subject must be at most ${String(LARGEST_REFERRER_ANNOTATIONS_BYTES)} bytes as JSON`,
+      detail: { limit: LARGEST_REFERRER_ANNOTATIONS_BYTES },
+    });
+  }
   return {
     digest,
     mediaType: manifest.mediaType,
     artifactType: manifest.artifactType,
     subject: manifest.subject,
+    annotations,
     size: bytes.byteLength,
     blobs: manifest.blobs.map((descriptor) => descriptor.digest),
     optionalBlobs: manifest.foreign.map((descriptor) => descriptor.digest),

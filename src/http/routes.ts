@@ -4,9 +4,11 @@
  */
 import type { Right } from '../auth/policy.ts';
 import { base, health } from './base.ts';
-import { getBlob } from './blobs.ts';
+import { deleteBlob, getBlob } from './blobs.ts';
+import { listRepositories } from './catalog.ts';
 import type { Context, RepositoryContext } from './context.ts';
-import { getManifest, putManifest } from './manifests.ts';
+import { deleteManifest, getManifest, putManifest } from './manifests.ts';
+import { listReferrers } from './referrers.ts';
 import { listTags } from './tags.ts';
 import { appendToUpload, cancelUpload, closeUpload, getUpload, openUpload } from './uploads.ts';
 
@@ -19,11 +21,14 @@ interface RouteBase {
   path: string;
 }
 
+/** A right that is no repository's. */
+type GeneralRight = 'ping' | 'catalog';
+
 /** `anyone`: answers without authentication and tells nothing. */
 export type Route =
-  | (RouteBase & { right: 'anyone' | 'ping'; handler: (context: Context) => Response | Promise<Response> })
+  | (RouteBase & { right: 'anyone' | GeneralRight; handler: (context: Context) => Response | Promise<Response> })
   | (RouteBase & {
-      right: Exclude<Right, 'ping'>;
+      right: Exclude<Right, GeneralRight>;
       handler: (context: RepositoryContext) => Response | Promise<Response>;
     });
 
@@ -33,13 +38,23 @@ export const ROUTES: readonly Route[] = [
   { name: 'health', method: READ, path: '/', right: 'anyone', handler: health },
   { name: 'health', method: READ, path: '/healthz', right: 'anyone', handler: health },
   { name: 'base', method: READ, path: '/v2/', right: 'ping', handler: base },
+  { name: 'catalog', method: READ, path: '/v2/_catalog', right: 'catalog', handler: listRepositories },
   { name: 'tags', method: READ, path: '/v2/:name+/tags/list', right: 'pull', handler: listTags },
   { name: 'manifest', method: READ, path: '/v2/:name+/manifests/:reference', right: 'pull', handler: getManifest },
   { name: 'manifest', method: 'PUT', path: '/v2/:name+/manifests/:reference', right: 'push', handler: putManifest },
+  {
+    name: 'manifest',
+    method: 'DELETE',
+    path: '/v2/:name+/manifests/:reference',
+    right: 'delete',
+    handler: deleteManifest,
+  },
+  { name: 'referrers', method: READ, path: '/v2/:name+/referrers/:digest', right: 'pull', handler: listReferrers },
   { name: 'uploads', method: 'POST', path: '/v2/:name+/blobs/uploads/', right: 'push', handler: openUpload },
-  { name: 'upload', method: 'GET', path: '/v2/:name+/blobs/uploads/:upload', right: 'push', handler: getUpload },
+  { name: 'upload', method: READ, path: '/v2/:name+/blobs/uploads/:upload', right: 'push', handler: getUpload },
   { name: 'upload', method: 'PATCH', path: '/v2/:name+/blobs/uploads/:upload', right: 'push', handler: appendToUpload },
   { name: 'upload', method: 'PUT', path: '/v2/:name+/blobs/uploads/:upload', right: 'push', handler: closeUpload },
   { name: 'upload', method: 'DELETE', path: '/v2/:name+/blobs/uploads/:upload', right: 'push', handler: cancelUpload },
   { name: 'blob', method: READ, path: '/v2/:name+/blobs/:digest', right: 'pull', handler: getBlob },
+  { name: 'blob', method: 'DELETE', path: '/v2/:name+/blobs/:digest', right: 'delete', handler: deleteBlob },
 ];

@@ -1,16 +1,19 @@
 /**
- * Upload sessions: `POST /v2/<name>/blobs/uploads/` (end-4a, end-4b), `PATCH` (end-5), `PUT ?digest=` (end-6),
- * `GET` (end-13) and `DELETE` (end-14) of the session. `Range` and `Content-Range` have no unit here, unlike on a blob.
+ * Upload sessions: `POST /v2/<name>/blobs/uploads/` (end-4a, end-4b, end-4c), `PATCH` (end-5), `PUT ?digest=` (end-6),
+ * `GET` (end-13) and `DELETE` (end-14) of the session. A mount (end-11) that cannot be is one as well. `Range` and `Content-Range` have no unit here, unlike on a blob.
  */
-import type { Digest } from '../oci/digest.ts';
+import { authorize } from '../auth/policy.ts';
+import { parseDigestAlgorithm, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
 import { RegistryError } from '../oci/error.ts';
 import { formatUploadRange, parseContentRange } from '../oci/range.ts';
+import { parseRepositoryName } from '../oci/repository-name.ts';
 import { formatUploadId, type UploadId } from '../oci/upload-id.ts';
 import type { AppendResult } from '../objects/upload/messages.ts';
 import type { Owner, Taken } from '../registry/uploads.ts';
 import { contentLength } from './body.ts';
 import { storeFull } from './error-response.ts';
 import { digestOf, query, uploadIdOf, type RepositoryContext } from './context.ts';
+import { locationOf } from './location.ts';
 
 const NO_CONTENT = 204;
 
@@ -19,7 +22,9 @@ export async function openUpload(context: RepositoryContext): Promise<Response> 
   const given = query(context, 'digest');
   const length = contentLength(request);
   const owner = ownerOf(context);
-  const id = uploads.open(owner);
+  const mounted = query(context, 'mount') === undefined ? undefined : await mountBlob(context);
+  if (mounted !== undefined) return blobAnswer(context, mounted);
+  const id = uploads.open(owner, algorithmOf(context));
   if (given === undefined) return sessionAnswer(context, 202, id, 0);
   const digest = digestOf(given);
   if (length === 0) return commitAnswer(context, digest, await uploads.close(owner, id, digest));
@@ -29,6 +34,29 @@ export async function openUpload(context: RepositoryContext): Promise<Response> 
     });
   }
   return commitAnswer(context, digest, await uploads.put(owner, id, digest, { stream: request.body, length }));
+}
+
+/** The blob that was mounted, or `undefined`: then nobody can tell why not. */
+async function mountBlob(context: RepositoryContext): Promise<Digest | undefined> {
+  const { config, principal, registry, repository } = context;
+  const digest = digestOf(query(context, 'mount') ?? '');
+  const from = query(context, 'from');
+  if (from === undefined) {
+    const mayReadAll = authorize(config, principal, 'pull', undefined).allowed;
+    return mayReadAll && (await registry.mountFromAnywhere(repository, digest)) ? digest : undefined;
+  }
+  const source = parseRepositoryName(from);
+  const mayRead = source !== undefined && authorize(config, principal, 'pull', source).allowed;
+  return (await registry.mount(repository, digest, source ?? repository, mayRead)) ? digest : undefined;
+}
+
+/** What the client will name the blob's digest by (end-4c). */
+function algorithmOf(context: RepositoryContext): DigestAlgorithm | undefined {
+  const given = query(context, 'digest-algorithm');
+  if (given === undefined) return undefined;
+  const algorithm = parseDigestAlgorithm(given);
+  if (algorithm !== undefined) return algorithm;
+  throw new RegistryError('DIGEST_INVALID', { message: 'digest-algorithm must be sha256 or sha512' });
 }
 
 export async function appendToUpload(context: RepositoryContext): Promise<Response> {
@@ -104,21 +132,25 @@ function sessionAnswer(context: RepositoryContext, status: number, id: UploadId,
   return new Response(null, { status, headers: sessionHeaders(context, id, committed) });
 }
 
-function sessionHeaders({ repository }: RepositoryContext, id: UploadId, committed: number): Record<string, string> {
+function sessionHeaders(context: RepositoryContext, id: UploadId, committed: number): Record<string, string> {
+  const { request, config, repository, uploads } = context;
   const text = formatUploadId(id);
   return {
-    location: `/v2/${repository}/blobs/uploads/${text}`,
+    location: locationOf(request, config, `/v2/${repository}/blobs/uploads/${text}`),
     range: formatUploadRange(committed),
     'docker-upload-uuid': text,
+    'oci-chunk-min-length': String(uploads.minChunkBytes),
   };
 }
 
 function commitAnswer(context: RepositoryContext, digest: Digest, taken: Taken<AppendResult>): Response {
   if (taken.result.kind !== 'committed') throw failure(context, taken, digest);
-  return new Response(null, {
-    status: 201,
-    headers: { location: `/v2/${context.repository}/blobs/${digest}`, 'docker-content-digest': digest },
-  });
+  return blobAnswer(context, digest);
+}
+
+function blobAnswer({ request, config, repository }: RepositoryContext, digest: Digest): Response {
+  const location = locationOf(request, config, `/v2/${repository}/blobs/${digest}`);
+  return new Response(null, { status: 201, headers: { location, 'docker-content-digest': digest } });
 }
 
 function unknownUpload(): RegistryError {

@@ -57,6 +57,11 @@ export class Database {
     return this.#storage.sql.exec<Row>(query, ...bindings).toArray();
   }
 
+  /** As `all`, one row in memory at a time, for who may stop early. Nothing may be written meanwhile. */
+  *each<Row extends Record<string, SqlValue>>(query: string, ...bindings: SqlValue[]): Generator<Row> {
+    yield* this.#storage.sql.exec<Row>(query, ...bindings);
+  }
+
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- a query's rows are known where it stands
   first<Row extends Record<string, SqlValue>>(query: string, ...bindings: SqlValue[]): Row | undefined {
     return this.#storage.sql.exec<Row>(query, ...bindings).toArray()[0];

@@ -8,7 +8,7 @@
 import { Buffer } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
 import { configOf, LONGEST_UPLOAD_MS } from '../config.ts';
-import { digestHex, type Digest } from '../oci/digest.ts';
+import { digestHex, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { UploadId } from '../oci/upload-id.ts';
 import type { UploadSession } from './upload/messages.ts';
@@ -37,10 +37,10 @@ export class Objects {
   }
 
   /** A new session's id. Costs no call: its object is made when it is first asked for something, if ever. */
-  newUpload(repository: RepositoryName, principal: string): UploadId {
+  newUpload(repository: RepositoryName, principal: string, algorithm: DigestAlgorithm): UploadId {
     const object = this.#within(this.#env.UPLOAD).newUniqueId().toString();
     const expiresAt = Date.now() + configOf(this.#env).uploadExpiryMs;
-    const unsealed = { object, expiresAt, seal: '', streams: false };
+    const unsealed = { object, expiresAt, seal: '', algorithm, streams: false };
     return { ...unsealed, seal: this.#seal(repository, principal, unsealed) };
   }
 
@@ -55,7 +55,7 @@ export class Objects {
     } catch {
       return undefined;
     }
-    return { repository, principal, id: id.object, expiresAt: id.expiresAt };
+    return { repository, principal, id: id.object, expiresAt: id.expiresAt, algorithm: id.algorithm };
   }
 
   upload({ id }: UploadSession): Stub<'UPLOAD'> {

@@ -11,6 +11,10 @@ export function parseDigest(input: string): Digest | undefined {
   return isDigest(input) ? input : undefined;
 }
 
+export function parseDigestAlgorithm(input: string): DigestAlgorithm | undefined {
+  return input === 'sha256' || input === 'sha512' ? input : undefined;
+}
+
 export function digestAlgorithm(digest: Digest): DigestAlgorithm {
   return digest.startsWith('sha256:') ? 'sha256' : 'sha512';
 }

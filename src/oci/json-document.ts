@@ -1,5 +1,6 @@
 /**
- * JSON from outside, read so that every client reads the same (RFC 8259 §8.1: UTF-8 without a byte order mark).
+ * JSON from outside, read so that every client reads the same (RFC 8259 §8.1: UTF-8 without a byte order mark; §4: names
+ * within an object should be unique, and where they are not, some take the first and some the last).
  *
  * Most clients are written in Go, whose decoder takes `Layers` for `layers`. A document that spells a name that matters
  * in another case would mean one thing here and another there, so whoever reads a document asks for look-alikes.
@@ -15,9 +16,10 @@ const MAX_FOLDED_CHARACTERS = 32;
  * isolate; 10,000 descriptors with annotations stay far below this.
  */
 export const MAX_JSON_VALUES = 200_000;
-const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
+const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
 const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b]);
 const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d]);
+const LONGEST_ECHO = 100;
 
 /** Never throws; a message says what to mend. */
 export function parseJsonDocument(bytes: Uint8Array, maxDepth: number): JsonDocumentResult {
@@ -29,6 +31,13 @@ export function parseJsonDocument(bytes: Uint8Array, maxDepth: number): JsonDocu
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     const value: unknown = JSON.parse(text);
+    const repeated = repeatedName(bytes);
+    if (repeated !== undefined) {
+      return {
+        ok: false,
+        message: `must not name ${JSON.stringify(repeated.slice(0, LONGEST_ECHO))} twice in one object`,
+      };
+    }
     if (isJsonObject(value)) return { ok: true, value };
   } catch {
     // Both the decoder and the parser say no by throwing; the answer is the same.
@@ -85,4 +94,35 @@ function measure(bytes: Uint8Array): { depth: number; values: number } {
     } else if (CLOSING.has(byte)) open -= 1;
   }
   return { depth, values };
+}
+
+/** A name that an object of this document has twice, however it is escaped. The document must be well-formed. */
+function repeatedName(bytes: Uint8Array): string | undefined {
+  const decoder = new TextDecoder();
+  /** The names of each object that is open; an array has none. */
+  const open: Set<string>[] = [];
+  let [start, end] = [0, 0];
+  for (let index = 0; index < bytes.length; index += 1) {
+    const byte = bytes[index] ?? 0;
+    if (byte === QUOTE) {
+      start = index;
+      index = closingQuote(bytes, index);
+      end = index + 1;
+    } else if (OPENING.has(byte)) open.push(new Set());
+    else if (CLOSING.has(byte)) open.pop();
+    else if (byte === COLON) {
+      // The string before a colon is a name.
+      const name = String(JSON.parse(decoder.decode(bytes.subarray(start, end))));
+      const names = open.at(-1);
+      if (names?.has(name) === true) return name;
+      names?.add(name);
+    }
+  }
+  return undefined;
+}
+
+function closingQuote(bytes: Uint8Array, opening: number): number {
+  let index = opening + 1;
+  while (index < bytes.length && bytes[index] !== QUOTE) index += bytes[index] === BACKSLASH ? 2 : 1;
+  return index;
 }

@@ -18,6 +18,8 @@ export const MAX_JSON_DEPTH = 32;
 
 export interface Manifest {
   mediaType: string;
+  /** Whether the document itself says its type. */
+  saysType: boolean;
   kind: 'image' | 'index' | 'other';
   /** Config and layers, each digest once: the repository must have them. */
   blobs: readonly Descriptor[];
@@ -176,6 +178,7 @@ function readDocument(document: Document, mediaType: string): Manifest {
   const digests = new Set(required.map((entry) => entry.digest));
   return {
     mediaType,
+    saysType: isSet(document.mediaType),
     kind,
     blobs: required,
     foreign: foreign.filter((entry) => !digests.has(entry.digest)),

@@ -26,7 +26,8 @@ export function parseRange(header: string | undefined, size: number): BlobRange 
     return suffix === 0 ? { kind: 'unsatisfiable' } : { kind: 'slice', offset: size - suffix, length: suffix };
   }
   // As big integers: beyond 2^53 two different numbers would look the same.
-  if (last !== '' && BigInt(last) < BigInt(first)) return { kind: 'whole' };
+  // One that runs backwards is invalid, which may be refused (§14.2), as the conformance suite asks.
+  if (last !== '' && BigInt(last) < BigInt(first)) return { kind: 'unsatisfiable' };
   const offset = Number(first);
   if (offset >= size) return { kind: 'unsatisfiable' };
   const end = last === '' ? size - 1 : Math.min(Number(last), size - 1);

@@ -55,12 +55,19 @@ export class ExistenceCache {
 
   /** What was believed proved wrong, or is about to. */
   forgetBlob(repository: RepositoryName, digest: Digest): void {
-    if (this.#seconds > 0)
-      this.#waitUntil(unlessItFails(() => caches.default.delete(urlOf(repository, 'blobs', digest))));
+    this.#forget(urlOf(repository, 'blobs', digest));
+  }
+
+  forgetManifest(repository: RepositoryName, digest: Digest): void {
+    this.#forget(urlOf(repository, 'manifests', digest));
   }
 
   async #match(url: string): Promise<Response | undefined> {
     return this.#seconds === 0 ? undefined : unlessItFails(() => caches.default.match(url));
+  }
+
+  #forget(url: string): void {
+    if (this.#seconds > 0) this.#waitUntil(unlessItFails(() => caches.default.delete(url)));
   }
 
   #put(url: string, body: string | Uint8Array, contentType: string): void {

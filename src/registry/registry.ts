@@ -6,11 +6,19 @@ import type { Config } from '../config.ts';
 import type { WorkMeter } from '../observability/work.ts';
 import { logEvent } from '../observability/log.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { Preconditions } from '../oci/precondition.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { Location } from '../objects/blob-directory/blob-directory.ts';
-import type { NewManifest } from '../objects/repository/manifests.ts';
-import type { GetManifestResult, ListTagsResult, PutManifestResult } from '../objects/repository/repository.ts';
+import type { NewManifest, ReferrersPage } from '../objects/repository/manifests.ts';
+import type {
+  DeleteBlobResult,
+  DeleteManifestResult,
+  GetManifestResult,
+  ListTagsResult,
+  PushTarget,
+  PutManifestResult,
+} from '../objects/repository/repository.ts';
 import type { Objects } from '../objects/stubs.ts';
 import type { ByteRange, StorageDriver, StoredObject } from '../storage/driver.ts';
 import type { ExistenceCache } from './existence-cache.ts';
@@ -134,10 +142,58 @@ export class Registry {
     repository: RepositoryName,
     manifest: NewManifest,
     bytes: Uint8Array,
-    reference: Reference,
+    target: PushTarget,
   ): Promise<PutManifestResult> {
-    const tag = reference.kind === 'tag' ? reference.tag : undefined;
-    return this.#meter.call(this.#objects.repository(repository).putManifest(repository, manifest, bytes, tag));
+    return this.#meter.call(this.#objects.repository(repository).putManifest(repository, manifest, bytes, target));
+  }
+
+  async deleteManifest(
+    repository: RepositoryName,
+    reference: Reference,
+    preconditions: Preconditions,
+  ): Promise<DeleteManifestResult> {
+    const deleted = await this.#meter.call(
+      this.#objects.repository(repository).deleteManifest(reference, preconditions),
+    );
+    if (reference.kind === 'digest') this.#cache.forgetManifest(repository, reference.digest);
+    return deleted;
+  }
+
+  async deleteBlob(repository: RepositoryName, digest: Digest): Promise<DeleteBlobResult> {
+    const deleted = await this.#meter.call(this.#objects.repository(repository).deleteBlob(digest));
+    if (deleted.kind === 'dropped') this.#cache.forgetBlob(repository, digest);
+    return deleted;
+  }
+
+  /**
+   * Makes a repository serve a blob that another one has; false where the client has to upload it. What is asked for in
+   * vain always costs the one call, whatever the reason, so that nobody can tell what others have.
+   *
+   * @param source the repository that the client names, or this one where it may not be read
+   * @param mayRead whether the caller may pull from the source
+   */
+  async mount(repository: RepositoryName, digest: Digest, source: RepositoryName, mayRead: boolean): Promise<boolean> {
+    const found = await this.#meter.callAgain(() => this.#objects.repository(source).locate(digest, false));
+    if (found === undefined || !mayRead) return false;
+    return this.mountFromAnywhere(repository, digest);
+  }
+
+  /** As `mount`, from whichever repository has it: only for who may pull from every one. */
+  mountFromAnywhere(repository: RepositoryName, digest: Digest): Promise<boolean> {
+    return this.#meter.call(this.#objects.repository(repository).mount(repository, digest));
+  }
+
+  referrers(
+    repository: RepositoryName,
+    subject: Digest,
+    type: string | undefined,
+    after: number,
+  ): Promise<ReferrersPage> {
+    return this.#meter.callAgain(() => this.#objects.repository(repository).referrers(subject, type, after));
+  }
+
+  listRepositories(last: string, limit: number): Promise<string[]> {
+    return this.#meter.callAgain(() => this.#objects.catalog().list(last, limit));
   }
 
   listTags(repository: RepositoryName, last: string, limit: number): Promise<ListTagsResult> {

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { logEvent } from '../observability/log.ts';
 import type { WorkMeter, Answer } from '../observability/work.ts';
-import { digestAlgorithm, formatDigest, type Digest } from '../oci/digest.ts';
+import { digestAlgorithm, formatDigest, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { UploadId } from '../oci/upload-id.ts';
 import type { Repository } from '../objects/repository/repository.ts';
@@ -67,8 +67,14 @@ export class Uploads {
     this.#waitUntil = waitUntil;
   }
 
-  open({ repository, principal }: Owner): UploadId {
-    return this.#objects.newUpload(repository, principal);
+  /** @param algorithm of the digest that the bytes will have, where the client says it */
+  open({ repository, principal }: Owner, algorithm: DigestAlgorithm = 'sha256'): UploadId {
+    return this.#objects.newUpload(repository, principal, algorithm);
+  }
+
+  /** A chunk of so many bytes or more is stored as it comes; what is left of a smaller one waits in rows. */
+  get minChunkBytes(): number {
+    return this.#store.minPartBytes;
   }
 
   /** How many bytes a session has. */
@@ -89,7 +95,7 @@ export class Uploads {
     if (session === undefined) return { id, result: UNKNOWN };
     const onward = (body: ReadableStream) => this.#onward(id, { ...session, start, length }, body);
     // Whoever says where a chunk starts will send more of them.
-    if (id.streams || start !== undefined) return onward(stream);
+    if (id.streams || start !== undefined || id.algorithm !== 'sha256') return onward(stream);
     return withFirstBytes(stream, length, async (first) => {
       if (first.kind === 'stream') {
         const taken = await onward(first.stream);

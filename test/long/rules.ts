@@ -35,7 +35,7 @@ interface Rule {
 }
 
 const DIRECTORY = 'src/objects/blob-directory/blob-directory.ts';
-const REPOSITORY = 'src/objects/repository/repository.ts';
+const ADOPTION = 'src/objects/repository/adoption.ts';
 
 const RULES: readonly Rule[] = [
   {
@@ -52,7 +52,7 @@ const RULES: readonly Rule[] = [
   },
   {
     name: 'recheck',
-    file: REPOSITORY,
+    file: ADOPTION,
     keeps: 'if (!this.#links.endIntent(claimId)) return undefined;',
     breaks: 'this.#links.endIntent(claimId);',
   },
@@ -65,9 +65,9 @@ const RULES: readonly Rule[] = [
   },
   {
     name: 'claim ids',
-    file: REPOSITORY,
+    file: ADOPTION,
     keeps: 'const claimId = crypto.randomUUID();',
-    breaks: 'const claimId = this.ctx.id.toString();',
+    breaks: "const claimId = 'the same for every claim';",
   },
   {
     name: 'release guard',

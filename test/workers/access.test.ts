@@ -45,7 +45,7 @@ function bodyFor(method: Method): Sent {
 
 function isGranted(policy: (typeof POLICIES)[number], { right }: Route): boolean {
   if (right === 'anyone' || policy === 'read-write') return true;
-  return policy === 'read' && (right === 'ping' || right === 'pull');
+  return policy === 'read' && ['ping', 'catalog', 'pull'].includes(right);
 }
 
 /** What a caller can tell one answer from another by. */
@@ -55,11 +55,13 @@ async function told(response: Response): Promise<unknown> {
 }
 
 describe('the table of routes', () => {
-  it('asks for pull to read, and for push to write or to see a push', () => {
+  it('asks for pull to read, for push to write or to see a push, and for delete to delete what is there', () => {
     for (const { route, method, label } of CASES) {
-      if (!route.path.includes(':name+')) expect(['anyone', 'ping'], label).toContain(route.right);
+      const isRead = method === 'GET' || method === 'HEAD';
+      if (route.path === '/v2/_catalog') expect(route.right, label).toBe('catalog');
+      else if (!route.path.includes(':name+')) expect(['anyone', 'ping'], label).toContain(route.right);
       else if (route.path.includes('/uploads/')) expect(route.right, label).toBe('push');
-      else expect(route.right, label).toBe(method === 'GET' || method === 'HEAD' ? 'pull' : 'push');
+      else expect(route.right, label).toBe(isRead ? 'pull' : method === 'DELETE' ? 'delete' : 'push');
     }
   });
 });

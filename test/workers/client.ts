@@ -217,9 +217,12 @@ export function getManifest(repository: string, reference: string, headers: Reco
 
 export function putManifest(repository: string, reference: string, body: string, mediaType?: string) {
   const headers = mediaType === undefined ? {} : { 'content-type': mediaType };
-  // As bytes: a string would bring a content type of its own.
-  const bytes = new Uint8Array(new TextEncoder().encode(body));
-  return send('PUT', `/v2/${repository}/manifests/${reference}`, { body: bytes, headers });
+  return send('PUT', `/v2/${repository}/manifests/${reference}`, { body: textBytes(body), headers });
+}
+
+/** A text that is sent as a string would bring a content type of its own. */
+export function textBytes(text: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(new TextEncoder().encode(text));
 }
 
 export async function sha512(bytes: Uint8Array<ArrayBuffer>): Promise<Digest> {

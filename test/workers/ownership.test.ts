@@ -173,30 +173,35 @@ describe('the life of bytes', () => {
   });
 
   it('a mount that races with the collection of its source has the bytes or is refused', async () => {
-    for (const first of ['mount', 'doom'] as const) {
-      await newWorld();
-      const blob = await newBlob();
-      expect(await pushBlob('a', blob)).toBe(201);
-      passEverything();
-      await settle();
-      passEverything();
-      const name = repositoryName('b');
-      const mount = async () => (await objects.repository(name).adopt(name, blob.digest)).result.kind;
-      if (first === 'mount') {
-        const claim = faults.pause(CLAIM, 'before');
-        const mounted = mount();
-        await claim.reached();
-        await settle();
-        claim.release();
-        expect(await mounted).toBe('refused');
-        expect(await served('b', blob)).toBe(404);
-      } else {
-        const mounted = mount();
-        expect(await mounted).toBe('linked');
-        await settle();
-        expect(await served('b', blob)).toBe('right');
-      }
-    }
+    const mount = async (blob: Blob) =>
+      (await objects.repository(repositoryName('b')).mount(repositoryName('b'), blob.digest)).result;
+    const late = await newBlob();
+    expect(await pushBlob('a', late)).toBe(201);
+    const claim = faults.pause(CLAIM, 'before');
+    const mounting = mount(late);
+    await claim.reached();
+    await passAllGraces();
+    claim.release();
+    expect(await mounting).toBe(false);
+    expect(await served('b', late)).toBe(404);
+
+    const early = await newBlob();
+    expect(await pushBlob('a', early)).toBe(201);
+    expect(await mount(early)).toBe(true);
+    expect(await pushManifest('b', 'kept', manifestOf(early))).toBe(201);
+    await passAllGraces();
+    expect(await served('a', early)).toBe(404);
+    expect(await served('b', early)).toBe('right');
+  });
+
+  it('bytes that nobody claims any more can be mounted from nowhere', async () => {
+    const blob = await newBlob();
+    expect(await pushBlob('a', blob)).toBe(201);
+    passEverything();
+    await settle();
+    expect(await mapped(blob.digest)).toBeDefined();
+    const name = repositoryName('b');
+    expect((await objects.repository(name).mount(name, blob.digest)).result).toBe(false);
   });
 
   it('an adopt that crashes at any place is repeated by the same PUT', async () => {

@@ -54,7 +54,7 @@ describe('the id of a session', () => {
     if (repository === undefined) throw new Error(`${name} is no name`);
     const now = Date.now();
     passTime(LONGEST_UPLOAD_MS);
-    const id = objects.newUpload(repository, 'anonymous');
+    const id = objects.newUpload(repository, 'anonymous', 'sha256');
     vi.setSystemTime(now);
     await expectUnknown(new Session(`/v2/${name}/blobs/uploads/${formatUploadId(id)}`), await newBlob());
     passTime(LONGEST_UPLOAD_MS);

@@ -62,14 +62,17 @@ export class BlobDirectory extends DurableObject<Env> {
     });
   }
 
-  /** Claims a digest, bringing `own` bytes if the caller has some. Repeating a claim changes nothing. */
+  /**
+   * Claims a digest, bringing `own` bytes if the caller has some. Without them it must be claimed by somebody: what nobody
+   * has any more can be mounted from nowhere. Repeating a claim changes nothing.
+   */
   async claim(digest: Digest, claimId: string, own?: Location): Promise<Answer<ClaimResult>> {
     const now = Date.now();
     this.#database.ensure();
     const result = this.#database.transaction((): ClaimResult => {
       if (this.#database.first('SELECT 1 AS found FROM released WHERE id = ?', claimId)) return { kind: 'refused' };
       const mapped = this.#find(digest) ?? this.#map(digest, own, now);
-      if (mapped === undefined) return { kind: 'refused' };
+      if (mapped === undefined || (own === undefined && mapped.claims === 0)) return { kind: 'refused' };
       const known = this.#database.first('SELECT 1 AS found FROM claims WHERE id = ?', claimId);
       if (known === undefined) {
         this.#database.run('INSERT INTO claims (id, digest) VALUES (?, ?)', claimId, digest);

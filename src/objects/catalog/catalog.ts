@@ -28,4 +28,16 @@ export class Catalog extends DurableObject<Env> {
     );
     return new WorkMeter().answer(null);
   }
+
+  /** Names of repositories that have content, after `last`, at most `limit`, sorted by their bytes. */
+  list(last: string, limit: number): Answer<string[]> {
+    const meter = new WorkMeter();
+    if (!this.#database.opened()) return meter.answer([]);
+    const rows = this.#database.all<{ name: string }>(
+      'SELECT name FROM repositories WHERE present = 1 AND name > ? ORDER BY name LIMIT ?',
+      last,
+      limit,
+    );
+    return meter.answer(rows.map(({ name }) => name));
+  }
 }

@@ -93,6 +93,16 @@ export class Links {
     this.#database.run('UPDATE links SET uses = uses + 1 WHERE id = ?', linkId);
   }
 
+  /** A manifest that referred to the link is gone. */
+  unuse(linkId: number): void {
+    this.#database.run('UPDATE links SET uses = uses - 1 WHERE id = ?', linkId);
+  }
+
+  /** Drops a link at once; false if a manifest uses it. */
+  drop(linkId: number): boolean {
+    return this.#database.run('DELETE FROM links WHERE id = ? AND uses = 0', linkId) > 0;
+  }
+
   /** Drops links that nothing uses and whose grace is over, and returns the claims to release. */
   dropExpired(now: number, most: number): { digest: Digest; claimId: string }[] {
     const rows = this.#database.all<{ id: number; digest: string; claim_id: string }>(

@@ -1,10 +1,11 @@
 /**
- * Manifests, tags and the edges between manifests and what they refer to. Synchronous steps, like Links.
+ * Manifests, tags and referrers. Synchronous steps, like Links.
  * Bytes are stored and served verbatim; a manifest is never serialised anew.
  */
 import { parseDigest, type Digest } from '../../oci/digest.ts';
 import type { Reference, Tag } from '../../oci/reference.ts';
 import type { Database } from '../database.ts';
+import type { Edges } from './edges.ts';
 import type { Links } from './links.ts';
 
 /** A manifest as it is pushed: already parsed, its digest proven by the front. */
@@ -13,6 +14,8 @@ export interface NewManifest {
   mediaType: string;
   artifactType: string | undefined;
   subject: Digest | undefined;
+  /** Of a manifest with a subject, as JSON: the list of referrers copies them. */
+  annotations: string | undefined;
   size: number;
   /** Blobs that must be here. */
   blobs: readonly Digest[];
@@ -32,6 +35,40 @@ export interface StoredManifest {
   bytes: Uint8Array | undefined;
 }
 
+/** A manifest with a subject, as the list of its subject's referrers has it. `id` orders them, and marks a page's end. */
+export interface Referrer {
+  id: number;
+  mediaType: string;
+  digest: string;
+  size: number;
+  artifactType: string | undefined;
+  /** JSON. */
+  annotations: string | undefined;
+}
+
+/** `next`: after which id the next page begins, where there is one. */
+export interface ReferrersPage {
+  referrers: Referrer[];
+  next: number | undefined;
+}
+
+/** What one page of referrers may hold. Clients read it as they read a manifest, and those need be no larger than 4 MiB. */
+const REFERRERS_PER_PAGE = 500;
+const REFERRERS_PAGE_BYTES = 4_000_000;
+/** Of one, without its annotations: two types of 255 characters, a digest, a size. */
+const DESCRIPTOR_BYTES = 1_000;
+/** In UTF-8, of one UTF-16 code unit. */
+const LONGEST_CHARACTER_BYTES = 3;
+
+interface ReferrerRow extends Record<string, string | number | null> {
+  id: number;
+  media_type: string;
+  digest: string;
+  size: number;
+  artifact_type: string | null;
+  annotations: string | null;
+}
+
 interface ManifestRow extends Record<string, string | number | ArrayBuffer | null> {
   digest: string;
   media_type: string;
@@ -42,10 +79,12 @@ interface ManifestRow extends Record<string, string | number | ArrayBuffer | nul
 export class Manifests {
   readonly #database: Database;
   readonly #links: Links;
+  readonly #edges: Edges;
 
-  constructor(database: Database, links: Links) {
+  constructor(database: Database, links: Links, edges: Edges) {
     this.#database = database;
     this.#links = links;
+    this.#edges = edges;
   }
 
   find(reference: Reference): StoredManifest | undefined {
@@ -63,6 +102,18 @@ export class Manifests {
     return { digest, mediaType: row.media_type, size: row.size, bytes };
   }
 
+  /** What a reference leads to now. */
+  digestOf(reference: Reference): Digest | undefined {
+    const row =
+      reference.kind === 'digest'
+        ? this.#database.first<{ digest: string }>('SELECT digest FROM manifests WHERE digest = ?', reference.digest)
+        : this.#database.first<{ digest: string }>(
+            'SELECT m.digest FROM tags t JOIN manifests m ON m.id = t.manifest WHERE t.name = ?',
+            reference.tag,
+          );
+    return row === undefined ? undefined : parseDigest(row.digest);
+  }
+
   /** What the manifest needs and the repository lacks, at most `most` of it. */
   missing(manifest: NewManifest, most: number): Digest[] {
     const lacking: Digest[] = [];
@@ -75,21 +126,17 @@ export class Manifests {
     return lacking;
   }
 
-  /** Stores a manifest with its edges, unless the repository has it. `missing` must have found nothing. */
+  /** Stores a manifest with its edges, unless the repository has it. `missing` says what its edges have to wait for. */
   insert(manifest: NewManifest, content: ManifestContent, now: number): void {
-    const known = this.#id(manifest.digest);
-    if (known !== undefined) {
-      // A foreign layer may have been pushed since.
-      this.#addBlobEdges(known, manifest.optionalBlobs);
-      return;
-    }
+    if (this.#id(manifest.digest) !== undefined) return;
     this.#database.run(
-      `INSERT INTO manifests (digest, media_type, artifact_type, subject, size, bytes, content_link, pushed_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO manifests (digest, media_type, artifact_type, subject, annotations, size, bytes, content_link, pushed_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       manifest.digest,
       manifest.mediaType,
       manifest.artifactType ?? null,
       manifest.subject ?? null,
+      manifest.annotations ?? null,
       manifest.size,
       content.kind === 'inline' ? exactBuffer(content.bytes) : null,
       content.kind === 'linked' ? content.linkId : null,
@@ -98,13 +145,25 @@ export class Manifests {
     const id = this.#id(manifest.digest);
     if (id === undefined) throw new Error('a manifest vanished within its own transaction');
     if (content.kind === 'linked') this.#links.use(content.linkId);
-    this.#addBlobEdges(id, [...manifest.blobs, ...manifest.optionalBlobs]);
-    for (const digest of new Set(manifest.children)) {
-      const child = this.#id(digest);
-      if (child !== undefined) {
-        this.#database.run('INSERT INTO manifest_edges (parent, child) VALUES (?, ?)', id, child);
-      }
-    }
+    const blobs = [...manifest.blobs, ...manifest.optionalBlobs];
+    this.#edges.draw(id, manifest.digest, { blobs, children: manifest.children });
+  }
+
+  /** Deletes a manifest, its edges, and every tag that leads to it. */
+  delete(digest: Digest): void {
+    const row = this.#database.first<{ id: number; content_link: number | null }>(
+      'SELECT id, content_link FROM manifests WHERE digest = ?',
+      digest,
+    );
+    if (row === undefined) return;
+    this.#database.run('DELETE FROM tags WHERE manifest = ?', row.id);
+    this.#edges.erase(row.id, digest);
+    this.#database.run('DELETE FROM manifests WHERE id = ?', row.id);
+    if (row.content_link !== null) this.#links.unuse(row.content_link);
+  }
+
+  deleteTag(tag: Tag): void {
+    this.#database.run('DELETE FROM tags WHERE name = ?', tag);
   }
 
   setTag(tag: Tag, digest: Digest, now: number): void {
@@ -127,16 +186,41 @@ export class Manifests {
     return rows.map(({ name }) => name);
   }
 
-  any(): boolean {
-    return this.#database.first('SELECT 1 AS found FROM manifests LIMIT 1') !== undefined;
+  /** Manifests whose subject this is: one page of all of them, or of those of one type. */
+  referrers(subject: Digest, type: string | undefined, after: number): ReferrersPage {
+    const columns = 'id, media_type, digest, size, artifact_type, annotations';
+    const query = (condition: string) =>
+      `SELECT ${columns} FROM manifests WHERE subject = ? AND ${condition}id > ? ORDER BY id LIMIT ?`;
+    const rows =
+      type === undefined
+        ? this.#database.each<ReferrerRow>(query(''), subject, after, REFERRERS_PER_PAGE + 1)
+        : this.#database.each<ReferrerRow>(
+            query('artifact_type = ? AND '),
+            subject,
+            type,
+            after,
+            REFERRERS_PER_PAGE + 1,
+          );
+    const referrers: Referrer[] = [];
+    let bytes = 0;
+    for (const row of rows) {
+      bytes += DESCRIPTOR_BYTES + (row.annotations?.length ?? 0) * LONGEST_CHARACTER_BYTES;
+      const isFull = referrers.length === REFERRERS_PER_PAGE || bytes > REFERRERS_PAGE_BYTES;
+      if (isFull && referrers.length > 0) return { referrers, next: referrers.at(-1)?.id };
+      referrers.push({
+        id: row.id,
+        mediaType: row.media_type,
+        digest: row.digest,
+        size: row.size,
+        artifactType: row.artifact_type ?? undefined,
+        annotations: row.annotations ?? undefined,
+      });
+    }
+    return { referrers, next: undefined };
   }
 
-  #addBlobEdges(manifest: number, digests: readonly Digest[]): void {
-    const edge = 'INSERT OR IGNORE INTO blob_edges (manifest, link) VALUES (?, ?)';
-    for (const digest of digests) {
-      const link = this.#links.find(digest);
-      if (link !== undefined && this.#database.run(edge, manifest, link.id) > 0) this.#links.use(link.id);
-    }
+  any(): boolean {
+    return this.#database.first('SELECT 1 AS found FROM manifests LIMIT 1') !== undefined;
   }
 
   #id(digest: Digest): number | undefined {

@@ -1,27 +1,20 @@
 /**
  * One repository name: its tags, manifests, links to blobs and the edges between them, all in one SQLite store, so
  * that a tag is linearizable and a manifest appears together with everything that keeps its blobs alive.
- *
- * It is the directory's only client. `adopt` turns a digest into a link:
- *   link there → renew it, done
- *   else       → write an intent with a fresh claim id → ask the directory to claim → does the intent still stand?
- *                → link and intent change places in one transaction.
- * An intent whose call was lost is ended by its task, which also releases the claim.
  */
 import { DurableObject } from 'cloudflare:workers';
 import { configOf, type Config } from '../../config.ts';
 import { WorkMeter, type Answer } from '../../observability/work.ts';
-import { parseDigest, type Digest } from '../../oci/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { preconditionsHold, type Preconditions } from '../../oci/precondition.ts';
 import type { Reference, Tag } from '../../oci/reference.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
-import { mintKey, type StorageDriver } from '../../storage/driver.ts';
-import { metered } from '../../storage/metered.ts';
 import { openStore } from '../../storage/stores.ts';
 import { Attempts } from '../attempts.ts';
 import type { Location } from '../blob-directory/blob-directory.ts';
 import { Database } from '../database.ts';
 import { Objects } from '../stubs.ts';
-import { Tasks, type TaskOutcome } from '../tasks.ts';
+import { Tasks } from '../tasks.ts';
 import type {
   BeginResult,
   CancelResult,
@@ -33,78 +26,120 @@ import type {
   UploadSession,
   WriteOutcome,
 } from '../upload/messages.ts';
-import { judgeWinner } from '../winner.ts';
+import { Adoption, type AdoptionTask, type DropResult } from './adoption.ts';
 import { DirectWrites, type DirectWriteTask } from './direct-writes.ts';
-import { Links, type AdoptResult, type Link } from './links.ts';
-import { Manifests, type ManifestContent, type NewManifest, type StoredManifest } from './manifests.ts';
+import { Edges } from './edges.ts';
+import { INLINE_MANIFEST_BYTES, LargeManifests, type LargeManifestTask } from './large-manifests.ts';
+import { Links, type AdoptResult } from './links.ts';
+import {
+  Manifests,
+  type ManifestContent,
+  type NewManifest,
+  type ReferrersPage,
+  type StoredManifest,
+} from './manifests.ts';
+import { Presence, type PresenceTask } from './presence.ts';
 import { MIGRATIONS } from './schema.ts';
 import { Sessions } from './sessions.ts';
 
-/** A claim that was not answered by then is given up. Longer than any call lasts. */
-const INTENT_MS = 60_000;
-/** An object that a manifest push stored and did not link by then is given up. */
-const CONTENT_MS = 10 * 60_000;
-const ADOPT_ROUNDS = 4;
-/** Manifests up to this size lie in the table; a larger one is a blob, so that nobody can fill the object's 10 GB. */
-const INLINE_MANIFEST_BYTES = 64 * 1024;
 /** Of an object's 10 GB; above it manifests are refused, while deletes and collection still work. */
 const FULL_BYTES = 8_000_000_000;
 const MISSING_REPORTED = 100;
-const COLLECTED_PER_RUN = 50;
 
+/** Where a manifest is pushed to: the tags that it gets, and on which conditions on what `reference` leads to now. */
+export interface PushTarget {
+  reference: Reference;
+  tags: readonly Tag[];
+  preconditions: Preconditions;
+  /** Whether it is taken although the repository lacks some of what it refers to. */
+  mayLack: boolean;
+}
+
+interface PreconditionFailed {
+  kind: 'precondition-failed';
+  /** What the reference leads to instead. */
+  current: Digest | undefined;
+}
+/** `lacking`: how much of what it refers to is not here, where that is allowed. */
 export type PutManifestResult =
-  { kind: 'stored' } | { kind: 'missing'; digests: Digest[] } | { kind: 'full' } | { kind: 'retry' };
+  | { kind: 'stored'; lacking: number }
+  | { kind: 'missing'; digests: Digest[] }
+  | PreconditionFailed
+  | { kind: 'full' }
+  | { kind: 'retry' };
+export type DeleteManifestResult = { kind: 'deleted' } | { kind: 'unknown' } | PreconditionFailed;
+/** `user`: a manifest that needs the blob. */
+export type DeleteBlobResult = { kind: DropResult; user: string | undefined };
 /** `location` says where the bytes of a large manifest are. */
 export type GetManifestResult = StoredManifest & { location: Location | undefined };
 export type ListTagsResult = { kind: 'tags'; tags: string[] } | { kind: 'unknown' };
 
-type TaskKind = 'announce' | 'end-intent' | 'release' | 'disown' | 'collect' | DirectWriteTask;
+type TaskKind = PresenceTask | AdoptionTask | LargeManifestTask | DirectWriteTask;
 
 export class Repository extends DurableObject<Env> {
   readonly #database: Database;
-  readonly #store: StorageDriver;
-  readonly #objects: Objects;
   readonly #links: Links;
+  readonly #edges: Edges;
   readonly #manifests: Manifests;
   readonly #tasks: Tasks<TaskKind>;
+  readonly #presence: Presence;
+  readonly #adoption: Adoption;
+  readonly #large: LargeManifests;
   readonly #writes: DirectWrites;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = openStore(env);
-    this.#objects = new Objects(env);
-    this.#database = new Database(ctx.storage, 'Repository', MIGRATIONS);
-    this.#links = new Links(this.#database, () => this.#config.graceMs);
-    this.#manifests = new Manifests(this.#database, this.#links);
-    this.#tasks = new Tasks<TaskKind>(ctx.storage, this.#database, 'Repository', {
-      announce: () => this.#announce(),
-      'end-intent': (subject, now) => this.#endIntent(subject, now),
-      release: (subject) => this.#release(subject),
-      disown: (subject) => this.#disown(subject),
-      collect: (_subject, now) => this.#collect(now),
+    const store = openStore(env);
+    const objects = new Objects(env);
+    const database = new Database(ctx.storage, 'Repository', MIGRATIONS);
+    this.#database = database;
+    this.#links = new Links(database, () => this.#config.graceMs);
+    this.#edges = new Edges(database, this.#links);
+    this.#manifests = new Manifests(database, this.#links, this.#edges);
+    const tasks = new Tasks<TaskKind>(ctx.storage, database, 'Repository', {
+      announce: () => this.#presence.announce(),
+      'end-intent': (subject, now) => this.#adoption.endIntent(subject, now),
+      release: (subject) => this.#adoption.release(subject),
+      disown: (subject) => this.#large.disown(subject),
+      collect: (_subject, now) => this.#adoption.collect(now),
       sweep: (key, now) => this.#writes.sweep(key, now),
       'forget-sessions': (_subject, now) => this.#writes.forget(now),
     });
+    this.#tasks = tasks;
+    this.#presence = new Presence(database, tasks, objects);
+    const links = this.#links;
+    this.#adoption = new Adoption({ database, links, edges: this.#edges, tasks, objects });
+    this.#large = new LargeManifests({ links, tasks, store, objects, adoption: this.#adoption });
     this.#writes = new DirectWrites({
-      sessions: new Sessions(this.#database),
-      attempts: new Attempts(this.#database),
-      tasks: this.#tasks,
-      store: this.#store,
-      objects: this.#objects,
-      adopt: (meter, digest, own) => this.#adopt(meter, digest, own),
+      sessions: new Sessions(database),
+      attempts: new Attempts(database),
+      tasks,
+      store,
+      objects,
+      adopt: (meter, digest, own) => this.#adoption.adopt(meter, digest, own),
     });
   }
 
-  /** Makes the repository serve a digest. `own` names the bytes that an upload brings; a mount brings none. */
-  async adopt(name: RepositoryName, digest: Digest, own?: Location): Promise<Answer<AdoptResult>> {
+  /** Makes the repository serve a digest. `own` names the bytes that an upload brings. */
+  async adopt(name: RepositoryName, digest: Digest, own: Location): Promise<Answer<AdoptResult>> {
     const meter = new WorkMeter();
-    this.#open(name);
-    return meter.answer(await this.#adopt(meter, digest, own));
+    this.#presence.open(name);
+    return meter.answer(await this.#adoption.adopt(meter, digest, own));
+  }
+
+  /** As `adopt`, of a blob that another repository has; false where only an upload can bring its bytes. */
+  async mount(name: RepositoryName, digest: Digest): Promise<Answer<boolean>> {
+    const meter = new WorkMeter();
+    this.#presence.open(name);
+    // Only an upload heals a damaged blob.
+    if (this.#links.find(digest)?.damaged === true) return meter.answer(false);
+    const adopted = await this.#adoption.adopt(meter, digest, undefined);
+    return meter.answer(adopted.kind === 'linked');
   }
 
   /** Asks how to write a whole body of known length and digest (see direct-writes.ts). */
   async beginWrite(session: UploadSession, digest: Digest, length: number): Promise<Answer<BeginResult>> {
-    this.#open(session.repository);
+    this.#presence.open(session.repository);
     return this.#told(this.#writes.begin(session, digest, length));
   }
 
@@ -138,13 +173,13 @@ export class Repository extends DurableObject<Env> {
     session: UploadSession,
     isUnopened: boolean,
   ): Promise<Answer<CancelResult | { kind: 'streaming' }>> {
-    this.#open(session.repository);
+    this.#presence.open(session.repository);
     return this.#told({ kind: this.#writes.cancel(session, isUnopened) });
   }
 
   /** Asked by an upload's own object, before it takes its first byte. */
   async enterUpload(session: UploadSession): Promise<Answer<EnterResult>> {
-    this.#open(session.repository);
+    this.#presence.open(session.repository);
     return this.#told(this.#writes.enter(session));
   }
 
@@ -162,15 +197,19 @@ export class Repository extends DurableObject<Env> {
   async relocate(digest: Digest, stale: string): Promise<Answer<Location | undefined>> {
     const meter = new WorkMeter();
     if (!this.#database.opened()) return meter.answer(undefined);
-    const link = this.#links.find(digest);
-    if (link?.location.key !== stale) return meter.answer(link?.location);
-    const found = await meter.call(this.#objects.directory(digest).lookup(digest));
-    if (found === undefined || found.key === stale) {
-      this.#links.markDamaged(digest, true);
-      return meter.answer(undefined);
-    }
-    this.#links.relocate(digest, found);
-    return meter.answer(found);
+    return meter.answer(await this.#adoption.relocate(meter, digest, stale));
+  }
+
+  /** Gives a blob up, unless a manifest needs it. */
+  async deleteBlob(digest: Digest): Promise<Answer<DeleteBlobResult>> {
+    const meter = new WorkMeter();
+    if (!this.#database.opened()) return meter.answer({ kind: 'unknown', user: undefined });
+    const result = this.#database.transaction((): DeleteBlobResult => {
+      const kind = this.#adoption.drop(digest, Date.now());
+      const link = kind === 'used' ? this.#links.find(digest) : undefined;
+      return { kind, user: link === undefined ? undefined : this.#edges.userOf(link.id) };
+    });
+    return this.#told(result, meter);
   }
 
   async getManifest(reference: Reference): Promise<Answer<GetManifestResult | undefined>> {
@@ -182,41 +221,79 @@ export class Repository extends DurableObject<Env> {
     return meter.answer({ ...found, location });
   }
 
-  /** Stores a manifest and moves the tag to it. Everything that it needs must be here, or nothing changes. */
+  /**
+   * Stores a manifest and moves its tags to it, if the preconditions hold. Everything that it needs must be here, unless
+   * a setting allows otherwise; or nothing changes.
+   */
   async putManifest(
     name: RepositoryName,
     manifest: NewManifest,
     bytes: Uint8Array,
-    tag: Tag | undefined,
+    target: PushTarget,
   ): Promise<Answer<PutManifestResult>> {
     const meter = new WorkMeter();
     const needed = [...manifest.blobs, ...manifest.children];
-    if (!this.#database.opened() && needed.length > 0) {
+    const { mayLack } = target;
+    if (!this.#database.opened()) {
       // Nothing is here; saying so must not make the repository.
-      return meter.answer({ kind: 'missing', digests: needed.slice(0, MISSING_REPORTED) });
+      if (needed.length > 0 && !mayLack) {
+        return meter.answer({ kind: 'missing', digests: needed.slice(0, MISSING_REPORTED) });
+      }
+      if (!preconditionsHold(target.preconditions, undefined)) {
+        return meter.answer({ kind: 'precondition-failed', current: undefined });
+      }
     }
     this.#database.ensure();
     if (this.#database.sizeBytes > FULL_BYTES) return meter.answer({ kind: 'full' });
-    const missing = this.#manifests.missing(manifest, MISSING_REPORTED);
-    if (missing.length > 0) return meter.answer({ kind: 'missing', digests: missing });
-    this.#open(name);
-    if (bytes.byteLength > INLINE_MANIFEST_BYTES && !(await this.#storeContent(meter, manifest.digest, bytes))) {
-      return meter.answer({ kind: 'retry' });
+    const refusal = this.#refusal(manifest, target);
+    if (refusal !== undefined) return meter.answer(refusal);
+    this.#presence.open(name);
+    if (bytes.byteLength > INLINE_MANIFEST_BYTES) {
+      const isKnown = this.#manifests.digestOf({ kind: 'digest', digest: manifest.digest }) !== undefined;
+      const isStored = await this.#large.store(meter, manifest.digest, bytes, isKnown);
+      if (!isStored) return meter.answer({ kind: 'retry' });
     }
     const now = Date.now();
-    // Looked up again, in the transaction that relies on it: storing a large manifest has waited in between.
+    // Looked at again, in the transaction that relies on it: storing a large manifest has waited in between.
     const result = this.#database.transaction((): PutManifestResult => {
-      const lacking = this.#manifests.missing(manifest, MISSING_REPORTED);
-      if (lacking.length > 0) return { kind: 'missing', digests: lacking };
+      const meanwhile = this.#refusal(manifest, target);
+      if (meanwhile !== undefined) return meanwhile;
       const content = this.#content(manifest.digest, bytes);
       if (content === undefined) return { kind: 'retry' };
+      const lacking = mayLack ? this.#manifests.missing(manifest, MISSING_REPORTED).length : 0;
       this.#manifests.insert(manifest, content, now);
-      if (tag !== undefined) this.#manifests.setTag(tag, manifest.digest, now);
-      this.#notePresence(now);
-      return { kind: 'stored' };
+      for (const tag of target.tags) this.#manifests.setTag(tag, manifest.digest, now);
+      this.#presence.note(true, now);
+      return { kind: 'stored', lacking };
     });
-    await this.#tasks.arm();
-    return meter.answer(result);
+    return this.#told(result, meter);
+  }
+
+  /** Deletes a tag; or a manifest with every tag that leads to it. Blobs that nothing needs any more are collected. */
+  async deleteManifest(reference: Reference, preconditions: Preconditions): Promise<Answer<DeleteManifestResult>> {
+    const meter = new WorkMeter();
+    if (!this.#database.opened()) return meter.answer({ kind: 'unknown' });
+    const result = this.#database.transaction((): DeleteManifestResult => {
+      const current = this.#manifests.digestOf(reference);
+      if (current === undefined) return { kind: 'unknown' };
+      if (!preconditionsHold(preconditions, current)) return { kind: 'precondition-failed', current };
+      if (reference.kind === 'tag') this.#manifests.deleteTag(reference.tag);
+      else {
+        this.#manifests.delete(current);
+        this.#adoption.planCollection();
+        this.#presence.note(this.#manifests.any(), Date.now());
+      }
+      return { kind: 'deleted' };
+    });
+    return this.#told(result, meter);
+  }
+
+  /** One page of the manifests whose subject this is, after the one with this id: all, or those of one type. */
+  async referrers(subject: Digest, type: string | undefined, after: number): Promise<Answer<ReferrersPage>> {
+    const meter = new WorkMeter();
+    if (!this.#database.opened()) return meter.answer({ referrers: [], next: undefined });
+    await this.#tasks.armOnce();
+    return meter.answer(this.#manifests.referrers(subject, type, after));
   }
 
   /** Tags after `last`, at most `limit`. */
@@ -241,70 +318,12 @@ export class Repository extends DurableObject<Env> {
     return meter.answer(result);
   }
 
-  async #adopt(meter: WorkMeter, digest: Digest, own: Location | undefined): Promise<AdoptResult> {
-    for (let round = 0; round < ADOPT_ROUNDS; round += 1) {
-      const claimId = crypto.randomUUID();
-      const present = this.#beginAdopt(digest, claimId);
-      await this.#tasks.arm();
-      if (present !== undefined) return { kind: 'linked', location: present.location };
-      const claimed = await meter.call(this.#objects.directory(digest).claim(digest, claimId, own));
-      const landed = this.#land(digest, claimId, claimed.kind === 'claimed' ? claimed.location : undefined);
-      await this.#tasks.arm();
-      if (landed !== undefined) return landed;
-    }
-    throw new Error(`adopting ${digest} was interrupted ${String(ADOPT_ROUNDS)} times`);
-  }
-
-  #beginAdopt(digest: Digest, claimId: string): Link | undefined {
-    const now = Date.now();
-    return this.#database.transaction(() => {
-      const link = this.#links.renew(digest, now);
-      if (link !== undefined) {
-        // The uploader looks whether the winner is there, and has it swapped if not.
-        if (link.damaged) this.#links.markDamaged(digest, false);
-        return link;
-      }
-      this.#links.insertIntent(claimId, digest);
-      this.#tasks.add('end-intent', subjectOf(digest, claimId), now + INTENT_MS);
-      return undefined;
-    });
-  }
-
-  /** Turns an intent into a link, if it still stands; `undefined` asks the caller to begin anew. */
-  #land(digest: Digest, claimId: string, claimed: Location | undefined): AdoptResult | undefined {
-    const now = Date.now();
-    return this.#database.transaction((): AdoptResult | undefined => {
-      if (!this.#links.endIntent(claimId)) return undefined;
-      this.#tasks.remove('end-intent', subjectOf(digest, claimId));
-      if (claimed === undefined) return { kind: 'refused' };
-      const meanwhile = this.#links.renew(digest, now);
-      if (meanwhile !== undefined) {
-        this.#tasks.add('release', subjectOf(digest, claimId), now);
-        return { kind: 'linked', location: meanwhile.location };
-      }
-      const link = this.#links.insert(digest, claimed, claimId, now);
-      this.#tasks.add('collect', '', link.keepUntil);
-      return { kind: 'linked', location: link.location };
-    });
-  }
-
-  /** Stores a large manifest's bytes as a blob and links it; false if the caller has to push again. */
-  async #storeContent(meter: WorkMeter, digest: Digest, bytes: Uint8Array): Promise<boolean> {
-    const store = metered(this.#store, meter);
-    const known = this.#manifests.find({ kind: 'digest', digest }) && this.#links.find(digest);
-    if (known !== undefined && (await store.head(known.location.key))?.size === bytes.byteLength) return true;
-    const own: Location = { store: store.name, key: mintKey(), size: bytes.byteLength };
-    const givingUp = subjectOf(digest, own.key);
-    this.#tasks.add('disown', givingUp, Date.now() + CONTENT_MS);
-    await this.#tasks.arm();
-    if ((await store.put(own.key, bytes, own.size, digest)) !== 'stored') return false;
-    const adopted = await this.#adopt(meter, digest, own);
-    if (adopted.kind === 'refused') return false;
-    const verdict = await judgeWinner(this.#objects, store, meter, digest, own, adopted.location);
-    // Either way the directory decides whose key it is: the task finds it mapped, or deletes it.
-    if (verdict === 'own') this.#tasks.remove('disown', givingUp);
-    else this.#tasks.add('disown', givingUp, Date.now());
-    return verdict !== 'adopt-again';
+  /** Why a manifest cannot be pushed now. */
+  #refusal(manifest: NewManifest, { reference, preconditions, mayLack }: PushTarget): PutManifestResult | undefined {
+    const current = this.#manifests.digestOf(reference);
+    if (!preconditionsHold(preconditions, current)) return { kind: 'precondition-failed', current };
+    const missing = mayLack ? [] : this.#manifests.missing(manifest, MISSING_REPORTED);
+    return missing.length > 0 ? { kind: 'missing', digests: missing } : undefined;
   }
 
   #content(digest: Digest, bytes: Uint8Array): ManifestContent | undefined {
@@ -312,74 +331,4 @@ export class Repository extends DurableObject<Env> {
     const link = this.#links.find(digest);
     return link === undefined ? undefined : { kind: 'linked', linkId: link.id };
   }
-
-  #open(name: RepositoryName): void {
-    this.#database.ensure();
-    if (this.#database.first('SELECT 1 AS found FROM identity') !== undefined) return;
-    this.#database.run('INSERT INTO identity VALUES (?, ?, 0, 0)', name, crypto.randomUUID());
-  }
-
-  /** Has the catalog hear of a repository that came to be, or that was emptied. */
-  #notePresence(now: number): void {
-    const present = this.#manifests.any() ? 1 : 0;
-    const changed = this.#database.run(
-      'UPDATE identity SET present = ?, sequence = sequence + 1 WHERE present <> ?',
-      present,
-      present,
-    );
-    if (changed > 0) this.#tasks.add('announce', '', now);
-  }
-
-  async #announce(): Promise<TaskOutcome> {
-    const identity = this.#database.first<{ name: string; present: number; sequence: number }>(
-      'SELECT name, present, sequence FROM identity',
-    );
-    if (identity === undefined) return 'done';
-    const { name, present, sequence } = identity;
-    await this.#objects.catalog().set(name, present === 1, sequence);
-    return 'done';
-  }
-
-  #endIntent(subject: string, now: number): TaskOutcome {
-    const { digest, rest: claimId } = splitSubject(subject);
-    this.#database.transaction(() => {
-      if (this.#links.endIntent(claimId)) this.#tasks.add('release', subjectOf(digest, claimId), now);
-    });
-    return 'done';
-  }
-
-  async #release(subject: string): Promise<TaskOutcome> {
-    const { digest, rest: claimId } = splitSubject(subject);
-    await this.#objects.directory(digest).release(digest, claimId);
-    return 'done';
-  }
-
-  async #disown(subject: string): Promise<TaskOutcome> {
-    const { digest, rest: key } = splitSubject(subject);
-    const { result } = await this.#objects.directory(digest).disown(digest, key);
-    if (result === 'disowned') await this.#store.delete([key]);
-    return 'done';
-  }
-
-  #collect(now: number): TaskOutcome {
-    return this.#database.transaction((): TaskOutcome => {
-      for (const { digest, claimId } of this.#links.dropExpired(now, COLLECTED_PER_RUN)) {
-        this.#tasks.add('release', subjectOf(digest, claimId), now);
-      }
-      const next = this.#links.nextExpiry();
-      return next === undefined ? 'done' : { again: next };
-    });
-  }
-}
-
-/** A task's subject: a digest and what belongs to it. Neither can hold a space. */
-function subjectOf(digest: Digest, rest: string): string {
-  return `${digest} ${rest}`;
-}
-
-function splitSubject(subject: string): { digest: Digest; rest: string } {
-  const [digest = '', rest = ''] = subject.split(' ');
-  const parsed = parseDigest(digest);
-  if (parsed === undefined) throw new Error(`task subject '${subject}' has no digest`);
-  return { digest: parsed, rest };
 }

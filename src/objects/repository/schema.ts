@@ -82,4 +82,19 @@ export const MIGRATIONS = [
   CREATE INDEX sessions_by_expiry ON sessions (expires_at);
   ${ATTEMPTS_SCHEMA}
   `,
+  `
+  -- What a manifest refers to and the repository does not have: kind is blob or manifest. The edge is drawn when it comes.
+  CREATE TABLE awaited (
+    digest TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    manifest INTEGER NOT NULL REFERENCES manifests (id),
+    PRIMARY KEY (digest, kind, manifest)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX awaited_by_manifest ON awaited (manifest);
+
+  -- Of a manifest with a subject, as JSON: the list of referrers copies them.
+  ALTER TABLE manifests ADD COLUMN annotations TEXT;
+  CREATE INDEX manifests_by_subject_and_type ON manifests (subject, artifact_type) WHERE subject IS NOT NULL;
+  CREATE INDEX manifests_by_content ON manifests (content_link) WHERE content_link IS NOT NULL;
+  `,
 ] as const;

@@ -83,7 +83,8 @@ async function completeParts(
 ): Promise<StoreResult> {
   const { key, multipart, committed: size } = session;
   if (key === undefined || multipart === undefined) throw new Error('a session with parts has no multipart write');
-  const proven = digestAlgorithm(digest) === 'sha256' ? (session.hashed ?? hashNow(running, journal, size)) : undefined;
+  const isAsAnnounced = digestAlgorithm(digest) === session.algorithm;
+  const proven = isAsAnnounced ? (session.hashed ?? running.at(session, journal)?.digest('hex')) : undefined;
   if (proven !== undefined && proven !== digestHex(digest)) return { kind: 'digest-mismatch' };
   if (session.state === 'storing' && session.digest !== digest) return { kind: 'busy' };
   if (session.state === 'open' && !journal.beginStoring(digest)) return { kind: 'retry' };
@@ -92,10 +93,6 @@ async function completeParts(
   if (!there) await completeObject(journal, store, multipart, key, size);
   if (proven === undefined && !(await readsBackAs(store, key, digest))) return { kind: 'digest-mismatch' };
   return journal.setStored('storing', key, digest, size) ? { kind: 'stored' } : { kind: 'retry' };
-}
-
-function hashNow(running: RunningHash, journal: Journal, size: number): string | undefined {
-  return running.at(size, journal)?.digest('hex');
 }
 
 async function completeObject(

@@ -2,7 +2,7 @@
  * The journal of an upload session. Every method is one synchronous step or one transaction; each transition names the
  * state that it leaves, so a step that comes too late changes nothing and says so.
  */
-import type { Digest } from '../../oci/digest.ts';
+import type { Digest, DigestAlgorithm } from '../../oci/digest.ts';
 import { Attempts } from '../attempts.ts';
 import { Database } from '../database.ts';
 import type { KeptBytes, UploadSession } from './messages.ts';
@@ -20,6 +20,7 @@ export interface Session {
   state: SessionState;
   epoch: number;
   committed: number;
+  algorithm: DigestAlgorithm;
   hashed: string | undefined;
   partSize: number | undefined;
   key: string | undefined;
@@ -37,6 +38,7 @@ interface SessionRow extends Record<string, string | number | null> {
   state: SessionState;
   epoch: number;
   committed: number;
+  algorithm: DigestAlgorithm;
   hashed: string | null;
   part_size: number | null;
   key: string | null;
@@ -51,7 +53,7 @@ export interface CommittedPart {
   number: number;
   size: number;
   receipt: string;
-  /** SHA-256 of everything up to the end of this part, if the running hash is there. */
+  /** Hash of everything up to the end of this part, if the running hash is there. */
   hashed: string | undefined;
 }
 
@@ -65,13 +67,16 @@ export class Journal {
     this.attempts = new Attempts(this.database);
   }
 
-  open({ repository, principal, expiresAt }: UploadSession, kept: KeptBytes | undefined): void {
+  open(session: UploadSession, kept: KeptBytes | undefined): void {
+    const { repository, principal, expiresAt, algorithm } = session;
     this.database.ensure();
     this.database.run(
-      'INSERT INTO session (repository, principal, expires_at, kept_key, kept_size) VALUES (?, ?, ?, ?, ?)',
+      `INSERT INTO session (repository, principal, expires_at, algorithm, kept_key, kept_size)
+       VALUES (?, ?, ?, ?, ?, ?)`,
       repository,
       principal,
       expiresAt,
+      algorithm,
       kept?.key ?? null,
       kept?.size ?? null,
     );
@@ -93,6 +98,7 @@ export class Journal {
       state: row.state,
       epoch: row.epoch,
       committed: row.committed,
+      algorithm: row.algorithm,
       hashed: row.hashed ?? undefined,
       partSize: row.part_size ?? undefined,
       key: row.key ?? undefined,

@@ -3,7 +3,7 @@
  * everything else by RPC.
  */
 import * as v from 'valibot';
-import { parseDigest, type Digest } from '../../oci/digest.ts';
+import { parseDigest, parseDigestAlgorithm, type Digest, type DigestAlgorithm } from '../../oci/digest.ts';
 import { parseRepositoryName, type RepositoryName } from '../../oci/repository-name.ts';
 
 /** How long a write may be silent. Whoever writes renews at a third of it. */
@@ -17,6 +17,8 @@ export interface UploadSession {
   id: string;
   /** In ms since the epoch. */
   expiresAt: number;
+  /** What its bytes are hashed with as they come. */
+  algorithm: DigestAlgorithm;
 }
 
 /** The header of the internal request that carries an append's parameters as JSON. */
@@ -51,6 +53,7 @@ export const AppendRequestSchema = v.pipe(
     principal: v.string(),
     id: v.string(),
     expiresAt: v.number(),
+    algorithm: parsed(parseDigestAlgorithm),
     start: v.optional(v.number()),
     length: v.optional(v.number()),
     digest: v.optional(parsed(parseDigest)),

@@ -14,7 +14,7 @@ export const MIGRATIONS = [
     epoch INTEGER NOT NULL DEFAULT 0,
     -- Bytes that are safe: stored parts in a row, and the tail.
     committed INTEGER NOT NULL DEFAULT 0,
-    -- SHA-256 of those bytes in hex, or NULL where the running hash was lost.
+    -- Hash of those bytes in hex, or NULL where the running hash was lost.
     hashed TEXT,
     part_size INTEGER,
     -- The object of a session that writes parts, or of a stored one.
@@ -43,5 +43,9 @@ export const MIGRATIONS = [
   -- Bytes that the session had before it came here, in an object of the repository's, until all of them are taken over.
   ALTER TABLE session ADD COLUMN kept_key TEXT;
   ALTER TABLE session ADD COLUMN kept_size INTEGER;
+  `,
+  `
+  -- What the bytes are hashed with as they come.
+  ALTER TABLE session ADD COLUMN algorithm TEXT NOT NULL DEFAULT 'sha256';
   `,
 ] as const;

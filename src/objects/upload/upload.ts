@@ -13,7 +13,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import * as v from 'valibot';
 import { WorkMeter, type Answer } from '../../observability/work.ts';
-import type { Digest } from '../../oci/digest.ts';
+import { digestAlgorithm, type Digest } from '../../oci/digest.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
 import { metered } from '../../storage/metered.ts';
 import { openStore } from '../../storage/stores.ts';
@@ -149,7 +149,9 @@ export class Upload extends DurableObject<Env> {
       if (this.#isCancelled) return { kind: 'unknown' };
       // Somebody else may have entered meanwhile.
       if (this.#journal.session() === undefined) {
-        this.#journal.open(caller, entered.kept);
+        // Whoever closes it with its first body has named the algorithm now.
+        const algorithm = digest === undefined ? caller.algorithm : digestAlgorithm(digest);
+        this.#journal.open({ ...caller, algorithm }, entered.kept);
         this.#tasks.add('expire', '', caller.expiresAt);
         await this.#tasks.arm();
       }
@@ -213,7 +215,7 @@ export class Upload extends DurableObject<Env> {
     const assembler = new Assembler(this.#journal, metered(this.#store, meter), {
       epoch,
       partSize: this.#journal.session()?.partSize ?? SMALL_PART_BYTES,
-      hash: this.#running.at(session.committed, this.#journal),
+      hash: this.#running.at(session, this.#journal),
     });
     const outcome = await this.#write(assembler, body, length ?? Number.MAX_SAFE_INTEGER);
     const committed = this.#journal.session()?.committed ?? 0;

@@ -61,6 +61,28 @@ describe('parseJsonDocument', () => {
     expect(parseJsonDocument(bytes, MAX_DEPTH).ok).toBe(false);
   });
 
+  it.each([
+    ['at the top', '{"a":1,"b":2,"a":3}', 'a'],
+    ['further down', '{"a":[{"b":{"c":1,"c":1}}]}', 'c'],
+    ['in two spellings', String.raw`{"layers":1,"\u006cayers":2}`, 'layers'],
+    ['with a quote in it', String.raw`{"\"":1,"\u0022":2}`, '"'],
+    ['with nothing in it', '{"":1,"":2}', ''],
+    ['that objects have by nature', '{"__proto__":1,"__proto__":2}', '__proto__'],
+  ])('refuses a name that stands twice in one object: %s', (_, text, name) => {
+    const message = `must not name ${JSON.stringify(name)} twice in one object`;
+    expect(parse(text)).toEqual({ ok: false, message });
+  });
+
+  it.each([
+    ['in neighbours', '{"a":[{"b":1},{"b":2}]}'],
+    ['in one another', '{"a":{"a":{"a":1}}}'],
+    ['as a value', '{"a":"a","b":"a","c":["a","a"]}'],
+    ['behind a colon in a string', String.raw`{"a":"b\":","b":1}`],
+    ['in another case, of those that nobody asks for', '{"a":1,"A":2}'],
+  ])('takes a name that stands twice elsewhere: %s', (_, text) => {
+    expect(parse(text)).toEqual({ ok: true, value: JSON.parse(text) as unknown });
+  });
+
   it('refuses UTF-16', () => {
     expect(parseJsonDocument(Uint8Array.from([0xff, 0xfe, 0x7b, 0, 0x7d, 0]), MAX_DEPTH).ok).toBe(false);
   });

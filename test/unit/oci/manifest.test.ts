@@ -211,6 +211,7 @@ describe('a manifest of a type that nobody told us of', () => {
   it('is taken, and may refer to nothing', () => {
     expect(read({}, TYPE)).toEqual({
       mediaType: TYPE,
+      saysType: false,
       kind: 'other',
       blobs: [],
       foreign: [],

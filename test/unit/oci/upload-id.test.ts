@@ -8,6 +8,7 @@ const uploadId = fc.record({
   object: hex,
   expiresAt: fc.integer({ min: 0, max: Date.UTC(2500, 0) }),
   seal: hex,
+  algorithm: fc.constantFrom('sha256' as const, 'sha512' as const),
   streams: fc.boolean(),
 });
 const uploadIdString = uploadId.map(formatUploadId);
@@ -23,6 +24,9 @@ describe('parseUploadId', () => {
     ['no expiry', `${OBJECT}..${SEAL}`],
     ['an expiry with a leading zero', `${OBJECT}.0k.${SEAL}`],
     ['an expiry beyond all dates', `${OBJECT}.${'z'.repeat(10)}.${SEAL}`],
+    ['an algorithm that goes without saying', `${OBJECT}.k.${SEAL}.sha256`],
+    ['an algorithm that there is not', `${OBJECT}.k.${SEAL}.md5`],
+    ['the hint before the algorithm', `${OBJECT}.k.${SEAL}.s.sha512`],
     ['another hint', `${OBJECT}.k.${SEAL}.x`],
     ['a UUID', '0190a5c0-0000-7000-8000-000000000000'],
     ['a digest', `sha256:${OBJECT}`],

@@ -1,0 +1,25 @@
+/**
+ * Addresses that answers name (RFC 9110 §10.2.2 Location). Relative ones are right behind every proxy, so they are what a
+ * registry says that knows nothing else; absolute ones are for clients that cannot resolve them.
+ */
+import type { Config } from '../config.ts';
+
+const FORWARDED_HOST = /^(?:[a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
+
+/** A path below the registry's root as clients should follow it. */
+export function locationOf(request: Request, config: Pick<Config, 'publicUrl' | 'trustedProxy'>, path: string): string {
+  return `${config.publicUrl ?? forwardedOrigin(request, config.trustedProxy) ?? ''}${path}`;
+}
+
+/** What a trusted proxy says of the request that it got. Its own additions stand first, where there are several. */
+function forwardedOrigin({ headers }: Request, isTrusted: boolean): string | undefined {
+  if (!isTrusted) return undefined;
+  const scheme = first(headers.get('x-forwarded-proto'));
+  const host = first(headers.get('x-forwarded-host')) ?? headers.get('host') ?? '';
+  if (scheme !== 'http' && scheme !== 'https') return undefined;
+  return FORWARDED_HOST.test(host) ? `${scheme}://${host}` : undefined;
+}
+
+function first(header: string | null): string | undefined {
+  return header?.split(',')[0]?.trim();
+}

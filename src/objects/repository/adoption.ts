@@ -1,0 +1,150 @@
+/**
+ * How a repository comes to serve a digest, and how it gives it up. It is the directory's only client. `adopt`:
+ *   link there → renew it, done
+ *   else       → write an intent with a fresh claim id → ask the directory to claim → does the intent still stand?
+ *                → link and intent change places in one transaction.
+ * An intent whose call was lost is ended by its task, which also releases the claim.
+ */
+import type { WorkMeter } from '../../observability/work.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { Location } from '../blob-directory/blob-directory.ts';
+import type { Database } from '../database.ts';
+import type { Objects } from '../stubs.ts';
+import type { TaskOutcome, Tasks } from '../tasks.ts';
+import type { Edges } from './edges.ts';
+import type { AdoptResult, Link, Links } from './links.ts';
+import { splitSubject, subjectOf } from './task-subject.ts';
+
+/** A claim that was not answered by then is given up. Longer than any call lasts. */
+const INTENT_MS = 60_000;
+const ADOPT_ROUNDS = 4;
+const COLLECTED_PER_RUN = 50;
+
+export type AdoptionTask = 'end-intent' | 'release' | 'collect';
+/** `used`: a manifest needs the blob. */
+export type DropResult = 'dropped' | 'used' | 'unknown';
+
+interface Parts {
+  readonly database: Database;
+  readonly links: Links;
+  readonly edges: Edges;
+  readonly tasks: Pick<Tasks<AdoptionTask>, 'add' | 'remove' | 'arm'>;
+  readonly objects: Objects;
+}
+
+export class Adoption {
+  readonly #database: Database;
+  readonly #links: Links;
+  readonly #edges: Edges;
+  readonly #tasks: Parts['tasks'];
+  readonly #objects: Objects;
+
+  constructor({ database, links, edges, tasks, objects }: Parts) {
+    this.#database = database;
+    this.#links = links;
+    this.#edges = edges;
+    this.#tasks = tasks;
+    this.#objects = objects;
+  }
+
+  /** `own` names the bytes that an upload brings; a mount brings none. */
+  async adopt(meter: WorkMeter, digest: Digest, own: Location | undefined): Promise<AdoptResult> {
+    for (let round = 0; round < ADOPT_ROUNDS; round += 1) {
+      const claimId = crypto.randomUUID();
+      const present = this.#begin(digest, claimId);
+      await this.#tasks.arm();
+      if (present !== undefined) return { kind: 'linked', location: present.location };
+      const claimed = await meter.call(this.#objects.directory(digest).claim(digest, claimId, own));
+      const landed = this.#land(digest, claimId, claimed.kind === 'claimed' ? claimed.location : undefined);
+      await this.#tasks.arm();
+      if (landed !== undefined) return landed;
+    }
+    throw new Error(`adopting ${digest} was interrupted ${String(ADOPT_ROUNDS)} times`);
+  }
+
+  /** A read found nothing at `stale`: asks the directory where the digest's bytes are now. */
+  async relocate(meter: WorkMeter, digest: Digest, stale: string): Promise<Location | undefined> {
+    const link = this.#links.find(digest);
+    if (link?.location.key !== stale) return link?.location;
+    const found = await meter.call(this.#objects.directory(digest).lookup(digest));
+    if (found === undefined || found.key === stale) {
+      this.#links.markDamaged(digest, true);
+      return undefined;
+    }
+    this.#links.relocate(digest, found);
+    return found;
+  }
+
+  /** Gives a blob up at once, unless a manifest needs it. */
+  drop(digest: Digest, now: number): DropResult {
+    const link = this.#links.find(digest);
+    if (link === undefined) return 'unknown';
+    if (!this.#links.drop(link.id)) return 'used';
+    this.#tasks.add('release', subjectOf(digest, link.claimId), now);
+    return 'dropped';
+  }
+
+  /** Has links that nothing uses any more looked at once their grace is over. */
+  planCollection(): void {
+    const next = this.#links.nextExpiry();
+    if (next !== undefined) this.#tasks.add('collect', '', next);
+  }
+
+  endIntent(subject: string, now: number): TaskOutcome {
+    const { digest, rest: claimId } = splitSubject(subject);
+    this.#database.transaction(() => {
+      if (this.#links.endIntent(claimId)) this.#tasks.add('release', subjectOf(digest, claimId), now);
+    });
+    return 'done';
+  }
+
+  async release(subject: string): Promise<TaskOutcome> {
+    const { digest, rest: claimId } = splitSubject(subject);
+    await this.#objects.directory(digest).release(digest, claimId);
+    return 'done';
+  }
+
+  collect(now: number): TaskOutcome {
+    return this.#database.transaction((): TaskOutcome => {
+      for (const { digest, claimId } of this.#links.dropExpired(now, COLLECTED_PER_RUN)) {
+        this.#tasks.add('release', subjectOf(digest, claimId), now);
+      }
+      const next = this.#links.nextExpiry();
+      return next === undefined ? 'done' : { again: next };
+    });
+  }
+
+  #begin(digest: Digest, claimId: string): Link | undefined {
+    const now = Date.now();
+    return this.#database.transaction(() => {
+      const link = this.#links.renew(digest, now);
+      if (link !== undefined) {
+        // The uploader looks whether the winner is there, and has it swapped if not.
+        if (link.damaged) this.#links.markDamaged(digest, false);
+        return link;
+      }
+      this.#links.insertIntent(claimId, digest);
+      this.#tasks.add('end-intent', subjectOf(digest, claimId), now + INTENT_MS);
+      return undefined;
+    });
+  }
+
+  /** Turns an intent into a link, if it still stands; `undefined` asks the caller to begin anew. */
+  #land(digest: Digest, claimId: string, claimed: Location | undefined): AdoptResult | undefined {
+    const now = Date.now();
+    return this.#database.transaction((): AdoptResult | undefined => {
+      if (!this.#links.endIntent(claimId)) return undefined;
+      this.#tasks.remove('end-intent', subjectOf(digest, claimId));
+      if (claimed === undefined) return { kind: 'refused' };
+      const meanwhile = this.#links.renew(digest, now);
+      if (meanwhile !== undefined) {
+        this.#tasks.add('release', subjectOf(digest, claimId), now);
+        return { kind: 'linked', location: meanwhile.location };
+      }
+      const link = this.#links.insert(digest, claimed, claimId, now);
+      this.#edges.blobArrived(digest, link.id);
+      this.#tasks.add('collect', '', link.keepUntil);
+      return { kind: 'linked', location: link.location };
+    });
+  }
+}

@@ -1,0 +1,155 @@
+/** Mounting a blob of another repository (end-11): without its bytes, or as an upload that tells nothing. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  demand,
+  expectServed,
+  getBlob,
+  imageOf,
+  openSession,
+  pushed,
+  putManifest,
+  refusal,
+  send,
+  sendWith,
+  Session,
+  sha256,
+  type Settings,
+} from './client.ts';
+import { LogLines } from './log-lines.ts';
+import { mapped, newBlob, newWorld, passAllGraces, repositoryName, storedKeys, type Blob } from './world.ts';
+
+let log: LogLines;
+beforeEach(async () => {
+  log = new LogLines();
+  await newWorld();
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const NOWHERE = `sha256:${'0'.repeat(64)}`;
+
+function mount(repository: string, digest: string, from?: string, settings: Settings = {}): Promise<Response> {
+  const source = from === undefined ? '' : `&from=${encodeURIComponent(from)}`;
+  return sendWith(settings, 'POST', `/v2/${repository}/blobs/uploads/?mount=${digest}${source}`);
+}
+
+/** Expects the blob to be mounted, and no byte of it to be stored again. */
+async function expectMounted(answer: Response, repository: string, blob: Blob): Promise<void> {
+  expect(answer.status).toBe(201);
+  expect(answer.headers.get('location')).toBe(`/v2/${repository}/blobs/${blob.digest}`);
+  expect(answer.headers.get('docker-content-digest')).toBe(blob.digest);
+  await expectServed(repository, blob);
+  expect(await storedKeys()).toHaveLength(1);
+}
+
+describe('a mount', () => {
+  it('makes a repository serve what the other one has', async () => {
+    const [source, target] = [repositoryName('source'), repositoryName('target')];
+    const blob = await pushed(source, await newBlob());
+    log.clear();
+    await expectMounted(await mount(target, blob.digest, source), target, blob);
+    expect(log.requests[0]).toMatchObject({ objectCalls: 3, storeOperations: 0 });
+  });
+
+  it('without a source takes it from wherever it is', async () => {
+    const [source, target] = [repositoryName('source'), repositoryName('target')];
+    const blob = await pushed(source, await newBlob());
+    await expectMounted(await mount(target, blob.digest), target, blob);
+  });
+
+  it('of what the repository has already is one', async () => {
+    const name = repositoryName('own');
+    const blob = await pushed(name, await newBlob());
+    await expectMounted(await mount(name, blob.digest, name), name, blob);
+  });
+
+  it('outlives its source: deleting the image there leaves it pullable here', async () => {
+    const [source, target] = [repositoryName('source'), repositoryName('target')];
+    const blob = await pushed(source, await newBlob());
+    const body = imageOf(blob);
+    demand(await putManifest(source, 'image', body), 201);
+    demand(await mount(target, blob.digest, source), 201);
+    demand(await putManifest(target, 'image', body), 201);
+    demand(await send('DELETE', `/v2/${source}/manifests/${await sha256(body)}`), 202);
+    await passAllGraces();
+    expect((await getBlob(source, blob.digest)).status).toBe(404);
+    await expectServed(target, blob);
+  });
+
+  it('that no manifest comes for is collected like an upload', async () => {
+    const [source, target] = [repositoryName('source'), repositoryName('target')];
+    const blob = await pushed(source, await newBlob());
+    demand(await mount(target, blob.digest, source), 201);
+    await passAllGraces();
+    expect((await getBlob(target, blob.digest)).status).toBe(404);
+    expect(await mapped(blob.digest)).toBeUndefined();
+  });
+
+  it('needs a digest that is one', async () => {
+    expect(await refusal(mount(repositoryName('target'), 'sha256:short', repositoryName('source')))).toMatchObject({
+      status: 400,
+      code: 'DIGEST_INVALID',
+    });
+  });
+});
+
+describe('a mount that cannot be (CVE-2024-39897, CVE-2026-117685)', () => {
+  /** All that a client can see of an answer, but for what names this very session. */
+  const seen = async (answer: Response, log: LogLines) => ({
+    status: answer.status,
+    headers: [...answer.headers].flatMap(([name, value]) => {
+      if (name === 'x-request-id') return [];
+      return [[name, value.replace(/[a-f0-9]{64}\.[a-z0-9]+\.[a-f0-9]{64}/, '<id>')]];
+    }),
+    body: await answer.text(),
+    objectCalls: log.requests.at(-1)?.objectCalls,
+  });
+
+  it('is an upload session, and the same one whatever the reason', async () => {
+    const [source, target] = [repositoryName('source'), repositoryName('target')];
+    const blob = await pushed(source, await newBlob());
+    const reasons: [digest: string, from: string][] = [
+      [NOWHERE, source],
+      [blob.digest, repositoryName('unknown')],
+      [NOWHERE, repositoryName('unknown')],
+      [blob.digest, target],
+      [blob.digest, 'No/Name'],
+      [blob.digest, '../..'],
+      [blob.digest, ''],
+    ];
+    const answers = [];
+    for (const [digest, from] of reasons) answers.push(await seen(await mount(target, digest, from), log));
+    for (const answer of answers) expect(answer).toEqual(answers[0]);
+    expect(answers[0]).toMatchObject({ status: 202, body: '', objectCalls: 1 });
+    expect((await getBlob(target, blob.digest)).status).toBe(404);
+  });
+
+  it('without a source is the session that any POST opens', async () => {
+    const answer = await seen(await mount(repositoryName('target'), NOWHERE), log);
+    const plain = await seen(await send('POST', `/v2/${repositoryName('target')}/blobs/uploads/`), log);
+    expect({ ...answer, objectCalls: 0 }).toEqual({ ...plain, objectCalls: 0 });
+  });
+
+  it('takes the bytes then', async () => {
+    const target = repositoryName('target');
+    const blob = await newBlob();
+    const session = new Session(demand(await mount(target, blob.digest, target), 202).headers.get('location') ?? '');
+    demand(await session.putBody(blob.digest, blob.bytes), 201);
+    await expectServed(target, blob);
+  });
+
+  it('takes nothing from a blob whose bytes are gone, so that its client pushes and heals it', async () => {
+    const [source, target] = [repositoryName('source'), repositoryName('target')];
+    const blob = await pushed(source, await newBlob());
+    demand(await mount(target, blob.digest, source), 201);
+    const { env } = await import('cloudflare:workers');
+    await env.BLOBS.delete(await storedKeys());
+    expect((await getBlob(target, blob.digest)).status).toBe(404);
+    expect((await mount(target, blob.digest, source)).status).toBe(202);
+    const session = await openSession(target);
+    demand(await session.putBody(blob.digest, blob.bytes), 201);
+    await expectServed(target, blob);
+  });
+});
