@@ -13,6 +13,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 const TLS_HANDSHAKE = 0x16;
 const NOT_TLS =
   'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nThis port speaks HTTP, not HTTPS.\n';
+const TOO_MANY =
+  'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Type: application/json\r\n\r\n' +
+  '{"errors":[{"code":"UNAVAILABLE","message":"too many clients are connected; try again in a moment"}]}\n';
+/** Those who are told that there are too many need a connection for it; of even more, none is accepted. */
+const TURNED_AWAY_AT_ONCE = 256;
 /** Large, since every layer passes here: half the bytes in a read are twice the work for them. */
 const BUFFER_BYTES = 1024 * 1024;
 /** How long workerd itself waits for a request; and for who spoke TLS to hang up. */
@@ -29,19 +34,26 @@ export class Front {
   readonly #clients = new Set<Socket>();
   /** Those that have asked for nothing yet, and those that spoke TLS, which are answered already. */
   readonly #idle = new Set<Socket>();
+  readonly #mostClients: number;
   /** Where workerd listens now. */
   target = 0;
 
-  private constructor() {
+  private constructor(mostClients: number) {
+    this.#mostClients = mostClients;
     const options = { allowHalfOpen: true, noDelay: true, highWaterMark: BUFFER_BYTES };
     this.#server = createServer(options, (client) => {
       this.#accept(client);
     });
+    this.#server.maxConnections = mostClients + TURNED_AWAY_AT_ONCE;
   }
 
-  /** Rejects with the system's error when nobody can listen there. */
-  static async listen(host: string, port: number): Promise<Front> {
-    const front = new Front();
+  /**
+   * Rejects with the system's error when nobody can listen there.
+   *
+   * @param mostClients more connections at once are answered 503
+   */
+  static async listen(host: string, port: number, mostClients: number): Promise<Front> {
+    const front = new Front(mostClients);
     front.#server.listen(port, host);
     await once(front.#server, 'listening');
     return front;
@@ -83,6 +95,11 @@ export class Front {
       if (first[0] === TLS_HANDSHAKE) {
         client.end(NOT_TLS);
         // What is left unread would make the system cut the answer short.
+        client.resume();
+        return;
+      }
+      if (this.#clients.size > this.#mostClients) {
+        client.end(TOO_MANY);
         client.resume();
         return;
       }

@@ -2,7 +2,6 @@
  * The program behind `npm start`: serves the Worker on this machine. This file is its story; each step has its own file.
  * Exit codes: 0 stopped as asked, 1 could not serve, 2 typed wrongly, 130 and 143 stopped at once by a second signal.
  */
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -13,6 +12,7 @@ import { announce } from './banner.ts';
 import { builtWorker } from './built-worker.ts';
 import { Control } from './control.ts';
 import { openDataDirectory } from './data-directory.ts';
+import { connectionLimit, descriptorLimit, FEW_DESCRIPTORS } from './descriptors.ts';
 import { workerVariables } from './exposure.ts';
 import { checkPort } from './port.ts';
 import { Files } from './files/files.ts';
@@ -20,9 +20,6 @@ import { Runtime } from './runtime.ts';
 import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
-
-/** A live object needs three descriptors, a connection one; below this a busy hour can use them up. */
-const FEW_DESCRIPTORS = 4_096;
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -113,7 +110,9 @@ async function serve(
           },
         })
       : undefined;
+  const descriptors = descriptorLimit();
   const runtime = await Runtime.start({
+    mostClients: connectionLimit(descriptors),
     worker,
     variables,
     host,
@@ -127,7 +126,7 @@ async function serve(
   state.runtime = runtime;
   if (files !== undefined)
     state.control = await Control.listen({ root: data.path, files, workerdPid: () => runtime.workerdPid });
-  warnOfFewDescriptors(terminal);
+  warnOfFewDescriptors(descriptors, terminal);
   announce(
     {
       version: version(root),
@@ -153,15 +152,12 @@ async function stop(runtime: Runtime, reason: string, terminal: Terminal): Promi
   process.exit(0);
 }
 
-function warnOfFewDescriptors(terminal: Terminal): void {
-  // Node raises its own limit as far as it may and hands it on, so a child's is the one that workerd has.
-  const limit = spawnSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).stdout.trim();
-  // It may say "unlimited".
-  if (!(Number(limit) < FEW_DESCRIPTORS)) return;
+function warnOfFewDescriptors(limit: number, terminal: Terminal): void {
+  if (limit >= FEW_DESCRIPTORS) return;
   terminal.notice({
     level: 'warn',
     event: 'few-descriptors',
-    message: `only ${limit} files may be open at once, too few for many pushes. Type ulimit -n ${String(FEW_DESCRIPTORS)} and start again.`,
+    message: `only ${String(limit)} files may be open at once, too few for many pushes. Type ulimit -n ${String(FEW_DESCRIPTORS)} and start again.`,
   });
 }
 

@@ -38,6 +38,8 @@ export interface RuntimeSettings {
   readonly worker: BuiltWorker;
   readonly variables: Readonly<Record<string, unknown>>;
   readonly host: string;
+  /** More at once are turned away. */
+  readonly mostClients: number;
   readonly port: number;
   readonly data: DataDirectory;
   /** Where blobs are plain files, the socket of their service; undefined for the bucket's emulator. */
@@ -140,9 +142,9 @@ export class Runtime {
   }
 }
 
-async function openFront({ host, port }: RuntimeSettings): Promise<Front> {
+async function openFront({ host, port, mostClients }: RuntimeSettings): Promise<Front> {
   try {
-    return await Front.listen(host, port);
+    return await Front.listen(host, port, mostClients);
   } catch (error) {
     // Between our own look at the port and now somebody else may have taken it.
     throw listenFailure(systemErrorCode(error), host, port, error);

@@ -11,6 +11,7 @@ import { serveBareWorker } from '../bare-worker.ts';
 import { openSink } from './sink.ts';
 
 const HOST = '127.0.0.1';
+const MOST_CLIENTS = 1_000;
 
 const [data] = process.argv.slice(2);
 if (data === undefined) throw new Error('usage: node serve.ts <data directory>');
@@ -21,7 +22,7 @@ const served = await serveBareWorker({
   port: 0,
   bindings: { r2Buckets: { BUCKET: 'floor' } },
 });
-const front = await Front.listen(HOST, 0);
+const front = await Front.listen(HOST, 0, MOST_CLIENTS);
 front.target = served.port;
 console.log(JSON.stringify({ direct: served.port, front: front.port, sink: await openSink(HOST) }));
 

@@ -10,6 +10,7 @@ import { Front } from '../../standalone/front.ts';
 import { serveBareWorker } from '../bare-worker.ts';
 
 const HOST = '127.0.0.1';
+const MOST_CLIENTS = 1_000;
 
 const [root, given, entrance] = process.argv.slice(2);
 if (root === undefined || given === undefined) throw new Error('usage: node serve.ts <folder> <port> front|direct');
@@ -23,7 +24,7 @@ const files = await Files.start({
     throw new Error(`the file service ended: ${reason}`);
   },
 });
-const front = isDirect ? undefined : await Front.listen(HOST, port);
+const front = isDirect ? undefined : await Front.listen(HOST, port, MOST_CLIENTS);
 const served = await serveBareWorker({
   files: [new URL('./worker.ts', import.meta.url), new URL('./bodies.ts', import.meta.url)].map((url) =>
     fileURLToPath(url),

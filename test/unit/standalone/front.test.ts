@@ -19,8 +19,8 @@ const STILL_TURNS = 500;
 /** How a TLS 1.3 hello begins: a handshake record, written as if by TLS 1.0 (RFC 8446 §5.1), far from whole. */
 const TLS_HELLO = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03]);
 
-async function openFront(): Promise<Front> {
-  const front = await Front.listen(HOST, 0);
+async function openFront(mostClients = 1_000): Promise<Front> {
+  const front = await Front.listen(HOST, 0, mostClients);
   onTestFinished(() => {
     front.stopListening();
   });
@@ -282,5 +282,25 @@ test('a client that only looks whether somebody listens is let go', async () => 
 
 test('a taken port is told', async () => {
   const front = await openFront();
-  await expect(Front.listen(HOST, front.port)).rejects.toThrow('EADDRINUSE');
+  await expect(Front.listen(HOST, front.port, 1)).rejects.toThrow('EADDRINUSE');
+});
+
+test('more clients than there may be are told to come again, and the next ones get in', async () => {
+  const front = await openFront(2);
+  const { inner } = await openInner(front);
+  const served = [await openBoth(front, inner), await openBoth(front, inner)];
+  const third = await openClient(front);
+  third.write('GET / HTTP/1.1\r\n\r\n');
+  const answer = await text(third);
+  expect(answer).toMatch(/^HTTP\/1\.1 503 .*\r\nConnection: close\r\nRetry-After: 5\r\n/);
+  expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({ errors: [{ code: 'UNAVAILABLE' }] });
+  for (const { client, socket } of [...served, { client: third, socket: undefined }]) {
+    const closed = once(client, 'close');
+    client.destroy();
+    socket?.destroy();
+    await closed;
+  }
+  await front.finished();
+  const { socket } = await openBoth(front, inner);
+  expect(socket.destroyed).toBe(false);
 });
