@@ -7,11 +7,15 @@ import { BlockList, isIPv6 } from 'node:net';
 import { ConfigurationError, parseConfig, SETTING_NAMES, type Config } from '../src/config.ts';
 import { EXIT_USAGE, StartFailure } from './start-failure.ts';
 
+export type Variables = Readonly<Record<string, unknown>>;
+
 const ANONYMOUS = 'BERTH_ANONYMOUS';
 const OPEN_LOOPBACK = 'BERTH_OPEN_LOOPBACK';
+/** Here the objects are as near as a cache would be, and every change is seen at once. */
+const OWN_DEFAULTS: Variables = { BERTH_EXISTENCE_CACHE_SECONDS: '0' };
 const SETTING_PREFIX = 'BERTH_';
 /** Names that the tests, the CI and workerd's guard use. They are no settings, and may be set where Berth is started. */
-const OTHER_NAMES = /^BERTH_(REQUIRE_CLIENTS$|TEST_|CI_|WORKERD_)/;
+const OTHER_NAMES = /^BERTH_(REQUIRE_CLIENTS$|GO_CACHE$|TEST_|CI_|WORKERD_)/;
 /** A name that differs in more than these from every setting, and is no part of one, is not taken for any of them. */
 const MOST_MISTYPED_CHARACTERS = 4;
 
@@ -24,11 +28,10 @@ export function isLoopback(address: string): boolean {
   return LOOPBACK.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
 
-export type Variables = Readonly<Record<string, unknown>>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The Worker's variables: those of wrangler.toml, then the environment's own BERTH_ settings, and nothing else of the
+ * The Worker's variables: what suits one machine, then those of wrangler.toml, then the environment's own BERTH_ settings, and nothing else of the
  * environment. Whether loopback is open is decided here alone: a variable that is left over from another start must
  * not open a registry that the network can reach. Who types BERTH_ANONYMOUS=none wants it closed, on loopback too.
  * Throws StartFailure where a name or a value is wrong.
@@ -39,7 +42,7 @@ export function workerVariables(
   host: string,
 ): Record<string, unknown> {
   const settings = settingsOf(environment, Object.keys(configured));
-  const { [OPEN_LOOPBACK]: chosen, ...others } = { ...configured, ...settings };
+  const { [OPEN_LOOPBACK]: chosen, ...others } = { ...OWN_DEFAULTS, ...configured, ...settings };
   const variables = isLoopback(host)
     ? { ...others, [OPEN_LOOPBACK]: chosen ?? (settings[ANONYMOUS] === 'none' ? 'off' : 'on') }
     : others;

@@ -2,12 +2,22 @@
 import { listDurableObjectIds } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ROUTES } from '../../src/http/routes.ts';
-import { getManifest, imageOf, openSession, pushed, putManifest, refusal, send, sendWith } from './client.ts';
+import {
+  getManifest,
+  imageOf,
+  openSession,
+  pushed,
+  putManifest,
+  refusal,
+  send,
+  sendWith,
+  type Settings,
+} from './client.ts';
 import { faults } from './faults.ts';
 import { LogLines } from './log-lines.ts';
-import { newBlob, storedKeys } from './world.ts';
+import { newBlob, storedKeys, type Blob } from './world.ts';
 
 const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'] as const;
 const SHA256 = `sha256:${'a'.repeat(64)}`;
@@ -273,5 +283,28 @@ describe('an address that is not quite one (CVE-2020-29662, GHSA-qj39-pjf2-wmrc)
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+describe('a pull that names its source (ns=)', () => {
+  const told = async (settings: Settings, ns: string) => {
+    const headers = { host: 'registry.example:5000' };
+    const answer = await sendWith(settings, 'GET', `/v2/base/ns/blobs/${there.digest}?ns=${ns}`, { headers });
+    return [answer.status, answer.headers.get('oci-namespace')];
+  };
+  let there: Blob;
+  beforeAll(async () => {
+    there = await pushed('base/ns', await newBlob(100));
+  });
+
+  it('is told that this is it, where it is', async () => {
+    expect(await told({}, 'registry.example:5000')).toEqual([200, 'registry.example:5000']);
+    const named = { BERTH_PUBLIC_URL: 'https://berth.example' };
+    expect(await told(named, 'berth.example')).toEqual([200, 'berth.example']);
+  });
+
+  it('gets the same content and no such word where it names another', async () => {
+    expect(await told({}, 'docker.io')).toEqual([200, null]);
+    expect(await told({ BERTH_PUBLIC_URL: 'https://berth.example' }, 'registry.example:5000')).toEqual([200, null]);
   });
 });

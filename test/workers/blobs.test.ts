@@ -151,6 +151,15 @@ describe('a range of a blob', () => {
     expect([response.status, response.headers.get('content-length')]).toEqual([200, String(SIZE)]);
   });
 
+  it('counts only while the client has the same bytes (If-Range), and a date never says so', async () => {
+    const status = async (ifRange: string) =>
+      (await getBlob(name, blob.digest, { range: 'bytes=0-9', 'if-range': ifRange })).status;
+    expect(await status(`"${blob.digest}"`)).toBe(206);
+    for (const other of [`W/"${blob.digest}"`, `"${NOWHERE}"`, blob.digest, new Date().toUTCString()]) {
+      expect(await status(other), other).toBe(200);
+    }
+  });
+
   it('gives way to If-None-Match', async () => {
     const headers = { range: 'bytes=0-9', 'if-none-match': `"${blob.digest}"` };
     expect((await getBlob(name, blob.digest, headers)).status).toBe(304);

@@ -160,6 +160,14 @@ describe('a manifest that is pushed', () => {
     }
   });
 
+  it('without a mediaType is taken with a warning that says what it is served as', async () => {
+    const told = async (body: string) => (await putManifest(name, 'warned', body, OCI_MANIFEST)).headers.get('warning');
+    expect(await told(imageOf(blob, { mediaType: undefined }))).toBe(
+      `299 - "the manifest has no mediaType; it is served as ${OCI_MANIFEST}"`,
+    );
+    expect(await told(imageOf(blob))).toBeNull();
+  });
+
   it('twice is one manifest, and both pushes get 201', async () => {
     for (const body of [padded(1_500), padded(90 * KIB)]) {
       await expectKept('twice', body, OCI_MANIFEST);

@@ -178,8 +178,7 @@ describe('the referrers of a subject', () => {
   });
 });
 
-describe('many referrers', () => {
-  /** CVE-2024-29902, CVE-2024-29903, CVE-2023-33957: a client reads them all into memory. */
+describe('many referrers (CVE-2024-29902, CVE-2024-29903, CVE-2023-33957)', () => {
   const MANY = 5_000;
   const PAGE = 500;
   const name = 'referrers/many';

@@ -100,6 +100,7 @@ describe('a blob of no bytes', () => {
 describe('a session', () => {
   it('begins with 202, its location, its id, and 0-0 for no bytes', async () => {
     const response = await send('POST', '/v2/uploads/session/blobs/uploads/');
+    expect(response.headers.get('oci-chunk-min-length')).toBe(String(5 * 1_024 * 1_024));
     const id = response.headers.get('docker-upload-uuid') ?? '';
     expect(parseUploadId(id)).toMatchObject({ streams: false });
     expect([response.status, response.headers.get('range')]).toEqual([202, '0-0']);

@@ -20,6 +20,16 @@ test.each([
   expect(isLoopback(address)).toBe(expected);
 });
 
+/** What suits one machine. */
+const OWN = { BERTH_EXISTENCE_CACHE_SECONDS: '0' };
+
+test('existence is not cached on one machine, unless a setting says so', () => {
+  expect(workerVariables({}, {}, '127.0.0.1')).toMatchObject(OWN);
+  const given = { BERTH_EXISTENCE_CACHE_SECONDS: '60' };
+  expect(workerVariables(given, {}, '127.0.0.1')).toMatchObject(given);
+  expect(workerVariables({}, given, '127.0.0.1')).toMatchObject(given);
+});
+
 test('the environment adds its BERTH_ settings to those of wrangler.toml, and nothing else', () => {
   const variables = workerVariables(
     { BERTH_ANONYMOUS: 'none', OTHER: 1 },
@@ -29,19 +39,25 @@ test('the environment adds its BERTH_ settings to those of wrangler.toml, and no
     },
     '192.168.1.7',
   );
-  expect(variables).toEqual({ BERTH_ANONYMOUS: 'read', BERTH_GRACE_SECONDS: '0', OTHER: 1 });
+  expect(variables).toEqual({ ...OWN, BERTH_ANONYMOUS: 'read', BERTH_GRACE_SECONDS: '0', OTHER: 1 });
 });
 
 test('loopback is open unless a setting closes it', () => {
-  expect(workerVariables({}, {}, '127.0.0.1')).toEqual({ BERTH_OPEN_LOOPBACK: 'on' });
-  expect(workerVariables({}, {}, '::1')).toEqual({ BERTH_OPEN_LOOPBACK: 'on' });
-  expect(workerVariables({}, { BERTH_OPEN_LOOPBACK: 'off' }, '127.0.0.1')).toEqual({ BERTH_OPEN_LOOPBACK: 'off' });
-  expect(workerVariables({ BERTH_OPEN_LOOPBACK: 'off' }, {}, '127.0.0.1')).toEqual({ BERTH_OPEN_LOOPBACK: 'off' });
+  expect(workerVariables({}, {}, '127.0.0.1')).toEqual({ ...OWN, BERTH_OPEN_LOOPBACK: 'on' });
+  expect(workerVariables({}, {}, '::1')).toEqual({ ...OWN, BERTH_OPEN_LOOPBACK: 'on' });
+  expect(workerVariables({}, { BERTH_OPEN_LOOPBACK: 'off' }, '127.0.0.1')).toEqual({
+    ...OWN,
+    BERTH_OPEN_LOOPBACK: 'off',
+  });
+  expect(workerVariables({ BERTH_OPEN_LOOPBACK: 'off' }, {}, '127.0.0.1')).toEqual({
+    ...OWN,
+    BERTH_OPEN_LOOPBACK: 'off',
+  });
 });
 
 test.each(['0.0.0.0', '::', '192.168.1.7'])('no setting opens %s as if it were loopback', (host) => {
   const on = { BERTH_OPEN_LOOPBACK: 'on' };
-  expect(workerVariables(on, on, host)).toEqual({});
+  expect(workerVariables(on, on, host)).toEqual(OWN);
 });
 
 test('who types BERTH_ANONYMOUS=none closes loopback too, unless the other setting says otherwise', () => {
@@ -56,7 +72,7 @@ test('who types BERTH_ANONYMOUS=none closes loopback too, unless the other setti
 
 test('a variable that is empty counts as unset', () => {
   expect(workerVariables({ BERTH_ANONYMOUS: 'read' }, { BERTH_ANONYMOUS: '', BERTH_OPEN_LOOPBACK: '' }, '::1')).toEqual(
-    { BERTH_ANONYMOUS: 'read', BERTH_OPEN_LOOPBACK: 'on' },
+    { ...OWN, BERTH_ANONYMOUS: 'read', BERTH_OPEN_LOOPBACK: 'on' },
   );
 });
 
