@@ -9,7 +9,7 @@ import type { RepositoryName } from '../../src/oci/repository-name.ts';
 import type { Answer } from './exchange.ts';
 import type { Gate } from './gate.ts';
 import { Memory } from './memory.ts';
-import { failure, success, transientFailure, type Outcome } from './outcome.ts';
+import { failure, forGood, success, transientFailure, type Outcome } from './outcome.ts';
 import { withRetries } from './retry.ts';
 import type { Source } from './source.ts';
 import type { BlobEnd, Tally } from './tally.ts';
@@ -20,7 +20,7 @@ import { Cuts, verified } from './verified-bytes.ts';
 const STALL_MS = 300_000;
 const MS_PER_SECOND = 1_000;
 /** Blobs of which it is known where they are; far more than are shared by what is copied at about the same time. */
-const MAX_HOMES = 100_000;
+const MAX_HOMES = 20_000;
 
 /** Which repository of the target got a blob first in this run, or is just getting it. */
 interface Home {
@@ -79,12 +79,13 @@ export class BlobTransfer {
     { isForeign, isFirstTry }: { readonly isForeign: boolean; readonly isFirstTry: boolean },
   ): Promise<Outcome<BlobEnd>> {
     const { source, target, dryRun } = this.#options;
-    const there = await target.hasBlob(repository, blob.digest);
+    // What can be asked alone has tries of its own; only the stream begins again with all that leads to it.
+    const there = forGood(await target.hasBlob(repository, blob.digest));
     if (!there.ok) return there;
     // The try before may have brought it all the same, and only its answer was lost.
     if (there.value) return success(isFirstTry ? 'skipped' : 'copied');
     if (isForeign) {
-      const has = await source.hasBlob(repository, blob.digest);
+      const has = forGood(await source.hasBlob(repository, blob.digest));
       if (!has.ok) return has;
       if (!has.value) return success('foreign');
     }
@@ -128,7 +129,7 @@ export class BlobTransfer {
     let session = opened;
     let outcome: Outcome<undefined> = checkLength(answer, blob);
     if (outcome.ok && session === undefined) {
-      const made = await target.open(repository, { mount: undefined, signal });
+      const made = forGood(await target.open(repository, { mount: undefined, signal }));
       if (!made.ok) outcome = made;
       else if (made.value.kind === 'session') ({ session } = made.value);
     }

@@ -1,5 +1,5 @@
-/** Keeps the newest so many entries. What is forgotten is asked again, so that only time is lost by it. */
-export class Memory<Key, Value> {
+/** Keeps so many entries, those that were used last. What is forgotten is asked again: only time is lost by it. */
+export class Memory<Key, Value extends object> {
   readonly #entries = new Map<Key, Value>();
   readonly #limit: number;
 
@@ -8,7 +8,12 @@ export class Memory<Key, Value> {
   }
 
   get(key: Key): Value | undefined {
-    return this.#entries.get(key);
+    const value = this.#entries.get(key);
+    if (value === undefined) return undefined;
+    // A map is in the order of insertion.
+    this.#entries.delete(key);
+    this.#entries.set(key, value);
+    return value;
   }
 
   set(key: Key, value: Value): void {

@@ -4,6 +4,8 @@ import { formatBytes, StatusLine } from '../../standalone/maintenance/progress.t
 import type { Tally } from './tally.ts';
 
 const DEFAULT_COLUMNS = 80;
+/** Of what is under way: the newest. */
+const MAX_NAMES = 4;
 const MS_PER_SECOND = 1_000;
 /** Before that a rate says nothing. */
 const RATE_AFTER_MS = 500;
@@ -48,7 +50,7 @@ export function describeProgress(tally: Tally, elapsedMs: number): string {
     `${formatBytes(sentBytes)}${rate}`,
     ...(failures === 0 ? [] : [`${failures} failed`]),
   ];
-  return [done.join(', '), ...[...current].map(shortened)].join('  ');
+  return [done.join(', '), ...[...current].slice(-MAX_NAMES).map(shortened)].join('  ');
 }
 
 /** Nobody reads more of a digest at a glance. */

@@ -20,7 +20,7 @@ import type { Target } from './target.ts';
 /** An index of indexes of … No builder makes more than two. */
 const MAX_DEPTH = 8;
 /** Of one repository, so that what several of its images have in common is looked at once. */
-const MAX_KNOWN = 100_000;
+const MAX_KNOWN = 20_000;
 /** The referrers API is not there (404 by the specification), or nothing that we know by that path. */
 const NO_REFERRERS: ReadonlySet<number> = new Set([400, 404, 405, 406, 501]);
 
@@ -104,9 +104,8 @@ export class RepositoryCopy {
 
   async #copyManifest(digest: Digest, visit: Visit): Promise<Outcome<undefined>> {
     const { tally } = this.#options;
-    const name = `${this.name}@${digest}`;
-    const outcome = await tally.during(name, () => this.#tryManifest(digest, visit));
-    if (!outcome.ok) tally.fail('manifest', name, outcome.failure.reason);
+    const outcome = await this.#tryManifest(digest, visit);
+    if (!outcome.ok) tally.fail('manifest', `${this.name}@${digest}`, outcome.failure.reason);
     return outcome;
   }
 

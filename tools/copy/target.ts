@@ -57,7 +57,7 @@ export class Target {
 
   async hasBlob(repository: RepositoryName, digest: Digest): Promise<Outcome<boolean>> {
     const path = `/v2/${repository}/blobs/${digest}`;
-    return this.#isThere(this.#client.once({ method: 'HEAD', path, scopes: push(repository) }));
+    return this.#isThere(this.#client.call({ method: 'HEAD', path, scopes: push(repository) }));
   }
 
   /** Bytes verbatim, under their digest or a tag (end-7). */
@@ -91,7 +91,7 @@ export class Target {
   ): Promise<Outcome<Opened>> {
     const query =
       mount === undefined ? '' : `?${new URLSearchParams({ mount: mount.digest, from: mount.from }).toString()}`;
-    const called = await this.#client.once({
+    const called = await this.#client.call({
       method: 'POST',
       path: `/v2/${repository}/blobs/uploads/${query}`,
       scopes: mount === undefined ? push(repository) : [...push(repository), `repository:${mount.from}:pull`],

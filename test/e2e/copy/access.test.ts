@@ -59,8 +59,10 @@ describe.skipIf(!HAS_DISTRIBUTION)('access', () => {
       return answer(request, 401, { 'www-authenticate': realm });
     });
     const words = ['--from', front.url, '--to', berth.url, '--from-user', USER, '--parallel', '1'];
-    await wellCopied(words, { BERTH_COPY_FROM_PASSWORD: PASSWORD });
+    const { out, errors, report } = await wellCopied(words, { BERTH_COPY_FROM_PASSWORD: PASSWORD });
     for (const content of contents) await expectServed(berth.url, content);
+    const said = out + errors + JSON.stringify(report);
+    for (const secret of [PASSWORD, ...valid.keys()]) expect(said).not.toContain(secret);
     expect(asked).toEqual([
       '',
       'registry:catalog:*',
@@ -70,7 +72,7 @@ describe.skipIf(!HAS_DISTRIBUTION)('access', () => {
     ]);
   });
 
-  test('a registry that sends its caller elsewhere for a token gets no password there', async () => {
+  test('a registry that sends its caller elsewhere for a token gets no password there (CVE-2020-15157, CVE-2026-33540)', async () => {
     const berth = await start();
     const elsewhere = await startFront(berth.url, (asked) => answer(asked, 200, {}, '{"token":"x"}'));
     // By its other name it is another host.

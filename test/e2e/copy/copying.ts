@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished } from 'vitest';
 import * as v from 'valibot';
+import { NODE_FLAGS } from '../../../standalone/node-flags.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 
@@ -42,7 +43,7 @@ export interface Copied extends Said {
 }
 
 export function startCopy(words: readonly string[], environment: Readonly<Record<string, string>> = {}): Copying {
-  const program = [join(ROOT, 'tools', 'copy', 'copy.ts'), ...words];
+  const program = [...NODE_FLAGS, join(ROOT, 'tools', 'copy', 'copy.ts'), ...words];
   const child = spawn(join(ROOT, 'node_modules', '.bin', 'node'), program, {
     env: { PATH: process.env['PATH'] ?? '', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

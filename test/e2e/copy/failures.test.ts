@@ -40,7 +40,7 @@ describe.skipIf(!HAS_DISTRIBUTION)('what goes wrong', () => {
     });
     expect(failed.get(`lies/manifest@${child.digest}`)).toMatchObject({ kind: 'manifest' });
     expect(failed.get(`lies/manifest@${child.digest}`)?.reason).toContain(reason);
-    expect([...failed.keys()].filter((name) => name.includes(':bad') || name.includes(':v1'))).toEqual([
+    expect([...failed.keys()].filter((name) => !name.includes('@')).sort()).toEqual([
       'lies/app:bad',
       'lies/manifest:v1',
     ]);

@@ -1,13 +1,41 @@
 /** A registry of fifty repositories is moved: all of it arrives, byte for byte, also when the copy was killed in between. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
+import { HELP } from '../../../tools/copy/arguments.ts';
 import { start } from '../berths.ts';
 import { Content, expectServed, manyRepositories, oneOfEachKind, presentBlobs, pushContent } from './content.ts';
 import { copy, startCopy, wellCopied } from './copying.ts';
 import { HAS_DISTRIBUTION, startDistribution } from './distribution.ts';
 import { puts, startFront, uploads, type Intercept } from './front.ts';
 
+const ROOT = join(import.meta.dirname, '..', '..', '..');
+const Failed = v.object({ code: v.number(), stdout: v.string(), stderr: v.string() });
+
 /** Of about 180: well after the beginning and well before the end. */
 const KILLED_AFTER_UPLOADS = 60;
+
+test('npm run copy tells its options, and a mistake is one line and code 2', async () => {
+  const npm = async (...words: readonly string[]): Promise<{ code: unknown; out: string; errors: string }> => {
+    try {
+      const { stdout, stderr } = await promisify(execFile)('npm', ['run', '--silent', 'copy', '--', ...words], {
+        cwd: ROOT,
+      });
+      return { code: 0, out: stdout, errors: stderr };
+    } catch (error) {
+      const { code, stdout, stderr } = v.parse(Failed, error);
+      return { code, out: stdout, errors: stderr };
+    }
+  };
+  expect(await npm('--help')).toEqual({ code: 0, out: `${HELP}\n`, errors: '' });
+  expect(await npm('--from', 'old:5000')).toEqual({
+    code: 2,
+    out: '',
+    errors: '--from "old:5000" is no address of a registry, such as http://old:5000.\n',
+  });
+});
 
 describe.skipIf(!HAS_DISTRIBUTION)('a whole registry', () => {
   test('arrives byte for byte when the copy is killed in the middle and run again, and nothing is sent twice', async () => {
