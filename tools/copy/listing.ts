@@ -32,53 +32,46 @@ export interface ListQuery<Entry> {
 
 export type Listed<Entry> =
   | { readonly kind: 'page'; readonly entries: readonly Entry[] }
-  /** It answered the first page with another status than 200: perhaps there is no such list. */
-  | { readonly kind: 'refused'; readonly status: number; readonly reason: string };
+  /** The last that comes. With a status where already the first page was refused: perhaps there is no such list. */
+  | { readonly kind: 'broken'; readonly reason: string; readonly status?: number };
 
-/** One page after the other; what is no page is the last that comes. */
+/** One page after the other. */
 export async function* list<Entry>(
   client: RegistryClient,
   { path, scopes, accept, schema, sized }: ListQuery<Entry>,
-): AsyncGenerator<Outcome<Listed<Entry>>, void> {
+): AsyncGenerator<Listed<Entry>, void, undefined> {
   const seen = new Set<string>();
   let url = new URL(path, client.url);
   if (sized) url.searchParams.set('n', String(PAGE_SIZE));
   for (;;) {
-    if (seen.has(url.href)) {
-      yield failure(`${client.name} has a list that goes in circles`);
-      return;
-    }
-    if (seen.size === MAX_PAGES) {
-      yield failure(`${client.name} has a list of over ${MAX_PAGES} pages`);
-      return;
-    }
     const isFirst = seen.size === 0;
     seen.add(url.href);
     const fetched = await withRetries(client.signal, () => fetchPage(client, url, { scopes, accept, schema }));
-    if (!fetched.ok) {
-      yield fetched;
-      return;
-    }
+    if (!fetched.ok) return yield broken(fetched.failure.reason);
     const page = fetched.value;
-    if (page.kind === 'page') {
-      yield success(page);
-      if (page.next.kind === 'none') return;
-      if (page.next.kind === 'refused') {
-        yield failure(`${client.name}: ${page.next.reason}`);
-        return;
-      }
-      url = page.next.url;
+    if (page.kind === 'broken') {
       // Some give smaller pages, and refuse instead of giving one.
-    } else if (page.status === BAD_REQUEST && isFirst && sized) url = new URL(path, client.url);
-    else {
-      yield isFirst ? success(page) : failure(page.reason);
-      return;
+      if (page.status !== BAD_REQUEST || !isFirst || !sized) return yield isFirst ? page : broken(page.reason);
+      url = new URL(path, client.url);
+      continue;
     }
+    yield page;
+    const { next } = page;
+    if (next.kind === 'none') return;
+    if (next.kind === 'refused') return yield broken(`${client.name}: ${next.reason}`);
+    if (seen.has(next.url.href)) return yield broken(`${client.name} has a list that goes in circles`);
+    if (seen.size === MAX_PAGES) return yield broken(`${client.name} has a list of over ${MAX_PAGES} pages`);
+    ({ url } = next);
   }
 }
 
-type Page<Entry> =
-  (Listed<Entry> & { readonly kind: 'page'; readonly next: NextPage }) | (Listed<Entry> & { readonly kind: 'refused' });
+type Broken = Listed<never> & { readonly kind: 'broken' };
+
+function broken(reason: string): Broken {
+  return { kind: 'broken', reason };
+}
+
+type Page<Entry> = (Listed<Entry> & { readonly kind: 'page'; readonly next: NextPage }) | Broken;
 
 async function fetchPage<Entry>(
   client: RegistryClient,
@@ -90,7 +83,7 @@ async function fetchPage<Entry>(
   const answer = called.value;
   if (answer.status !== OK) {
     const { reason } = (await client.refused(answer, 'a list')).failure;
-    return success({ kind: 'refused', status: answer.status, reason });
+    return success({ kind: 'broken', status: answer.status, reason });
   }
   const next = nextPage(answer.header('link'), url);
   const entries = await entriesOf(client, answer, schema);

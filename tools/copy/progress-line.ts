@@ -38,8 +38,7 @@ export class ProgressLine {
   }
 }
 
-/** Pure. */
-export function describeProgress(tally: Tally, elapsedMs: number): string {
+function describeProgress(tally: Tally, elapsedMs: number): string {
   const { repositories, tags, blobs, sentBytes, failures, current } = tally;
   const rate = elapsedMs < RATE_AFTER_MS ? '' : ` ${formatBytes((sentBytes / elapsedMs) * MS_PER_SECOND)}/s`;
   const done = [

@@ -33,17 +33,16 @@ async function* items(
 }
 
 async function* catalog({ source, tally }: RepositoryCopyOptions): AsyncGenerator<RepositoryName> {
+  let isThere = false;
   for await (const listed of source.repositories()) {
-    if (!listed.ok) {
-      tally.fail('catalog', ALL, listed.failure.reason);
+    if (listed.kind === 'broken') {
+      // Many have no catalog, or none for everybody.
+      const hint = isThere ? '' : ': name them with --repository NAME or --repositories FILE';
+      tally.fail('catalog', ALL, `${listed.reason}${hint}`);
       return;
     }
-    if (listed.value.kind === 'refused') {
-      const { reason } = listed.value;
-      tally.fail('catalog', ALL, `${reason}: name them with --repository NAME or --repositories FILE`);
-      return;
-    }
-    for (const text of listed.value.entries) {
+    isThere = true;
+    for (const text of listed.entries) {
       const name = parseRepositoryName(text);
       if (name !== undefined) yield name;
       else tally.fail('repository', JSON.stringify(quoted(text)), 'it is no name that a repository may have');
@@ -56,17 +55,12 @@ async function* tags(
   { source, tally, isListed }: RepositoryCopyOptions & { readonly isListed: boolean },
 ): AsyncGenerator<Tag> {
   for await (const listed of source.tags(name)) {
-    if (!listed.ok) {
-      tally.fail('repository', name, listed.failure.reason);
-      return;
-    }
-    if (listed.value.kind === 'refused') {
+    if (listed.kind === 'broken') {
       // A catalog names what was deleted, or never had a tag.
-      if (isListed && listed.value.status === NOT_FOUND) return;
-      tally.fail('repository', name, listed.value.reason);
+      if (!isListed || listed.status !== NOT_FOUND) tally.fail('repository', name, listed.reason);
       return;
     }
-    for (const text of listed.value.entries) {
+    for (const text of listed.entries) {
       const tag = parseTag(text);
       if (tag !== undefined) yield tag;
       else tally.fail('tag', `${name}:${quoted(text)}`, 'it is no tag that a registry may have');

@@ -187,9 +187,8 @@ export class RepositoryCopy {
   async #probeReferrers(digest: Digest): Promise<boolean> {
     const { source, tally } = this.#options;
     for await (const listed of source.referrers(this.name, digest)) {
-      if (!listed.ok) tally.fail('referrers', this.name, listed.failure.reason);
-      else if (listed.value.kind === 'page') return true;
-      else if (!NO_REFERRERS.has(listed.value.status)) tally.fail('referrers', this.name, listed.value.reason);
+      if (listed.kind === 'page') return true;
+      if (!NO_REFERRERS.has(listed.status ?? 0)) tally.fail('referrers', this.name, listed.reason);
       return false;
     }
     return false;
@@ -205,15 +204,11 @@ export class RepositoryCopy {
     const { source, tally } = this.#options;
     const name = `${this.name}@${subject}`;
     for await (const listed of source.referrers(this.name, subject)) {
-      if (!listed.ok) {
-        tally.fail('referrers', name, listed.failure.reason);
+      if (listed.kind === 'broken') {
+        tally.fail('referrers', name, listed.reason);
         return;
       }
-      if (listed.value.kind === 'refused') {
-        tally.fail('referrers', name, listed.value.reason);
-        return;
-      }
-      for (const text of listed.value.entries) {
+      for (const text of listed.entries) {
         const digest = parseDigest(text);
         if (digest === undefined) tally.fail('referrers', name, `${JSON.stringify(quoted(text))} is no digest`);
         else await this.#manifest(digest, { depth: 0, isThere: false });

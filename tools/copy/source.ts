@@ -45,18 +45,18 @@ export class Source {
     this.#client = client;
   }
 
-  repositories(): AsyncGenerator<Outcome<Listed<string>>, void> {
+  repositories(): AsyncGenerator<Listed<string>, void, undefined> {
     const query = { path: '/v2/_catalog', scopes: CATALOG_SCOPES, accept: JSON_TYPE, schema: CatalogPage, sized: true };
     return list(this.#client, query);
   }
 
-  tags(repository: RepositoryName): AsyncGenerator<Outcome<Listed<string>>, void> {
+  tags(repository: RepositoryName): AsyncGenerator<Listed<string>, void, undefined> {
     const path = `/v2/${repository}/tags/list`;
     return list(this.#client, { path, scopes: pull(repository), accept: JSON_TYPE, schema: TagsPage, sized: true });
   }
 
   /** The digests of what names this one as its subject. */
-  referrers(repository: RepositoryName, digest: Digest): AsyncGenerator<Outcome<Listed<string>>, void> {
+  referrers(repository: RepositoryName, digest: Digest): AsyncGenerator<Listed<string>, void, undefined> {
     const path = `/v2/${repository}/referrers/${digest}`;
     return list(this.#client, {
       path,

@@ -75,7 +75,8 @@ export class Target {
     });
     if (!called.ok) return called;
     const answer = called.value;
-    if (answer.status !== CREATED && answer.status !== OK) return this.#client.refused(answer, 'PUT of the manifest');
+    if (answer.status !== CREATED && answer.status !== ACCEPTED && answer.status !== OK)
+      return this.#client.refused(answer, 'PUT of the manifest');
     answer.discard();
     const stored = answer.header('docker-content-digest');
     // A tag is answered with a SHA-256, whatever the manifest is known by.
@@ -185,7 +186,9 @@ export class Target {
   async #refusedBody(answer: Answer, what: string): Promise<Outcome<never>> {
     const refused = await this.#client.refused(answer, what);
     if (answer.status !== CONTENT_TOO_LARGE) return refused;
-    return failure(`${refused.failure.reason}: it takes no request as large; a smaller --chunk-size may help`);
+    return failure(
+      `${refused.failure.reason}: it takes no request as large, but perhaps smaller ones: --chunk-size 64MiB`,
+    );
   }
 }
 

@@ -32,7 +32,7 @@ export interface Copying {
   signal(signal: NodeJS.Signals): void;
 }
 
-export interface Said {
+interface Said {
   readonly code: number | null;
   readonly out: string;
   readonly errors: string;
