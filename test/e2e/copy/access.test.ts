@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { start } from '../berths.ts';
-import { expectServed, imageIn, pushContent } from './content.ts';
+import { expectAllServed, expectServed, imageIn, pushAll, pushContent } from './content.ts';
 import { startCopy, wellCopied } from './copying.ts';
 import { HAS_DISTRIBUTION, PASSWORD, startDistribution, USER } from './distribution.ts';
 import { answer, startFront } from './front.ts';
@@ -31,7 +31,7 @@ describe.skipIf(!HAS_DISTRIBUTION)('access', () => {
   test('a token is asked for once a repository, and again when it is no longer taken', async () => {
     const [old, berth] = [await startDistribution(), await start()];
     const contents = [imageIn('tokens/a'), imageIn('tokens/b')];
-    for (const content of contents) await pushContent(old.url, content);
+    await pushAll(old.url, contents);
     const valid = new Map<string, string>();
     const asked: string[] = [];
     let revoked = false;
@@ -60,7 +60,7 @@ describe.skipIf(!HAS_DISTRIBUTION)('access', () => {
     });
     const words = ['--from', front.url, '--to', berth.url, '--from-user', USER, '--parallel', '1'];
     const { out, errors, report } = await wellCopied(words, { BERTH_COPY_FROM_PASSWORD: PASSWORD });
-    for (const content of contents) await expectServed(berth.url, content);
+    await expectAllServed(berth.url, contents);
     const said = out + errors + JSON.stringify(report);
     for (const secret of [PASSWORD, ...valid.keys()]) expect(said).not.toContain(secret);
     expect(asked).toEqual([

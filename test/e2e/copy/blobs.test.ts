@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { start } from '../berths.ts';
 import { peakMemory } from '../process-memory.ts';
-import { Content, expectServed, pushContent } from './content.ts';
+import { Content, expectAllServed, expectServed, pushAll, pushContent } from './content.ts';
 import { startCopy, wellCopied } from './copying.ts';
 import { HAS_DISTRIBUTION, startDistribution } from './distribution.ts';
 import { answer, startFront, uploads } from './front.ts';
@@ -20,13 +20,13 @@ describe.skipIf(!HAS_DISTRIBUTION)('blobs', () => {
       const content = new Content(`shared/app-${number}`);
       return content.tag('v1', content.image([content.blob(layer)]));
     });
-    for (const content of contents) await pushContent(old.url, content);
+    await pushAll(old.url, contents);
     const front = await startFront(other.url);
     const { report, out } = await wellCopied(['--from', old.url, '--to', front.url]);
     expect(report.blobs).toEqual({ copied: 7, skipped: 0, mounted: 5, foreign: 0 });
     expect(out).toContain('Mounted from another repository of the target: 5 blobs (250 kB).');
     expect(uploads(front.passed)).toHaveLength(7);
-    for (const content of contents) await expectServed(other.url, content);
+    await expectAllServed(other.url, contents);
   });
 
   test('where a mount becomes an upload instead, its session is the one that is used', async () => {
@@ -36,7 +36,7 @@ describe.skipIf(!HAS_DISTRIBUTION)('blobs', () => {
       const content = new Content(name);
       return content.tag('v1', content.image([content.blob(layer)]));
     });
-    for (const content of contents) await pushContent(old.url, content);
+    await pushAll(old.url, contents);
     const withoutMounts = await startFront(berth.url, ({ method, path, query }) =>
       method === 'POST' && query.has('mount') ? path : false,
     );
@@ -45,7 +45,7 @@ describe.skipIf(!HAS_DISTRIBUTION)('blobs', () => {
     const opened = withoutMounts.passed.filter(({ method }) => method === 'POST');
     expect(opened).toHaveLength(4);
     expect(opened.filter(({ query }) => query.has('mount'))).toHaveLength(1);
-    for (const content of contents) await expectServed(berth.url, content);
+    await expectAllServed(berth.url, contents);
   });
 
   test('a chunk size cuts larger blobs into chunks, and no smaller ones', async () => {

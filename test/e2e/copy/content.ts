@@ -1,6 +1,7 @@
 /** What a registry holds, made up for a test, pushed to one registry and compared with what another one serves. */
 import { createHash, randomBytes } from 'node:crypto';
 import { expect } from 'vitest';
+import { forEachOf } from '../../../standalone/maintenance/parallel.ts';
 
 const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
@@ -13,6 +14,7 @@ const EMPTY = 'application/vnd.oci.empty.v1+json';
 const ACCEPT = `${OCI_INDEX}, ${OCI_MANIFEST}, ${DOCKER_LIST}, ${DOCKER_MANIFEST}`;
 
 const LAYER_BYTES = 20_000;
+const AT_ONCE = 8;
 
 export interface Descriptor {
   readonly mediaType: string;
@@ -191,14 +193,23 @@ export async function expectServed(url: string, content: Content, headers: Recor
   }
 }
 
+/** As `pushContent` and `expectServed`, for many: some at a time. */
+export async function pushAll(url: string, contents: readonly Content[]): Promise<void> {
+  await forEachOf(contents, AT_ONCE, (content) => pushContent(url, content));
+}
+
+export async function expectAllServed(url: string, contents: readonly Content[]): Promise<void> {
+  await forEachOf(contents, AT_ONCE, (content) => expectServed(url, content));
+}
+
 /** Which blobs of it a registry has, as `name@digest`. */
 export async function presentBlobs(url: string, contents: readonly Content[]): Promise<Set<string>> {
   const present = new Set<string>();
-  for (const { name, blobs } of contents) {
+  await forEachOf(contents, AT_ONCE, async ({ name, blobs }) => {
     for (const digest of blobs.keys()) {
       const { status } = await fetch(`${url}/v2/${name}/blobs/${digest}`, { method: 'HEAD' });
       if (status === 200) present.add(`${name}@${digest}`);
     }
-  }
+  });
   return present;
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { start } from '../berths.ts';
-import { Content, expectServed, imageIn, oneOfEachKind, pushContent } from './content.ts';
+import { Content, expectAllServed, expectServed, imageIn, oneOfEachKind, pushAll, pushContent } from './content.ts';
 import { copy, startCopy, wellCopied } from './copying.ts';
 import { HAS_DISTRIBUTION, startDistribution } from './distribution.ts';
 import { answer, startFront, type Asked } from './front.ts';
@@ -18,7 +18,7 @@ describe.skipIf(!HAS_DISTRIBUTION)('what goes wrong', () => {
     const twisted = new Content('lies/manifest');
     const child = twisted.image();
     twisted.tag('v1', twisted.index([child]));
-    for (const content of [...contents, bad, twisted]) await pushContent(old.url, content);
+    await pushAll(old.url, [...contents, bad, twisted]);
     const front = await startFront(old.url, (asked) => {
       if (asked.path.endsWith(`/blobs/${wrong.digest}`)) return answer(asked, 200, {}, randomBytes(wrong.size));
       const manifest = twisted.manifests.get(child.digest);
@@ -57,7 +57,7 @@ describe.skipIf(!HAS_DISTRIBUTION)('what goes wrong', () => {
     const kept = new Content(bad.name);
     const manifest = bad.manifests.get(honest.digest);
     if (manifest !== undefined) kept.manifests.set(honest.digest, manifest);
-    for (const content of [...contents, kept.tag('good', honest)]) await expectServed(berth.url, content);
+    await expectAllServed(berth.url, [...contents, kept.tag('good', honest)]);
   });
 
   test('a manifest that Berth would refuse is named with what it would say, and ends nothing', async () => {
