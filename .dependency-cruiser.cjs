@@ -50,6 +50,13 @@ module.exports = {
       to: { path: '^[^/]+', pathNot: ['^src/', '^node_modules/', '^cloudflare:'], dependencyTypesNot: ['core'] },
     },
     {
+      name: 'copy-speaks-http',
+      comment: 'The copy knows registries from outside: of src/ it takes the language of the specifications alone.',
+      severity: 'error',
+      from: { path: '^tools/copy/' },
+      to: { path: ['^src/', '^(tools|scripts|bench|test)/'], pathNot: ['^src/oci/', '^tools/copy/'] },
+    },
+    {
       name: 'src-ships-no-dev-dependency',
       comment: 'What is deployed is listed under dependencies.',
       severity: 'error',
@@ -67,7 +74,7 @@ module.exports = {
       name: 'no-orphans',
       comment: 'Nobody imports this file and it imports nobody.',
       severity: 'error',
-      from: { orphan: true, path: '^(src|standalone)/', pathNot: ['^src/worker\\.ts$', '\\.json$'] },
+      from: { orphan: true, path: '^(src|standalone|tools)/', pathNot: ['^src/worker\\.ts$', '\\.json$'] },
       to: {},
     },
     {

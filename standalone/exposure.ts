@@ -14,8 +14,8 @@ const OPEN_LOOPBACK = 'BERTH_OPEN_LOOPBACK';
 /** Here the objects are as near as a cache would be, and every change is seen at once. */
 const OWN_DEFAULTS: Variables = { BERTH_EXISTENCE_CACHE_SECONDS: '0' };
 const SETTING_PREFIX = 'BERTH_';
-/** Names that the tests, the CI and workerd's guard use. They are no settings, and may be set where Berth is started. */
-const OTHER_NAMES = /^BERTH_(REQUIRE_CLIENTS$|GO_CACHE$|TEST_|CI_|WORKERD_)/;
+/** Names that the tests, the CI, workerd's guard and tools use. They are no settings, and may be set where Berth is started. */
+const OTHER_NAMES = /^BERTH_(REQUIRE_CLIENTS$|GO_CACHE$|TEST_|CI_|WORKERD_|COPY_)/;
 /** A name that differs in more than these from every setting, and is no part of one, is not taken for any of them. */
 const MOST_MISTYPED_CHARACTERS = 4;
 

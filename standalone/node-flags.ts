@@ -1,5 +1,5 @@
 /**
- * What Node is started with, and on what; package.json's `start` repeats it, since it is a line for a shell.
+ * What Node is started with, and on what; package.json's `start` and `copy` repeat it, since they are lines for a shell.
  *
  * - `--max-semi-space-size`: every read of a socket lands in a new buffer outside V8's heap, and V8 looks for garbage only
  *   when its space for young objects is full, which is mebibytes of small things that 64 KiB hang on, each. With less

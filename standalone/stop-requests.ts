@@ -14,13 +14,15 @@ const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 type StopSignal = keyof typeof SIGNAL_EXIT_CODES;
 
 export interface StopHandlers {
+  /** As in `npm run <command>`; `start` by default. */
+  readonly command?: string;
   readonly stop: (reason: string) => void;
   /** Has to end the process, with this code. */
   readonly stopAtOnce: (exitCode: number) => void;
 }
 
-export function onStopRequests({ stop, stopAtOnce }: StopHandlers): void {
-  const underNpm = process.env['npm_lifecycle_event'] === 'start';
+export function onStopRequests({ command = 'start', stop, stopAtOnce }: StopHandlers): void {
+  const underNpm = process.env['npm_lifecycle_event'] === command;
   let first: { readonly signal: StopSignal | undefined; readonly at: number } | undefined;
   const request = (signal: StopSignal | undefined, reason: string): void => {
     const at = performance.now();

@@ -16,36 +16,61 @@ interface Amount {
   readonly elapsedMs: number;
 }
 
+type Output = Writable & { readonly isTTY?: boolean };
+
+/** One line that is drawn over itself on a terminal, and printed now and then anywhere else. */
+export class StatusLine {
+  readonly #out: Output;
+  readonly #now: () => number;
+  #printed: number;
+
+  constructor(out: Output, now = () => performance.now()) {
+    this.#out = out;
+    this.#now = now;
+    this.#printed = now();
+  }
+
+  /** @param describe is asked only when it is time; on a terminal for as many characters as before. */
+  update(describe: () => string): void {
+    const now = this.#now();
+    const isTTY = this.#out.isTTY === true;
+    if (now - this.#printed < (isTTY ? BAR_PERIOD_MS : LINE_PERIOD_MS)) return;
+    this.#printed = now;
+    this.#out.write(isTTY ? `\r${describe()}` : `${describe()}\n`);
+  }
+
+  /** So that something else can be printed, or nothing is left of it at the end. */
+  clear(): void {
+    if (this.#out.isTTY === true) this.#out.write(CLEAR_LINE);
+  }
+}
+
 export class Progress {
-  readonly #out: Writable & { readonly isTTY?: boolean };
+  readonly #line: StatusLine;
+  readonly #isTTY: boolean;
   readonly #total: number;
   readonly #now: () => number;
   readonly #begun: number;
   #done = 0;
-  #printed: number;
 
-  constructor(out: Writable & { readonly isTTY?: boolean }, totalBytes: number, now = () => performance.now()) {
-    this.#out = out;
+  constructor(out: Output, totalBytes: number, now = () => performance.now()) {
+    this.#line = new StatusLine(out, now);
+    this.#isTTY = out.isTTY === true;
     this.#total = totalBytes;
     this.#now = now;
     this.#begun = now();
-    this.#printed = this.#begun;
   }
 
   readonly advance = (bytes: number): void => {
     this.#done += bytes;
-    const now = this.#now();
-    const amount = { done: this.#done, total: this.#total, elapsedMs: now - this.#begun };
-    if (now - this.#printed < (this.#out.isTTY === true ? BAR_PERIOD_MS : LINE_PERIOD_MS)) return;
-    this.#printed = now;
-    this.#out.write(
-      this.#out.isTTY === true ? `\r${bar(amount)} ${describeAmount(amount)}` : `${describeAmount(amount)}\n`,
-    );
+    this.#line.update(() => {
+      const amount = { done: this.#done, total: this.#total, elapsedMs: this.#now() - this.#begun };
+      return this.#isTTY ? `${bar(amount)} ${describeAmount(amount)}` : describeAmount(amount);
+    });
   };
 
-  /** So that something else can be printed, or nothing is left of the bar at the end. */
   clear(): void {
-    if (this.#out.isTTY === true) this.#out.write(CLEAR_LINE);
+    this.#line.clear();
   }
 }
 
