@@ -27,7 +27,7 @@ interface Outcome {
 }
 
 // The tool refuses to look into a folder that is not there, and git keeps none that is empty.
-const folders = ['src', 'standalone', 'scripts', 'bench', 'test', 'examples'].filter((folder) =>
+const folders = ['src', 'standalone', 'tools', 'scripts', 'bench', 'test', 'examples'].filter((folder) =>
   existsSync(join(ROOT, folder)),
 );
 const bundle = await mkdtemp(join(tmpdir(), 'berth-check-'));

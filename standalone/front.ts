@@ -3,16 +3,14 @@
  *
  * docker, skopeo, podman and buildah try HTTPS first on every registry of 127.0.0.0/8 that they may use without it.
  * workerd waits fifteen seconds for the end of what it takes for a request line, and the clients ten before they fall
- * back to HTTP: ten seconds for every push and every pull. The first byte tells (RFC 8446 §5.1: 22, a handshake).
+ * back to HTTP: ten seconds for every push and every pull. The first byte tells (`tls-hello.ts`).
  */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isTlsHello, NOT_TLS } from './tls-hello.ts';
 
-const TLS_HANDSHAKE = 0x16;
-const NOT_TLS =
-  'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nThis port speaks HTTP, not HTTPS.\n';
 /** Large, since every layer passes here: half the bytes in a read are twice the work for them. */
 const BUFFER_BYTES = 1024 * 1024;
 /** How long workerd itself waits for a request; and for who spoke TLS to hang up. */
@@ -80,7 +78,7 @@ export class Front {
       client.destroy();
     });
     client.once('data', (first: Buffer) => {
-      if (first[0] === TLS_HANDSHAKE) {
+      if (isTlsHello(first)) {
         client.end(NOT_TLS);
         // What is left unread would make the system cut the answer short.
         client.resume();

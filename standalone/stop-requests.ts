@@ -10,6 +10,9 @@
 const ECHO_MS = 500;
 const PARENT_CHECK_MS = 1_000;
 
+/** What npm sets as `npm_lifecycle_event`: the names of the scripts that run a program which stops like this. */
+const NPM_SCRIPTS: readonly (string | undefined)[] = ['start', 'proxy', 'npx'];
+
 const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 type StopSignal = keyof typeof SIGNAL_EXIT_CODES;
 
@@ -20,7 +23,7 @@ export interface StopHandlers {
 }
 
 export function onStopRequests({ stop, stopAtOnce }: StopHandlers): void {
-  const underNpm = process.env['npm_lifecycle_event'] === 'start';
+  const underNpm = NPM_SCRIPTS.includes(process.env['npm_lifecycle_event']);
   let first: { readonly signal: StopSignal | undefined; readonly at: number } | undefined;
   const request = (signal: StopSignal | undefined, reason: string): void => {
     const at = performance.now();

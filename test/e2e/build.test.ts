@@ -24,7 +24,7 @@ function freshProject(): string {
   onTestFinished(() => {
     rmSync(project, { recursive: true, force: true });
   });
-  for (const name of ['scripts', 'standalone', 'src', 'wrangler.toml', 'package.json', 'package-lock.json'])
+  for (const name of ['scripts', 'standalone', 'src', 'tools', 'wrangler.toml', 'package.json', 'package-lock.json'])
     cpSync(join(root, name), join(project, name), { recursive: true });
   mkdirSync(join(project, 'node_modules'));
   for (const name of readdirSync(join(root, 'node_modules')))
