@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { free } from './freed-bytes.ts';
 import { isTlsHello, NOT_TLS } from './tls-hello.ts';
 
 /** Large, since every layer passes here: half the bytes in a read are twice the work for them. */
@@ -132,10 +133,7 @@ export class Front {
   }
 }
 
-/**
- * What the client sends goes to workerd, as by `pipe`, and its memory is given back as soon as the system has it. V8 sees
- * only the small objects that it hangs on, and lets about 100 MB gather before it looks for garbage.
- */
+/** What the client sends goes to workerd, as by `pipe`, and its memory is given back as soon as the system has it. */
 function forward(client: Socket, workerd: Socket, first: Buffer): void {
   const write = (bytes: Buffer): void => {
     // Whoever still sends to a workerd that hears no more is read to his end.
@@ -157,11 +155,6 @@ function forward(client: Socket, workerd: Socket, first: Buffer): void {
   if (client.readableEnded) workerd.end();
   else client.once('end', () => workerd.end());
   if (!workerd.writableNeedDrain) client.resume();
-}
-
-/** A read of a socket lands in memory of its own, which this detaches: nobody can look at it any more. */
-function free({ buffer, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /**

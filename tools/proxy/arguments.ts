@@ -13,8 +13,8 @@ const MEGABYTE = 1_000_000;
 const DEFAULT_PORT = 5050;
 const DEFAULT_HOST = '127.0.0.1';
 const HIGHEST_PORT = 65_535;
-/** Two of Berth's parts. Several fit into the memory of a small program, so that parallel layers need not wait. */
-const DEFAULT_CHUNK_BYTES = 16 * MIB;
+/** One of Berth's parts (src/objects/upload/). Several fit into the memory of a small program, for layers that come together. */
+const DEFAULT_CHUNK_BYTES = 8 * MIB;
 const LEAST_CHUNK_BYTES = MIB;
 /** Below Cloudflare's 100 MB, which are 10^8 bytes: developers.cloudflare.com/workers/platform/limits, "Request limits". */
 const MOST_CHUNK_BYTES = 90 * MIB;
@@ -50,7 +50,7 @@ does, and cuts large layers into chunks while they pass.
 
   --port N        the port to listen on (${String(DEFAULT_PORT)}); 0 takes a free one
   --host H        the IP address to listen on, or localhost (${DEFAULT_HOST})
-  --chunk-size S  how large a chunk may be (16MiB), 1MiB to 90MiB
+  --chunk-size S  how large a chunk may be (8MiB), 1MiB to 90MiB
   --ca FILE       trusts the certificates in this PEM file, and no others
   --open          takes requests from other machines and under other names, which
                   --host with an address that is not loopback needs

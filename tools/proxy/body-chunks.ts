@@ -1,5 +1,6 @@
 /** A client's body, cut into chunks that stand in memory one at a time. */
 import type { Readable } from 'node:stream';
+import { free } from '../../standalone/freed-bytes.ts';
 import type { ChunkMemory } from './chunk-memory.ts';
 
 /** A client that has said nothing for so long holds memory that others wait for. */
@@ -20,8 +21,8 @@ export class BodyChunks {
   /** What was asked for and has not been taken yet. */
   #pending: Promise<Buffer | undefined> | undefined;
   #filling: Promise<Chunk | undefined> | undefined;
-  /** Of a piece that did not fit into the chunk before. */
-  #rest: Buffer | undefined;
+  /** A piece that came, and how much of it is in a chunk already. */
+  #rest: { readonly piece: Buffer; used: number } | undefined;
 
   /** @param signal says that the client is gone. */
   constructor(body: Readable, memory: ChunkMemory, signal: AbortSignal) {
@@ -50,7 +51,7 @@ export class BodyChunks {
 
   async #next(): Promise<Chunk | undefined> {
     // Memory is taken only for bytes that are there.
-    this.#rest ??= await this.#piece();
+    this.#rest ??= restOf(await this.#piece());
     if (this.#rest === undefined) return undefined;
     const buffer = await this.#memory.take(this.#signal);
     try {
@@ -71,13 +72,18 @@ export class BodyChunks {
   async #fill(buffer: Buffer): Promise<{ length: number; isLast: boolean }> {
     let length = 0;
     while (this.#rest !== undefined) {
-      const copied = this.#rest.copy(buffer, length);
+      const { piece, used } = this.#rest;
+      const copied = piece.copy(buffer, length, used);
       length += copied;
-      this.#rest = copied < this.#rest.length ? this.#rest.subarray(copied) : undefined;
+      this.#rest.used += copied;
+      if (this.#rest.used === piece.length) {
+        this.#rest = undefined;
+        free(piece);
+      }
       if (length === buffer.length) return { length, isLast: false };
-      const piece = await this.#pieceUnlessOthersWait();
-      if (piece === 'others-wait') return { length, isLast: false };
-      this.#rest = piece;
+      const next = await this.#pieceUnlessOthersWait();
+      if (next === 'others-wait') return { length, isLast: false };
+      this.#rest = restOf(next);
     }
     return { length, isLast: true };
   }
@@ -121,4 +127,8 @@ export class BodyChunks {
       if (next.value.length > 0) return next.value;
     }
   }
+}
+
+function restOf(piece: Buffer | undefined): { readonly piece: Buffer; used: number } | undefined {
+  return piece === undefined ? undefined : { piece, used: 0 };
 }

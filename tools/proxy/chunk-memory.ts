@@ -8,7 +8,7 @@
 
 const MIB = 1024 * 1024;
 /** With Node itself this keeps the program below 120 MB. */
-const BUDGET_BYTES = 48 * MIB;
+const BUDGET_BYTES = 24 * MIB;
 
 export class ChunkMemory {
   readonly chunkBytes: number;

@@ -1,6 +1,6 @@
 /** A request that goes through unchanged, in a stream both ways, and so does its answer. */
-import { pipeline } from 'node:stream/promises';
 import type { Exchange } from './exchange.ts';
+import { forward, forwardAll } from './forwarding.ts';
 import { headerOf, type HeaderList } from './headers.ts';
 import type { SessionOffsets } from './session-offsets.ts';
 import type { Upstream } from './upstream.ts';
@@ -44,7 +44,7 @@ function once(exchange: Exchange, upstream: Upstream, offsets: SessionOffsets): 
       const status = incoming.statusCode ?? BAD_GATEWAY;
       offsets.learn(method, place, status, incoming.rawHeaders);
       exchange.begin(status, incoming.rawHeaders);
-      pipeline(incoming, response, { end: false }).then(
+      forwardAll(incoming, response).then(
         () => {
           // After a whole answer Node tells nobody any more that there is room for the rest of the request.
           if (!asked.writableEnded) asked.destroy();
@@ -71,10 +71,12 @@ function once(exchange: Exchange, upstream: Upstream, offsets: SessionOffsets): 
     });
     // Who is hung up on while it sends may miss its answer (RFC 9112 §9.6), so what nobody wants is still read.
     asked.once('close', () => {
-      request.unpipe(asked);
+      stop();
       request.resume();
     });
-    request.pipe(asked);
+    const stop = forward(request, asked);
+    if (request.readableEnded) asked.end();
+    else request.once('end', () => asked.end());
   });
 }
 

@@ -3,6 +3,7 @@
  * registry on Cloudflare, which refuses large ones before the Worker sees them. This file is its story.
  * Exit codes: 0 stopped as asked, 1 could not listen, 2 typed wrongly, 130 and 143 stopped at once by a second signal.
  */
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -95,7 +96,10 @@ async function lookAt(upstream: Upstream): Promise<string | undefined> {
 function upstreamOf({ upstream, ca }: ProxyCommand): Upstream {
   if (ca === undefined) return new Upstream(upstream);
   try {
-    return new Upstream(upstream, readFileSync(ca, 'utf8'));
+    const certificates = readFileSync(ca, 'utf8');
+    // A context takes a file without any, and then trusts nobody.
+    new X509Certificate(certificates);
+    return new Upstream(upstream, certificates);
   } catch (error) {
     throw new StartFailure(`--ca ${ca} will not do: ${describeError(error)}`, { exitCode: EXIT_USAGE, cause: error });
   }

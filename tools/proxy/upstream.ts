@@ -4,7 +4,9 @@
  */
 import http from 'node:http';
 import https from 'node:https';
+import type { Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
+import { free } from '../../standalone/freed-bytes.ts';
 import type { HeaderList } from './headers.ts';
 import { describeFailure } from './upstream-failure.ts';
 
@@ -50,6 +52,7 @@ export class Upstream {
   readonly url: URL;
   readonly #agent: http.Agent;
   readonly #request: typeof http.request;
+  readonly #freed = new WeakSet<Socket>();
 
   /** @param ca PEM, in place of the certificates that Node trusts. */
   constructor(url: URL, ca?: string) {
@@ -71,7 +74,7 @@ export class Upstream {
   /** A request that its caller writes, ends and listens to. `headers` are sent as they are, `Host` among them. */
   open(method: string, path: string, headers: HeaderList): http.ClientRequest {
     const { hostname, port } = this.url;
-    return this.#request({
+    const request = this.#request({
       agent: this.#agent,
       host: hostname.replace(/^\[(.*)\]$/, '$1'),
       port: port === '' ? undefined : port,
@@ -79,6 +82,19 @@ export class Upstream {
       path,
       headers,
       maxHeaderSize: MOST_HEADER_BYTES,
+    });
+    request.once('socket', (socket) => {
+      this.#freeReads(socket);
+    });
+    return request;
+  }
+
+  /** What a connection reads is copied by Node's parser, which is a listener too and done with it when all have been called. */
+  #freeReads(socket: Socket): void {
+    if (this.#freed.has(socket)) return;
+    this.#freed.add(socket);
+    socket.on('data', (bytes: Buffer) => {
+      process.nextTick(free, bytes);
     });
   }
 

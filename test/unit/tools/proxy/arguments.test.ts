@@ -10,7 +10,7 @@ const DEFAULTS = {
   port: 5050,
   host: '127.0.0.1',
   isOpen: false,
-  chunkBytes: 16 * MIB,
+  chunkBytes: 8 * MIB,
   ca: undefined,
   isVerbose: false,
 };
@@ -71,7 +71,7 @@ test.each(['https://me:secret@r.example', 'me:secret@r.example', 'https://secret
 );
 
 test('the help names every option with its default', () => {
-  for (const words of ['--port N', '(5050)', '--host H', '(127.0.0.1)', '--chunk-size S', '(16MiB)', '--ca FILE'])
+  for (const words of ['--port N', '(5050)', '--host H', '(127.0.0.1)', '--chunk-size S', '(8MiB)', '--ca FILE'])
     expect(HELP).toContain(words);
   for (const words of ['--open', '--verbose', '--version', '--help, -h']) expect(HELP).toContain(words);
 });

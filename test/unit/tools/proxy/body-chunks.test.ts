@@ -13,7 +13,11 @@ async function cut(
   chunkBytes: number,
 ): Promise<{ bytes: Buffer; ends: [number, boolean][] }> {
   const pieces = sizes.map((size) => randomBytes(size));
-  const chunks = new BodyChunks(Readable.from(pieces), new ChunkMemory(chunkBytes, chunkBytes), NEVER);
+  const chunks = new BodyChunks(
+    Readable.from(pieces.map((piece) => Buffer.from(piece))),
+    new ChunkMemory(chunkBytes, chunkBytes),
+    NEVER,
+  );
   const ends: [number, boolean][] = [];
   const got: Buffer[] = [];
   for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) {

@@ -58,20 +58,20 @@ export async function ask(
 ): Promise<Answer> {
   const asked = request(url, { agent: false, ...options });
   const answered = answerTo(asked);
-  let isAnswered = false;
+  const state = { isAnswered: false };
   void answered
     .catch(() => undefined)
     .finally(() => {
-      isAnswered = true;
+      state.isAnswered = true;
     });
   if (body === undefined || Buffer.isBuffer(body)) asked.end(body);
   else {
     for await (const piece of body) {
-      if (isAnswered) break;
+      if (state.isAnswered) break;
       // Node tells of no room any more once the answer is there.
       if (!asked.write(piece)) await Promise.race([once(asked, 'drain'), answered]);
     }
-    if (!isAnswered) asked.end();
+    if (!state.isAnswered) asked.end();
   }
   const incoming = await answered;
   return { status: incoming.statusCode, headers: incoming.headers, body: (await buffer(incoming)).toString() };
