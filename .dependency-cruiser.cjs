@@ -64,6 +64,20 @@ module.exports = {
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
     },
     {
+      name: 'tools-stand-alone',
+      comment: 'A tool is a program beside the registry: no other program is built on it.',
+      severity: 'error',
+      from: { path: '^(src|standalone|scripts|bench|examples)/' },
+      to: { path: '^tools/' },
+    },
+    {
+      name: 'tools-know-no-registry',
+      comment: 'Of the Worker a tool knows the language of the specifications alone: it talks to a registry over HTTP.',
+      severity: 'error',
+      from: { path: '^tools/' },
+      to: { path: '^src/', pathNot: LAYERS.oci.files },
+    },
+    {
       name: 'no-cycles',
       comment: 'Types included: who needs the type of an importer takes it from the bindings (src/objects/stubs.ts).',
       severity: 'error',

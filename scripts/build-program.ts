@@ -1,7 +1,7 @@
 /**
- * Run as a program of its own, by start.mjs: `node build-program.ts <project> <directory>`. Bundles the program behind
- * `npm start`, and what it runs in threads of its own, as JavaScript that a stack trace can be read of: nothing is
- * minified. With esbuild, which wrangler brings.
+ * Run as a program of its own, by program.mjs: `node build-program.ts <project> <directory>`. Bundles the programs behind
+ * `npm start`, with what that runs in threads of its own, and `npm run proxy`, as JavaScript that a stack trace can be
+ * read of: nothing is minified. With esbuild, which wrangler brings.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -13,7 +13,9 @@ const [root, directory] = process.argv.slice(2);
 if (root === undefined || directory === undefined)
   throw new Error('usage: node build-program.ts <project> <directory>');
 
-const ENTRIES: readonly string[] = ['main.ts', 'files/thread.ts'].map((name) => join(root, 'standalone', name));
+const ENTRIES: readonly string[] = ['standalone/main.ts', 'standalone/files/thread.ts', 'tools/proxy/proxy.ts'].map(
+  (name) => join(root, name),
+);
 
 const fromWrangler = createRequire(createRequire(import.meta.url).resolve('wrangler'));
 const { build } = v.parse(v.object({ build: v.function() }), fromWrangler('esbuild'));

@@ -70,8 +70,16 @@ function matchesLock() {
 }
 
 /** Of the packages that are binaries for one platform each, this platform's is needed. */
-function isForHere({ os = [], cpu = [] }) {
-  return os.includes(process.platform) && cpu.includes(process.arch);
+function isForHere({ os = [], cpu = [], libc }) {
+  if (!os.includes(process.platform) || !cpu.includes(process.arch)) return false;
+  return libc === undefined || libc.includes(hostLibc());
+}
+
+/** As npm finds it out: Linux has one of two, and only glibc tells a version. */
+function hostLibc() {
+  // Without it the report looks up the names of all connections.
+  process.report.excludeNetwork = true;
+  return process.report.getReport().header.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
 }
 
 function packagesOf(file) {

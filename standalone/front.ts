@@ -3,16 +3,15 @@
  *
  * docker, skopeo, podman and buildah try HTTPS first on every registry of 127.0.0.0/8 that they may use without it.
  * workerd waits fifteen seconds for the end of what it takes for a request line, and the clients ten before they fall
- * back to HTTP: ten seconds for every push and every pull. The first byte tells (RFC 8446 §5.1: 22, a handshake).
+ * back to HTTP: ten seconds for every push and every pull. The first byte tells (`tls-hello.ts`).
  */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { free } from './freed-bytes.ts';
+import { isTlsHello, NOT_TLS } from './tls-hello.ts';
 
-const TLS_HANDSHAKE = 0x16;
-const NOT_TLS =
-  'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nThis port speaks HTTP, not HTTPS.\n';
 const TOO_MANY =
   'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Type: application/json\r\n\r\n' +
   '{"errors":[{"code":"UNAVAILABLE","message":"too many clients are connected; try again in a moment"}]}\n';
@@ -92,7 +91,7 @@ export class Front {
       client.destroy();
     });
     client.once('data', (first: Buffer) => {
-      if (first[0] === TLS_HANDSHAKE) {
+      if (isTlsHello(first)) {
         client.end(NOT_TLS);
         // What is left unread would make the system cut the answer short.
         client.resume();
@@ -151,10 +150,7 @@ export class Front {
   }
 }
 
-/**
- * What the client sends goes to workerd, as by `pipe`, and its memory is given back as soon as the system has it. V8 sees
- * only the small objects that it hangs on, and lets about 100 MB gather before it looks for garbage.
- */
+/** What the client sends goes to workerd, as by `pipe`, and its memory is given back as soon as the system has it. */
 function forward(client: Socket, workerd: Socket, first: Buffer): void {
   const write = (bytes: Buffer): void => {
     // Whoever still sends to a workerd that hears no more is read to his end.
@@ -176,11 +172,6 @@ function forward(client: Socket, workerd: Socket, first: Buffer): void {
   if (client.readableEnded) workerd.end();
   else client.once('end', () => workerd.end());
   if (!workerd.writableNeedDrain) client.resume();
-}
-
-/** A read of a socket lands in memory of its own, which this detaches: nobody can look at it any more. */
-function free({ buffer, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /**

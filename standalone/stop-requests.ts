@@ -10,19 +10,20 @@
 const ECHO_MS = 500;
 const PARENT_CHECK_MS = 1_000;
 
+/** What npm sets as `npm_lifecycle_event`: the names of the scripts that run a program which stops like this. */
+const NPM_SCRIPTS: readonly (string | undefined)[] = ['start', 'proxy', 'copy', 'npx'];
+
 const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 type StopSignal = keyof typeof SIGNAL_EXIT_CODES;
 
 export interface StopHandlers {
-  /** As in `npm run <command>`; `start` by default. */
-  readonly command?: string;
   readonly stop: (reason: string) => void;
   /** Has to end the process, with this code. */
   readonly stopAtOnce: (exitCode: number) => void;
 }
 
-export function onStopRequests({ command = 'start', stop, stopAtOnce }: StopHandlers): void {
-  const underNpm = process.env['npm_lifecycle_event'] === command;
+export function onStopRequests({ stop, stopAtOnce }: StopHandlers): void {
+  const underNpm = NPM_SCRIPTS.includes(process.env['npm_lifecycle_event']);
   let first: { readonly signal: StopSignal | undefined; readonly at: number } | undefined;
   const request = (signal: StopSignal | undefined, reason: string): void => {
     const at = performance.now();

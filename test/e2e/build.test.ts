@@ -1,36 +1,10 @@
 /** The builds that `npm start` runs and serves: made once for what stands in the project, and never half. */
-import {
-  appendFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { BerthProcess } from './berth-process.ts';
 import { refusal, run, start } from './berths.ts';
-
-/** A project of its own that was never built; the packages are those of this one. */
-function freshProject(): string {
-  const root = join(import.meta.dirname, '..', '..');
-  const project = mkdtempSync(join(tmpdir(), 'berth-project-'));
-  onTestFinished(() => {
-    rmSync(project, { recursive: true, force: true });
-  });
-  for (const name of ['scripts', 'standalone', 'src', 'wrangler.toml', 'package.json', 'package-lock.json'])
-    cpSync(join(root, name), join(project, name), { recursive: true });
-  mkdirSync(join(project, 'node_modules'));
-  for (const name of readdirSync(join(root, 'node_modules')))
-    if (name !== '.cache') symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name));
-  return project;
-}
+import { freshProject } from './fresh-project.ts';
 
 function builds(project: string): string[] {
   return readdirSync(join(project, 'node_modules', '.cache', 'berth'));

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { afterEach, expect, test } from 'vitest';
 
 const SCRIPT = join(import.meta.dirname, '..', '..', 'scripts', 'install.mjs');
@@ -77,6 +78,9 @@ function runs(root: string): string[] {
   return existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : [];
 }
 
+/** npm asks Node the same way which C library it runs on. */
+const Report = v.object({ header: v.object({ glibcVersionRuntime: v.optional(v.string()) }) });
+
 const INSTALLING = 'Installing the packages (npm ci), which takes a minute or so the first time …';
 
 test('a fresh clone is installed once, development dependencies included, and then left alone', async () => {
@@ -113,6 +117,33 @@ test('what was installed by hand without the binary for this platform is install
   const binary = { version: '1.0.0', optional: true, os: [process.platform], cpu: [process.arch] };
   await install(root);
   lock(root, { packages: { ...LOCK.packages, 'node_modules/binary': binary } });
+  expect(await install(root)).toEqual({ code: 0, said: [INSTALLING] });
+});
+
+test.runIf(process.platform === 'linux')('of binaries for two C libraries only one has to be there', async () => {
+  const root = checkout();
+  const binary = (libc: string): object => ({
+    ...ENTRY,
+    optional: true,
+    os: ['linux'],
+    cpu: [process.arch],
+    libc: [libc],
+  });
+  lock(root, {
+    packages: { ...LOCK.packages, 'node_modules/for-g': binary('glibc'), 'node_modules/for-m': binary('musl') },
+  });
+  mkdirSync(join(root, 'node_modules', '.bin'), { recursive: true });
+  writeFileSync(join(root, 'node_modules', '.bin', 'node'), '');
+  const installed = (name: string): void => {
+    const packages = { 'node_modules/one': ENTRY, [`node_modules/${name}`]: ENTRY };
+    writeFileSync(join(root, 'node_modules', '.package-lock.json'), JSON.stringify({ packages }));
+  };
+  const { header } = v.parse(Report, process.report.getReport());
+  const isGlibc = header.glibcVersionRuntime !== undefined;
+  installed(isGlibc ? 'for-g' : 'for-m');
+  expect(await install(root)).toEqual({ code: 0, said: [] });
+  rmSync(join(root, 'node_modules', '.berth-installed'));
+  installed(isGlibc ? 'for-m' : 'for-g');
   expect(await install(root)).toEqual({ code: 0, said: [INSTALLING] });
 });
 

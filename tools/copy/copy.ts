@@ -52,7 +52,6 @@ async function copy(options: CopyOptions): Promise<number> {
 
   const stop = new AbortController();
   onStopRequests({
-    command: 'copy',
     stop: () => {
       stop.abort();
     },
