@@ -18,9 +18,9 @@ function operation([invoked, returned]: Times, call: Call, outcome: Outcome): Op
 const DONE: Outcome = { kind: 'done' };
 const is = (digest: string): Condition => ({ kind: 'is', digest });
 const ABSENT: Condition = { kind: 'is-absent' };
-const put = (times: Times, digest: string, condition?: Condition, outcome = DONE): Operation =>
+const put = (times: Times, digest: string, condition?: Condition, outcome: Outcome = DONE): Operation =>
   operation(times, { kind: 'put', digest, ...(condition === undefined ? {} : { condition }) }, outcome);
-const remove = (times: Times, condition?: Condition, outcome = DONE): Operation =>
+const remove = (times: Times, condition?: Condition, outcome: Outcome = DONE): Operation =>
   operation(times, { kind: 'delete', ...(condition === undefined ? {} : { condition }) }, outcome);
 const read = (times: Times, value: Value): Operation =>
   operation(times, { kind: 'read', method: 'GET' }, { kind: 'seen', value });
