@@ -38,7 +38,7 @@ async function runRound(round: number, { seed, deadline, log }: CampaignContext)
   const berth = await UnstableBerth.start();
   try {
     const workload = await Workload.prepare(berth, random, clients);
-    for (let race = 0; race < RACES; race += 1) await workload.race();
+    for (let race = 0; race < RACES; race += 1) expectNone(await workload.race());
     const killing = new Killing(berth, workload, random.branch('kills'));
     const isOver = (): boolean =>
       killing.failed || (Date.now() >= deadline && workload.recorder.count >= FEWEST_OPERATIONS);
@@ -53,13 +53,16 @@ async function runRound(round: number, { seed, deadline, log }: CampaignContext)
         `${recorder.kills} kills (${killing.victims.join(' ')})`,
     );
     log(recorder.counts());
-    const violation = workload.violation();
-    if (violation !== undefined) throw new Error(violation.join('\n'));
+    expectNone(workload.violation());
     const { code } = await (await berth.serving()).stop();
     if (code !== 0) throw new Error(`it ended with code ${code ?? 'none'}`);
   } finally {
     await berth.discard();
   }
+}
+
+function expectNone(violation: readonly string[] | undefined): void {
+  if (violation !== undefined) throw new Error(violation.join('\n'));
 }
 
 /** Kills at moments that the seed decides, until it is stopped. */

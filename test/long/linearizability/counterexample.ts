@@ -48,9 +48,16 @@ function shorten({ prefix, culprit }: Violation): Excerpt {
   for (let length = 2; length < byRequest.length; length = Math.ceil(length * 1.5)) {
     const window = since(byRequest, length, culprit);
     if (!hasNoOrder(window, culprit, values)) continue;
-    return { operations: withoutReads(window, culprit, values), earlier: byRequest.length - length };
+    const needed = withoutReads(window, culprit, values);
+    const operations = byRequest.filter((one) => needed.some((other) => isSame(one, other)));
+    return { operations, earlier: byRequest.length - length };
   }
   return { operations: byRequest, earlier: 0 };
+}
+
+/** One that was judged as if its answer were not known is shown with it. */
+function isSame(one: Operation, other: Operation): boolean {
+  return one.client === other.client && one.invoked === other.invoked;
 }
 
 /** The last `length` operations; of those that were open when they began, the changes, each of which may have been made. */

@@ -22,9 +22,15 @@ interface Recorded {
 }
 
 export class Recorder {
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
   readonly #tags = new Map<string, Recorded[]>();
   readonly #kills: Kill[] = [];
   #count = 0;
+
+  constructor(now: () => number) {
+    this.now = now;
+  }
 
   get count(): number {
     return this.#count;
@@ -43,10 +49,10 @@ export class Recorder {
 
   /** Call when the kill begins; what it returns, when nothing of the killed is left. */
   kill(): () => void {
-    const kill: Kill = { began: performance.now(), ended: Infinity };
+    const kill: Kill = { began: this.now(), ended: Infinity };
     this.#kills.push(kill);
     return () => {
-      kill.ended = performance.now();
+      kill.ended = this.now();
     };
   }
 

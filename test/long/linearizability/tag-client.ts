@@ -41,14 +41,14 @@ export class TagClient {
     const killsBefore = berth.kills;
     const { url } = await berth.serving();
     berth.step();
-    const invoked = performance.now();
+    const invoked = this.#recorder.now();
     const answer = await exchange(url, {
       method: methodOf(call),
       path: `/v2/${REPOSITORY}/manifests/${tag}`,
       headers: headersOf(call),
       body: { bytes: this.#bodyOf(call) },
     });
-    const returned = performance.now();
+    const returned = this.#recorder.now();
     berth.step();
     const outcome = outcomeOf(call, answer);
     if (typeof outcome === 'object' && outcome.kind === 'defect') {
