@@ -7,6 +7,8 @@ export interface Campaign {
   readonly name: string;
   /** Weight of its time among all campaigns. */
   readonly share: number;
+  /** Not run among all, but where it is asked for by its name: it belongs to releases. */
+  readonly onRequest?: boolean;
   /** Throws when something is wrong, with all that is needed to understand it. */
   run(context: CampaignContext): Promise<void>;
 }

@@ -4,7 +4,18 @@ import { crash } from './crash.ts';
 import { fuzz } from './fuzz.ts';
 import { growth } from './growth.ts';
 import { large } from './large.ts';
+import { linearizability } from './linearizability.ts';
+import { linearizabilityFaults } from './linearizability-faults.ts';
 import { rules } from './rules.ts';
 import { storage } from './storage.ts';
 
-export const campaigns: readonly Campaign[] = [rules, crash, fuzz, growth, large, storage];
+export const campaigns: readonly Campaign[] = [
+  rules,
+  crash,
+  fuzz,
+  growth,
+  large,
+  linearizability,
+  linearizabilityFaults,
+  storage,
+];

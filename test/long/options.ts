@@ -50,7 +50,7 @@ export function plan(campaigns: readonly Campaign[], { minutes, only }: LongRunO
   const names = campaigns.map(({ name }) => name);
   if (names.length === 0) return 'There is no campaign yet: test/long/campaigns.ts names none.';
   if (new Set(names).size < names.length) return `Two campaigns have one name: ${names.join(', ')}.`;
-  const chosen = campaigns.filter(({ name }) => only === undefined || name === only);
+  const chosen = campaigns.filter(({ name, onRequest }) => (only === undefined ? onRequest !== true : name === only));
   if (chosen.length === 0) return `There is no campaign ${only ?? ''}. There are: ${names.join(', ')}.`;
   const whole = chosen.reduce((sum, { share }) => sum + share, 0);
   return chosen.map(({ name, share }) => ({ name, milliseconds: (minutes * MINUTE_MS * share) / whole }));

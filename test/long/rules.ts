@@ -3,9 +3,11 @@
  * A rule whose test still passes without it is a test that proves nothing.
  */
 import { spawn } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { alter } from './alteration.ts';
+import type { Alteration } from './alteration.ts';
 import type { Campaign, CampaignContext } from './campaign.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -24,20 +26,11 @@ const TEST_FILE = 'test/workers/ownership.test.ts';
 /** One run of the tests takes some ten seconds on a small machine. */
 const RUN_MS = 120_000;
 
-interface Rule {
-  /** As the title of its test begins. */
-  name: string;
-  file: string;
-  /** The code that keeps the rule, exactly as it stands. */
-  keeps: string;
-  /** The same place without it. */
-  breaks: string;
-}
-
 const DIRECTORY = 'src/objects/blob-directory/blob-directory.ts';
 const ADOPTION = 'src/objects/repository/adoption.ts';
 
-const RULES: readonly Rule[] = [
+/** Each named as the title of its test begins; what it breaks is the code that keeps the rule. */
+const RULES: readonly Alteration[] = [
   {
     name: 'tombstones',
     file: DIRECTORY,
@@ -105,26 +98,17 @@ export const rules: Campaign = {
 };
 
 /** Whether the rule's own test passes without the rule; with every rule in place, whether all tests do. */
-async function passes(without: Rule | undefined): Promise<boolean> {
+async function passes(without: Alteration | undefined): Promise<boolean> {
   const copy = await mkdtemp(join(tmpdir(), 'berth-rule-'));
   try {
     for (const name of [...COPIED, ...CONFIGURATIONS])
       await cp(join(ROOT, name), join(copy, name), { recursive: true });
     await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
-    if (without !== undefined) await takeOut(without, copy);
+    if (without !== undefined) await alter(without, copy);
     return (await runTests(copy, without === undefined ? [] : ['-t', without.name])) === 0;
   } finally {
     await rm(copy, { recursive: true, force: true });
   }
-}
-
-async function takeOut({ name, file, keeps, breaks }: Rule, copy: string): Promise<void> {
-  const source = await readFile(join(copy, file), 'utf8');
-  if (source.split(keeps).length !== 2) throw new Error(`${file} no longer holds the code of ${name}`);
-  await writeFile(
-    join(copy, file),
-    source.replace(keeps, () => breaks),
-  );
 }
 
 /** The exit code of the ownership tests in that copy. */

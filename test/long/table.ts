@@ -9,11 +9,12 @@ const CampaignSchema = v.custom<Campaign>(
       v.object({
         name: v.pipe(v.string(), v.regex(/^[a-z0-9]+(-[a-z0-9]+)*$/)),
         share: v.pipe(v.number(), v.gtValue(0)),
+        onRequest: v.optional(v.boolean()),
         run: v.function(),
       }),
       value,
     ),
-  'a campaign is { name, share, run }: see campaign.ts',
+  'a campaign is { name, share, onRequest, run }: see campaign.ts',
 );
 const TableSchema = v.object({ campaigns: v.array(CampaignSchema) });
 

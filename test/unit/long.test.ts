@@ -49,6 +49,14 @@ describe('the plan', () => {
     expect(plan(table, { minutes: 1, only: 'growth' })).toEqual([{ name: 'growth', milliseconds: 60_000 }]);
   });
 
+  test('leaves out what is run only on request, unless it is asked for', () => {
+    const release: Campaign = { ...campaign('release', 6), onRequest: true };
+    expect(plan([...table, release], { minutes: 20 })).toEqual(plan(table, { minutes: 20 }));
+    expect(plan([...table, release], { minutes: 5, only: 'release' })).toEqual([
+      { name: 'release', milliseconds: 300_000 },
+    ]);
+  });
+
   test('names the campaigns when it is asked for one that is not there', () => {
     expect(plan(table, { minutes: 1, only: 'crash' })).toBe('There is no campaign crash. There are: crashes, growth.');
   });
