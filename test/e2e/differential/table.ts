@@ -8,18 +8,22 @@ const CELL = /^`([^`]+)`$/;
 /** One that says less says nothing. */
 const SHORTEST_REASON_CHARACTERS = 12;
 
-export interface Row extends Difference {
+interface Row extends Difference {
   readonly reason: string;
 }
 
-/** Every row, in the page's order. Throws for a line that looks like one and is none. */
 export function readTable(): readonly Row[] {
-  const rows = readFileSync(PAGE, 'utf8')
+  return parseTable(readFileSync(PAGE, 'utf8'));
+}
+
+/** Every row of a page, in its order. Throws for a line that looks like one and is none, and for a request that stands twice. */
+export function parseTable(page: string): readonly Row[] {
+  const rows = page
     .split('\n')
-    .filter((line) => /^\| `/.test(line))
+    .filter((line) => line.startsWith('| `'))
     .map(readRow);
   const twice = rows.find(({ id }, index) => rows.findIndex((row) => row.id === id) !== index);
-  if (twice !== undefined) throw new Error(`${twice.id} stands twice in ${PAGE}`);
+  if (twice !== undefined) throw new Error(`${twice.id} stands twice in the table`);
   return rows;
 }
 

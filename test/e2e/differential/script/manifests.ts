@@ -21,6 +21,11 @@ export const MANIFESTS: Resource = {
     ...blob('manifests', 'config'),
     ...blob('manifests', 'letters'),
     put('put', 'latest', 'image', OCI_MANIFEST),
+    ask('put-chunked', 'PUT', `${AT}/chunked`, {
+      headers: { 'Content-Type': OCI_MANIFEST },
+      body: '{image}',
+      chunked: true,
+    }),
     get('get', 'latest'),
     get('get-accept', 'latest', { Accept: OCI_MANIFEST }),
     get('get-accept-any', 'latest', { Accept: '*/*' }),
