@@ -10,7 +10,7 @@ import { CONTENT, named } from './content.ts';
 import type { Answer } from './exchange.ts';
 import type { Step } from './step.ts';
 
-/** Compared as they came, in this order. */
+/** Of all others the protocol says nothing, or nothing that a client goes by. */
 const HEADERS = [
   'Location',
   'Docker-Content-Digest',

@@ -23,7 +23,7 @@ export const MANIFEST_FAULTS: Resource = {
     put('child-missing', 'v1', '{index-without-child}', OCI_INDEX),
     put('no-config', 'v1', '{without-config}', OCI_MANIFEST),
     put('descriptor-digest', 'v1', '{bad-digest}', OCI_MANIFEST),
-    put('descriptor-size', 'v1', '{wrong-size}', OCI_MANIFEST),
+    put('descriptor-size', 'size', '{wrong-size}', OCI_MANIFEST),
     put('both-kinds', 'v1', '{both-kinds}', OCI_MANIFEST),
     put('version-1', 'v1', '{version-1}', OCI_MANIFEST),
     put('no-json', 'v1', 'abc', OCI_MANIFEST),
