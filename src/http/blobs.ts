@@ -13,15 +13,15 @@ export async function getBlob(context: RepositoryContext): Promise<Response> {
   if (location === undefined) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } });
   demandMatch(request, digest);
   const { size } = location;
-  // A content type, or some runtimes compress the answer, and the digest then fails at the client.
   const headers = new Headers({
-    'accept-ranges': 'bytes',
     'cache-control': immutable(config),
-    'content-type': 'application/octet-stream',
     'docker-content-digest': digest,
     etag: entityTag(digest),
   });
   if (notModified(request, digest)) return new Response(null, { status: 304, headers });
+  headers.set('accept-ranges', 'bytes');
+  // A content type, or some runtimes compress the answer, and the digest then fails at the client.
+  headers.set('content-type', 'application/octet-stream');
   const asked = isHead || !rangeApplies(request, digest) ? undefined : (request.headers.get('range') ?? undefined);
   const range = parseRange(asked, size);
   if (range.kind === 'unsatisfiable') {

@@ -25,11 +25,11 @@ export async function getManifest(context: RepositoryContext): Promise<Response>
   const headers = new Headers({
     // Only a digest names the same bytes for ever.
     'cache-control': reference.kind === 'digest' ? immutable(config) : NEVER_CACHED,
-    'content-type': found.mediaType,
     'docker-content-digest': found.digest,
     etag: entityTag(found.digest),
   });
   if (notModified(request, found.digest)) return new Response(null, { status: 304, headers });
+  headers.set('content-type', found.mediaType);
   headers.set('content-length', String(found.size));
   return new Response(isHead ? null : (found.body ?? null), { headers });
 }

@@ -74,6 +74,7 @@ describe('a blob', () => {
       const response = await getBlob(name, blob.digest, { 'if-none-match': tag });
       expect([response.status, await response.text()], tag).toEqual([304, '']);
       expect(response.headers.get('etag')).toBe(`"${blob.digest}"`);
+      expect(response.headers.get('content-type')).toBeNull();
       expect(log.requests.at(-1)?.storeOperations).toBe(0);
     }
     for (const tag of ['"x"', blob.digest, '']) {

@@ -142,6 +142,7 @@ describe('a manifest that is pushed', () => {
         const response = await getManifest(name, reference, { 'if-none-match': tag });
         expect([response.status, await response.text()], tag).toEqual([304, '']);
         expect(response.headers.get('docker-content-digest')).toBe(digest);
+        expect(response.headers.get('content-type')).toBeNull();
       }
       for (const tag of ['"other"', digest, `"${digest.slice(0, -1)}"`]) {
         const response = await getManifest(name, reference, { 'if-none-match': tag });

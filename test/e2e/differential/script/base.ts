@@ -1,0 +1,41 @@
+/** The API's base (end-1), paths that are no route, and methods that a route lacks. */
+import { ask, blob, type Resource } from '../step.ts';
+
+export const BASE: Resource = {
+  name: 'base',
+  steps: [
+    ask('get', 'GET', '/v2/'),
+    ask('head', 'HEAD', '/v2/'),
+    ask('without-slash', 'GET', '/v2'),
+    ask('without-slash-head', 'HEAD', '/v2'),
+    ask('without-slash-post', 'POST', '/v2'),
+    ask('query', 'GET', '/v2/?a=b'),
+    ask('two-slashes', 'GET', '/v2//'),
+    ask('post', 'POST', '/v2/'),
+    ask('delete', 'DELETE', '/v2/'),
+    ask('options', 'OPTIONS', '/v2/'),
+    ask('v1', 'GET', '/v1/_ping'),
+    ask('no-route', 'GET', '/v2/base/nothing'),
+    ask('no-route-head', 'HEAD', '/v2/base/nothing'),
+    ask('no-route-put', 'PUT', '/v2/base/nothing', { body: 'abc' }),
+    ask('extension', 'GET', '/v2/_oci/ext/discover'),
+    ask('referrers', 'GET', '/v2/base/referrers/{absent}'),
+    ask('referrers-no-digest', 'GET', '/v2/base/referrers/latest'),
+
+    ...blob('base', 'letters'),
+    ask('tags-post', 'POST', '/v2/base/tags/list'),
+    ask('tags-delete', 'DELETE', '/v2/base/tags/list'),
+    ask('catalog-post', 'POST', '/v2/_catalog'),
+    ask('manifest-post', 'POST', '/v2/base/manifests/latest', { body: '{}' }),
+    ask('manifest-patch', 'PATCH', '/v2/base/manifests/latest', { body: '{}' }),
+    ask('manifest-options', 'OPTIONS', '/v2/base/manifests/latest'),
+    ask('blob-post', 'POST', '/v2/base/blobs/{letters}'),
+    ask('blob-put', 'PUT', '/v2/base/blobs/{letters}', { body: '{letters}' }),
+    ask('uploads-get', 'GET', '/v2/base/blobs/uploads/'),
+    ask('uploads-put', 'PUT', '/v2/base/blobs/uploads/?digest={letters}', { body: '{letters}' }),
+    ask('uploads-without-slash', 'POST', '/v2/base/blobs/uploads'),
+    ask('tags-slash', 'GET', '/v2/base/tags/list/'),
+    ask('manifest-slash', 'GET', '/v2/base/manifests/latest/'),
+    ask('blob-slash', 'HEAD', '/v2/base/blobs/{letters}/'),
+  ],
+};
