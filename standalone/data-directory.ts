@@ -17,11 +17,14 @@ import { join, resolve } from 'node:path';
 import type { StorageKind } from './arguments.ts';
 import { ALIVE, leftoverGone, LOCK, openForWriting, tryLock } from './directory-lock.ts';
 import { demandOwnDirectory, PRIVATE_DIRECTORY_MODE, refuseLink } from './directory-owner.ts';
+import { removeEmptyDatabases } from './empty-databases.ts';
 import { BLOBS, HELD, SOCKET, UPLOADS } from './files/layout.ts';
 import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
 import { DATA_VERSION, NEW_VERSION, readVersion, VERSION, writeVersion } from './version-file.ts';
 
 export const STATE = 'state';
+/** The objects' databases below it; what else lies there is a cache. */
+export const OBJECTS = 'do';
 export const NEW_STATE = 'state.new';
 export const CONTROL_SOCKET = 'control.socket';
 export const BACKUP_FILE = 'backup.json';
@@ -61,7 +64,9 @@ export async function openDataDirectory(
     const alive = join(path, ALIVE);
     makeNamedPipe(alive, typed);
     await waitForLeftover(typed, path, onWait);
-    return { path, alive, state: join(path, STATE) };
+    const state = join(path, STATE);
+    removeEmptyDatabases(join(state, OBJECTS));
+    return { path, alive, state };
   } catch (error) {
     if (error instanceof StartFailure) throw error;
     throw new StartFailure(
@@ -106,7 +111,7 @@ function refuseForeign(path: string, typed: string): void {
 function lock(path: string, typed: string): void {
   if (tryLock(path)) return;
   throw new StartFailure(
-    `${typed} is in use by another Berth. Stop that one, or choose another directory: npm start -- --data DIR`,
+    `${typed} is in use by another Berth. Stop that one, or choose another directory and port: npm start -- --data DIR --port N`,
   );
 }
 

@@ -63,6 +63,14 @@ function settingsOf(environment: Environment, configured: readonly string[]): Re
 
 const USAGE = { exitCode: EXIT_USAGE };
 
+/** What somebody who knows other registries looks for among the settings. */
+const OPTIONS: ReadonlyMap<string, string> = new Map([
+  ['BERTH_PORT', '--port 8788'],
+  ['BERTH_HOST', '--host 127.0.0.1'],
+  ['BERTH_DATA', '--data /srv/berth'],
+  ['BERTH_STORAGE', '--storage r2'],
+]);
+
 /** A misspelt setting would leave its default in force, and nobody would know. */
 function unknown(name: string): string {
   const part = name.slice(SETTING_PREFIX.length);
@@ -71,6 +79,8 @@ function unknown(name: string): string {
     distance: part !== '' && known.includes(part) ? 0 : distance(name, known),
   })).sort((one, other) => one.distance - other.distance);
   const isMeant = nearest !== undefined && nearest.distance <= MOST_MISTYPED_CHARACTERS;
+  const option = OPTIONS.get(name);
+  if (option !== undefined) return `${name} is no setting. It is an option: npm start -- ${option}`;
   return `${name} is no setting.${isMeant ? ` Did you mean ${nearest.known}?` : ''} docs/configuration.md lists them all.`;
 }
 
@@ -134,7 +144,7 @@ export function exposureWarnings(host: string, access: Access, environment: Envi
   else if (!isLoopback(host))
     warnings.push({
       event: 'exposed',
-      message: `anyone who reaches this address may ${rights === 'read' ? 'pull' : 'pull and push'} everything, since BERTH_ANONYMOUS is ${rights}. BERTH_ANONYMOUS=none closes the registry.`,
+      message: `anyone who reaches this address may ${rights === 'read' ? 'pull' : 'pull, push and delete'} everything, since BERTH_ANONYMOUS is ${rights}. BERTH_ANONYMOUS=none closes the registry.`,
     });
   return warnings;
 }

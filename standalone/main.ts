@@ -74,6 +74,8 @@ async function serve(
     stopAtOnce: (exitCode) => process.exit(exitCode),
   });
 
+  // What was typed wrongly is said first, whatever else is in the way.
+  workerVariables({}, environment, host);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({
       level: 'info',

@@ -3,7 +3,7 @@
  * `GET` (end-13) and `DELETE` (end-14) of the session. A mount (end-11) that cannot be is one as well. `Range` and `Content-Range` have no unit here, unlike on a blob.
  */
 import { authorize } from '../auth/policy.ts';
-import { parseDigestAlgorithm, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
+import { parseDigest, parseDigestAlgorithm, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
 import { RegistryError } from '../oci/error.ts';
 import { formatUploadRange, parseContentRange } from '../oci/range.ts';
 import { parseRepositoryName } from '../oci/repository-name.ts';
@@ -39,7 +39,8 @@ export async function openUpload(context: RepositoryContext): Promise<Response> 
 /** The blob that was mounted, or `undefined`: then nobody can tell why not. */
 async function mountBlob(context: RepositoryContext): Promise<Digest | undefined> {
   const { config, principal, registry, repository } = context;
-  const digest = digestOf(query(context, 'mount') ?? '');
+  const digest = parseDigest(query(context, 'mount') ?? '');
+  if (digest === undefined) return undefined;
   const from = query(context, 'from');
   if (from === undefined) {
     const mayReadAll = authorize(config, principal, 'pull', undefined).allowed;

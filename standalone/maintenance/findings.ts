@@ -70,10 +70,11 @@ function ofBlob({ digest, repositories, isManifest }: OfBlob): string {
 }
 
 /** Until a read has missed it, a registry says of a blob that it is there, and a client then does not push it. */
-function pushAgain({ repositories, isManifest }: OfBlob): string {
-  if (repositories.length === 0) return 'Nobody misses it, and it is forgotten by itself.';
+function pushAgain({ digest, repositories, isManifest }: OfBlob): string {
+  const [repository] = repositories;
+  if (repository === undefined) return 'Nobody misses it, and it is forgotten by itself.';
   if (isManifest) return 'Push the manifest again and it heals.';
-  return 'Pull it once, so that the registry misses it; then push it again and it heals.';
+  return `Have the registry miss it once (curl -o /dev/null http://127.0.0.1:8787/v2/${repository}/blobs/${digest}); then push it again and it heals.`;
 }
 
 export interface Tally {

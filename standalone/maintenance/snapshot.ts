@@ -4,12 +4,10 @@
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { STATE } from '../data-directory.ts';
+import { OBJECTS, STATE } from '../data-directory.ts';
 import type { Access } from './data-access.ts';
 import { StateCopy } from './state-copy.ts';
 
-/** The objects' databases below `state/`; what else lies there is a cache. */
-export const OBJECTS = 'do';
 /** So much is copied in little more than an instant. */
 const SHORT_PAUSE_BYTES = 32 * 1024 * 1024;
 /** A registry under load may change faster than a disk copies. */

@@ -5,9 +5,9 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { OBJECTS } from '../data-directory.ts';
 import * as v from 'valibot';
 import { describeError } from '../start-failure.ts';
-import { OBJECTS } from './snapshot.ts';
 
 /** One object's database. */
 export interface Store {

@@ -25,6 +25,10 @@ export type Words<Options> =
 export function parseWords<Options>(tool: Tool<Options>, words: readonly string[]): Words<Options> {
   const { name, examples } = tool;
   const usage = `npm run ${name} -- --help lists the options.`;
+  // npm takes options for its own unless two dashes stand before them, and passes on what is left.
+  const dashes = `Options go behind two dashes: npm run ${name} -- ${Object.entries(examples)
+    .map(([option, example]) => `--${option} ${example}`)
+    .join(' ')}`;
   const { tokens } = parseArgs({
     args: [...words],
     options: Object.fromEntries(Object.keys(examples).map((option) => [option, { type: 'string' }])),
@@ -35,7 +39,7 @@ export function parseWords<Options>(tool: Tool<Options>, words: readonly string[
   const given: Record<string, string> = {};
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
-    if (token.kind === 'positional') return mistake(`${JSON.stringify(token.value)} is not an option. ${usage}`);
+    if (token.kind === 'positional') return mistake(`${JSON.stringify(token.value)} is not an option. ${dashes}`);
     if (['--help', '-h'].includes(token.rawName)) return { kind: 'help' };
     const example = examples[token.name];
     if (example === undefined) return mistake(`${JSON.stringify(token.rawName)} is unknown. ${usage}`);
@@ -51,7 +55,7 @@ export function parseWords<Options>(tool: Tool<Options>, words: readonly string[
   return mistake(lacking.map(([option, example]) => needs(option, example)).join('; '));
 
   function needs(option: string, example: string): string {
-    return `--${option} needs a directory, for example: npm run ${name} -- --${option} ${example}`;
+    return `--${option} needs a directory, behind two dashes, for example: npm run ${name} -- --${option} ${example}`;
   }
 }
 

@@ -8,7 +8,6 @@ import {
   openSession,
   pushed,
   putManifest,
-  refusal,
   send,
   sendWith,
   Session,
@@ -87,11 +86,10 @@ describe('a mount', () => {
     expect(await mapped(blob.digest)).toBeUndefined();
   });
 
-  it('needs a digest that is one', async () => {
-    expect(await refusal(mount(repositoryName('target'), 'sha256:short', repositoryName('source')))).toMatchObject({
-      status: 400,
-      code: 'DIGEST_INVALID',
-    });
+  it('of what is no digest is an upload session, as of whatever else cannot be mounted', async () => {
+    for (const digest of ['sha256:short', 'blake3:' + '0'.repeat(64), '']) {
+      expect((await mount(repositoryName('target'), digest, repositoryName('source'))).status).toBe(202);
+    }
   });
 });
 

@@ -80,12 +80,13 @@ test('files that are lost, cut short or changed are named with who links them, a
   rmSync(lostFile ?? '');
   truncateSync(cutFile ?? '', 7);
   flipByte(flippedFile ?? '');
-  const pull = 'Pull it once, so that the registry misses it; then push it again and it heals.';
+  const heal = (repository: string, digest: string): string =>
+    `Have the registry miss it once (curl -o /dev/null http://127.0.0.1:8787/v2/${repository}/blobs/${digest}); then push it again and it heals.`;
   const name = (file = ''): string => relative(data, file);
   const expected = [
-    `The blob ${lost.digest}, linked by other, team/app, is lost: there is no file ${name(lostFile)}. ${pull}`,
-    `The blob ${cut.digest}, linked by team/app, is damaged: ${name(cutFile)} has 7 bytes instead of 20000. ${pull}`,
-    `The blob ${flipped.digest}, linked by team/app, is damaged: ${name(flippedFile)} has other bytes. A push alone does not heal this: delete that file first. ${pull}`,
+    `The blob ${lost.digest}, linked by other, team/app, is lost: there is no file ${name(lostFile)}. ${heal('other', lost.digest)}`,
+    `The blob ${cut.digest}, linked by team/app, is damaged: ${name(cutFile)} has 7 bytes instead of 20000. ${heal('team/app', cut.digest)}`,
+    `The blob ${flipped.digest}, linked by team/app, is damaged: ${name(flippedFile)} has other bytes. A push alone does not heal this: delete that file first. ${heal('team/app', flipped.digest)}`,
   ];
   const lines = await findings(data);
   expect(lines.slice(0, -1).sort()).toEqual([...expected].sort());

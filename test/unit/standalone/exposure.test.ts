@@ -165,3 +165,9 @@ test('an IPv6 address stands in brackets in a URL', () => {
   expect(urlHost('::1')).toBe('[::1]');
   expect(urlHost('127.0.0.1')).toBe('127.0.0.1');
 });
+
+test('what is an option is told as one', () => {
+  expect(() => workerVariables({}, { BERTH_PORT: '9000' }, '127.0.0.1')).toThrow(
+    'BERTH_PORT is no setting. It is an option: npm start -- --port 8788',
+  );
+});

@@ -32,12 +32,18 @@ describe('the words of a tool', () => {
   });
 
   it.each([
-    [[], '--to needs a directory, for example: npm run backup -- --to /mnt/backup'],
-    [['--to'], '--to needs a directory, for example: npm run backup -- --to /mnt/backup'],
-    [['--to', '--data', 'd'], '--to needs a directory, for example: npm run backup -- --to /mnt/backup'],
-    [['--data=', '--to', 'b'], '--data needs a directory, for example: npm run backup -- --data /srv/berth'],
+    [[], '--to needs a directory, behind two dashes, for example: npm run backup -- --to /mnt/backup'],
+    [['--to'], '--to needs a directory, behind two dashes, for example: npm run backup -- --to /mnt/backup'],
+    [
+      ['--to', '--data', 'd'],
+      '--to needs a directory, behind two dashes, for example: npm run backup -- --to /mnt/backup',
+    ],
+    [
+      ['--data=', '--to', 'b'],
+      '--data needs a directory, behind two dashes, for example: npm run backup -- --data /srv/berth',
+    ],
     [['--from', 'b'], '"--from" is unknown. npm run backup -- --help lists the options.'],
-    [['b'], '"b" is not an option. npm run backup -- --help lists the options.'],
+    [['b'], '"b" is not an option. Options go behind two dashes: npm run backup -- --to /mnt/backup --data /srv/berth'],
   ])('%j are a mistake', (words, expected) => {
     expect(message(...words)).toBe(expected);
   });
