@@ -22,7 +22,7 @@ interface Excerpt {
 /** A line for each operation, in the order of their requests. The answer that has no place is marked. */
 export function describeViolation(violation: Violation, initial?: Value): string[] {
   const { culprit, prefix, possible } = violation;
-  const { operations, earlier } = shorten(violation);
+  const { operations, earlier } = shorten(violation, initial);
   const start = operations[0]?.invoked ?? 0;
   const rows = operations.map((operation) => {
     const { call, client, invoked, returned, outcome } = operation;
@@ -42,7 +42,7 @@ export function describeViolation(violation: Violation, initial?: Value): string
 }
 
 /** Each step makes the history easier to explain, so what still has no order proves the same. */
-function shorten({ prefix, culprit }: Violation): Excerpt {
+function shorten({ prefix, culprit }: Violation, initial: Value): Excerpt {
   const byRequest = [...prefix].sort((one, other) => one.invoked - other.invoked);
   const values = valuesOf(prefix);
   for (let length = 2; length < byRequest.length; length = Math.ceil(length * 1.5)) {
@@ -52,7 +52,7 @@ function shorten({ prefix, culprit }: Violation): Excerpt {
     const operations = byRequest.filter((one) => needed.some((other) => isSame(one, other)));
     return { operations, earlier: byRequest.length - length };
   }
-  return { operations: byRequest, earlier: 0 };
+  return { operations: withoutReads(byRequest, culprit, [initial]), earlier: 0 };
 }
 
 /** One that was judged as if its answer were not known is shown with it. */
