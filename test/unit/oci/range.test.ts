@@ -75,7 +75,8 @@ describe('parseRange', () => {
             const suffix = b !== undefined && b < end ? Number(b) : total;
             return suffix === 0 ? UNSATISFIABLE : slice(total - suffix, suffix);
           }
-          if (b !== undefined && b < a) return WHOLE;
+          // Invalid, which may be ignored or refused (§14.2): here it is refused.
+          if (b !== undefined && b < a) return UNSATISFIABLE;
           if (a >= end) return UNSATISFIABLE;
           return slice(Number(a), Number((b === undefined || b >= end ? end - 1n : b) - a + 1n));
         };
