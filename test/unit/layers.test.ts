@@ -37,6 +37,7 @@ const SOUND: Tree = {
   'src/oci/name.ts': 'export const it = 1;\n',
   'standalone/main.ts': "import './port.ts';\n",
   'standalone/port.ts': 'export const it = 1;\n',
+  'tools/proxy.ts': "import '../standalone/port.ts';\nimport '../src/oci/name.ts';\n",
   'test/worker.test.ts': "import '../src/worker.ts';\nimport 'tool';\n",
 };
 
@@ -58,7 +59,7 @@ async function violations(tree: Tree): Promise<string[]> {
   }
   const { options, ...ruleSet } = await extractDepcruiseConfig(RULES_FILE);
   const settings: ICruiseOptions = { ...options, ruleSet, validate: true, baseDir: root };
-  const { output } = await cruise(['src', 'standalone', 'test'], settings);
+  const { output } = await cruise(['src', 'standalone', 'tools', 'test'], settings);
   if (typeof output === 'string') throw new Error('the result should be an object, since no output type was asked for');
   return output.summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`);
 }
@@ -85,6 +86,10 @@ test.each([
   ['src-stands-alone', 'src/http/app.ts', '../../standalone/port.ts', 'standalone/port.ts'],
   ['src-stands-alone', 'src/http/app.ts', '../../test/worker.test.ts', 'test/worker.test.ts'],
   ['src-ships-no-dev-dependency', 'src/http/app.ts', 'tool', 'node_modules/tool/index.js'],
+  ['src-stands-alone', 'src/http/app.ts', '../../tools/proxy.ts', 'tools/proxy.ts'],
+  ['tools-stand-alone', 'standalone/port.ts', '../tools/proxy.ts', 'tools/proxy.ts'],
+  ['tools-know-no-registry', 'tools/proxy.ts', '../src/http/app.ts', 'src/http/app.ts'],
+  ['tools-know-no-registry', 'tools/proxy.ts', '../src/config.ts', 'src/config.ts'],
   ['imports-resolve', 'src/http/app.ts', './missing.ts', './missing.ts'],
 ])('%s finds that %s imports %s', async (rule, from, what, to) => {
   const found = await violations({ ...SOUND, ...importing(from, what) });
