@@ -38,6 +38,7 @@ const SOUND: Tree = {
   'standalone/main.ts': "import './port.ts';\n",
   'standalone/port.ts': 'export const it = 1;\n',
   'tools/copy/copy.ts': "import '../../src/oci/name.ts';\nimport '../../standalone/port.ts';\n",
+  'tools/proxy.ts': "import '../standalone/port.ts';\nimport '../src/oci/name.ts';\n",
   'test/worker.test.ts': "import '../src/worker.ts';\nimport 'tool';\n",
 };
 
@@ -87,6 +88,10 @@ test.each([
   ['src-stands-alone', 'src/http/app.ts', '../../test/worker.test.ts', 'test/worker.test.ts'],
   ['src-ships-no-dev-dependency', 'src/http/app.ts', 'tool', 'node_modules/tool/index.js'],
   ['copy-speaks-http', 'tools/copy/copy.ts', '../../src/config.ts', 'src/config.ts'],
+  ['src-stands-alone', 'src/http/app.ts', '../../tools/proxy.ts', 'tools/proxy.ts'],
+  ['tools-stand-alone', 'standalone/port.ts', '../tools/proxy.ts', 'tools/proxy.ts'],
+  ['tools-know-no-registry', 'tools/proxy.ts', '../src/http/app.ts', 'src/http/app.ts'],
+  ['tools-know-no-registry', 'tools/proxy.ts', '../src/config.ts', 'src/config.ts'],
   ['imports-resolve', 'src/http/app.ts', './missing.ts', './missing.ts'],
 ])('%s finds that %s imports %s', async (rule, from, what, to) => {
   const found = await violations({ ...SOUND, ...importing(from, what) });

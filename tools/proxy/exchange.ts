@@ -6,7 +6,7 @@ import { localLink, localLocation, type Place } from './locations.ts';
 import type { Answer } from './upstream.ts';
 
 /** Why something ended before it was done. */
-export class ClientGone extends Error {
+class ClientGone extends Error {
   override readonly name = 'ClientGone';
 }
 

@@ -36,7 +36,7 @@ export function forwardAll(from: Readable, to: Writable): Promise<void> {
       stop();
       settle();
     });
-    from.once('error', reject);
+    from.on('error', reject);
     // After 'end' this changes nothing.
     from.once('close', () => {
       reject(new Error('broke off'));

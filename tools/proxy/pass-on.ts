@@ -7,6 +7,8 @@ import type { Upstream } from './upstream.ts';
 import { describeFailure } from './upstream-failure.ts';
 
 const BAD_GATEWAY = 502;
+/** RFC 9110 §15.2: what is below says that an answer is still to come, or nothing at all. */
+const LEAST_FINAL_STATUS = 200;
 /** RFC 9110 §9.2.2: to ask twice is to ask once. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 /** Those that Node sends with chunked encoding where no length is given, also without a body. */
@@ -41,7 +43,11 @@ function once(exchange: Exchange, upstream: Upstream, offsets: SessionOffsets): 
       exchange.goOn();
     });
     asked.once('response', (incoming) => {
-      const status = incoming.statusCode ?? BAD_GATEWAY;
+      const status = incoming.statusCode ?? 0;
+      if (status < LEAST_FINAL_STATUS) {
+        asked.destroy(new Error(`it answered with the status ${String(status)}`));
+        return;
+      }
       offsets.learn(method, place, status, incoming.rawHeaders);
       exchange.begin(status, incoming.rawHeaders);
       forwardAll(incoming, response).then(

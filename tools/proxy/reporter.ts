@@ -112,7 +112,7 @@ export class Reporter {
 
   #print(to: Output, text: string): void {
     this.#clear();
-    to.write(`${text}\n`);
+    to.write(`${harmless(text)}\n`);
     this.#draw();
   }
 
@@ -134,7 +134,7 @@ export class Reporter {
     const columns = this.#out.columns ?? DEFAULT_COLUMNS;
     for (const upload of this.#uploads) {
       // One that is wider than the terminal takes two lines of it, and drawing over it would leave the first.
-      this.#out.write(`${progressOf(upload, now).slice(0, columns - 1)}\n`);
+      this.#out.write(`${harmless(progressOf(upload, now)).slice(0, columns - 1)}\n`);
       this.#drawnLines += 1;
     }
   }
@@ -165,6 +165,11 @@ function shortName(path: string, digest: string | undefined): string {
   if (digest === undefined) return (path.split('/').at(-1) ?? '').slice(0, SESSION_DIGITS);
   const [algorithm = '', digits = ''] = digest.replace(/%3a/i, ':').split(':', 2);
   return `${algorithm}:${digits.slice(0, DIGEST_DIGITS)}`;
+}
+
+/** What a terminal would take for a command, in a path or in the words of a registry. */
+function harmless(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }
 
 /** Ids of sessions are long, and tell nobody anything. */

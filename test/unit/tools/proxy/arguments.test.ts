@@ -1,4 +1,6 @@
 /** The words of `npx berth proxy …`. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { HELP, parseArguments } from '../../../../tools/proxy/arguments.ts';
 
@@ -70,8 +72,11 @@ test.each(['https://me:secret@r.example', 'me:secret@r.example', 'https://secret
   },
 );
 
-test('the help names every option with its default', () => {
-  for (const words of ['--port N', '(5050)', '--host H', '(127.0.0.1)', '--chunk-size S', '(8MiB)', '--ca FILE'])
-    expect(HELP).toContain(words);
-  for (const words of ['--open', '--verbose', '--version', '--help, -h']) expect(HELP).toContain(words);
+test('the help and docs/proxy.md name every option with its default, and no other', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../../docs/proxy.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| `(--[a-z-]+)(?: [A-Z]+)?`(?:, `(--help)`)? \|([^|]*)\|/gm)];
+  const listed = rows.flatMap(([, name, other]) => [name, other]).filter((name) => name !== undefined);
+  expect(listed.sort()).toEqual([...HELP.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, name]) => name).sort());
+  for (const [, name = '', , standard = ''] of rows)
+    if (/^ \d/.test(standard)) expect(HELP, name).toMatch(new RegExp(`${name} [A-Z].*\\(${standard.trim()}\\)`));
 });
