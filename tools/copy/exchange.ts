@@ -42,11 +42,6 @@ export class Connections {
   readonly #plain = new PlainAgent({ keepAlive: true });
   readonly #secure = new SecureAgent({ keepAlive: true });
 
-  close(): void {
-    this.#plain.destroy();
-    this.#secure.destroy();
-  }
-
   async send({ method, url, headers, body, signal }: Call): Promise<Outcome<Answer>> {
     if (isStopped(signal)) return failure('was stopped');
     const options: RequestOptions = {

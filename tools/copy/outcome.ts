@@ -12,22 +12,23 @@ export interface Failure {
   readonly retryAfterMs?: number;
 }
 
-export type Outcome<Value> =
-  { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly failure: Failure };
+export interface Failed {
+  readonly ok: false;
+  readonly failure: Failure;
+}
+
+export type Outcome<Value> = { readonly ok: true; readonly value: Value } | Failed;
 
 export function success<Value>(value: Value): Outcome<Value> {
   return { ok: true, value };
 }
 
 /** For good: another try would end the same. */
-export function failure(reason: string): { readonly ok: false; readonly failure: Failure } {
+export function failure(reason: string): Failed {
   return { ok: false, failure: { reason, transient: false } };
 }
 
-export function transientFailure(
-  reason: string,
-  retryAfterMs?: number,
-): { readonly ok: false; readonly failure: Failure } {
+export function transientFailure(reason: string, retryAfterMs?: number): Failed {
   return {
     ok: false,
     failure: { reason, transient: true, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },

@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import type { RegistryAddress } from './arguments.ts';
 import { Authorization } from './authorization.ts';
 import { Connections, type Answer, type Body, type Call } from './exchange.ts';
-import { failure, quoted, success, transientFailure, type Outcome } from './outcome.ts';
+import { failure, quoted, success, transientFailure, type Failed, type Outcome } from './outcome.ts';
 import { isTransientStatus, parseRetryAfter, withRetries } from './retry.ts';
 
 const MAX_REDIRECTS = 5;
@@ -56,10 +56,6 @@ export class RegistryClient {
     });
   }
 
-  close(): void {
-    this.#connections.close();
-  }
-
   /** Whether it is a registry that lets us in (end-1). A source may let everyone pull and nobody ask this. */
   async greet({ mustLetIn }: { readonly mustLetIn: boolean }): Promise<Outcome<undefined>> {
     const called = await this.#attempt({ method: 'GET', path: '/v2/', scopes: [] }, { follow: false });
@@ -92,7 +88,7 @@ export class RegistryClient {
   }
 
   /** What an answer that was not hoped for says. */
-  async refused(answer: Answer, what: string): Promise<{ ok: false; failure: { reason: string; transient: boolean } }> {
+  async refused(answer: Answer, what: string): Promise<Failed> {
     const { status } = answer;
     const retryAfterMs = parseRetryAfter(answer.header('retry-after'), Date.now());
     const reason = `${this.name} answered ${what} with ${status}${await detailOf(answer)}`;

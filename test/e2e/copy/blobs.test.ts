@@ -25,7 +25,8 @@ describe.skipIf(!HAS_DISTRIBUTION)('blobs', () => {
     const { report, out } = await wellCopied(['--from', old.url, '--to', front.url]);
     expect(report.blobs).toEqual({ copied: 7, skipped: 0, mounted: 5, foreign: 0 });
     expect(out).toContain('Mounted from another repository of the target: 5 blobs (250 kB).');
-    expect(uploads(front.passed)).toHaveLength(7);
+    expect(uploads(front.passed)).toHaveLength(12);
+    expect(front.passed.filter(({ method, status }) => method === 'PUT' && status === 201)).toHaveLength(7 + 12);
     await expectAllServed(other.url, contents);
   });
 

@@ -91,11 +91,11 @@ export function answer(
   return true;
 }
 
-/** Digests of blobs with their repositories, as `name@digest`, that were uploaded and stored. */
+/** Digests of blobs with their repositories, as `name@digest`, that were uploaded and stored, or mounted. */
 export function uploads(passed: readonly Passed[]): string[] {
   return passed
-    .filter(({ method, path, status }) => method === 'PUT' && path.includes('/blobs/uploads/') && status === 201)
-    .map(({ path, query }) => `${repositoryOf(path)}@${query.get('digest') ?? ''}`);
+    .filter(({ path, status }) => path.includes('/blobs/uploads/') && status === 201)
+    .map(({ path, query }) => `${repositoryOf(path)}@${query.get('digest') ?? query.get('mount') ?? ''}`);
 }
 
 /** Manifests and tags that were stored, as `name@digest` and `name@tag`, in their order. */
