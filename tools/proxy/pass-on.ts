@@ -53,7 +53,7 @@ function once(exchange: Exchange, upstream: Upstream, offsets: SessionOffsets): 
       forwardAll(incoming, response).then(
         () => {
           // After a whole answer Node tells nobody any more that there is room for the rest of the request.
-          if (!asked.writableEnded) asked.destroy();
+          if (!asked.writableFinished) asked.destroy();
           void exchange.end();
           settle({ status });
         },

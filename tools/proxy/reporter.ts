@@ -13,6 +13,8 @@ const MS_PER_SECOND = 1_000;
 /** Before that a rate says nothing. */
 const RATE_AFTER_MS = 500;
 const DEFAULT_COLUMNS = 80;
+/** Below the height of a terminal, or what was drawn could not be reached any more. */
+const MOST_LINES = 10;
 /** Enough to tell two apart. */
 const DIGEST_DIGITS = 12;
 const SESSION_DIGITS = 8;
@@ -131,12 +133,14 @@ export class Reporter {
     if (this.#out.isTTY !== true) return;
     const now = this.#now();
     this.#drawnAt = now;
-    const columns = this.#out.columns ?? DEFAULT_COLUMNS;
-    for (const upload of this.#uploads) {
-      // One that is wider than the terminal takes two lines of it, and drawing over it would leave the first.
-      this.#out.write(`${harmless(progressOf(upload, now)).slice(0, columns - 1)}\n`);
-      this.#drawnLines += 1;
-    }
+    const { columns = 0 } = this.#out;
+    const width = (columns > 0 ? columns : DEFAULT_COLUMNS) - 1;
+    const lines = [...this.#uploads].slice(0, MOST_LINES).map((upload) => progressOf(upload, now));
+    const others = this.#uploads.size - lines.length;
+    if (others > 0) lines.push(`and ${String(others)} more`);
+    // One that is wider than the terminal takes two lines of it, and drawing over it would leave the first.
+    for (const line of lines) this.#out.write(`${harmless(line).slice(0, width)}\n`);
+    this.#drawnLines = lines.length;
   }
 }
 

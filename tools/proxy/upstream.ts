@@ -121,14 +121,14 @@ export class Upstream {
       // Also after the answer: a connection that fails then is nobody's business any more.
       request.on('error', fail);
       request.setTimeout(SILENCE_LIMIT_MS, () => {
-        request.destroy(new Error(`no word for ${String(SILENCE_LIMIT_MS / 1_000)} s`));
+        request.destroy(new Error('not a word from there for too long'));
       });
       request.once('response', (incoming) => {
         isAnswered = true;
         readWhole(incoming)
           .then((answer) => {
-            // What was not sent yet never will be, so nothing else can go over this connection.
-            if (!request.writableEnded) request.destroy();
+            // What was not sent yet is not to be: its memory will be another chunk's.
+            if (!request.writableFinished) request.destroy();
             settle({ kind: 'answered', answer });
           })
           .catch(fail);

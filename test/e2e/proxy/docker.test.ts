@@ -2,17 +2,16 @@
  * What the proxy is for: docker pushes a layer that Cloudflare would refuse. Its engine sends a layer in one PATCH, and
  * tries HTTPS before HTTP on a registry of this machine.
  */
-import { writeFileSync } from 'node:fs';
+import { createWriteStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
-import { createWriteStream } from 'node:fs';
 import * as v from 'valibot';
 import { expect, onTestFinished, test } from 'vitest';
 import { start } from '../berths.ts';
 import { requireClient } from '../clients/client.ts';
 import { runCommand } from '../clients/command.ts';
 import { startDockerEngine } from '../clients/docker-daemon.ts';
-import { parseJson, savedDiffIds } from '../clients/image-files.ts';
+import { parseJson } from '../clients/image-files.ts';
 import { makeScratch } from '../clients/scratch.ts';
 import { largeBody } from './large-body.ts';
 import { LimitingFront } from './limiting-front.ts';
@@ -58,10 +57,8 @@ test(
     await docker('push', through);
     await docker('image', 'rm', '--force', direct, through);
     await docker('pull', through);
+    // The engine has hashed what it unpacked, anew.
     expect(await diffIds(through)).toEqual(pushed);
-    const saved = join(folder, 'saved.tar');
-    await docker('save', '--output', saved, through);
-    expect(await savedDiffIds(saved, join(folder, 'saved'), scratch)).toEqual(pushed);
 
     const chunks = front.of('PATCH').filter(({ status }) => status === 202);
     expect(chunks.reduce((sum, { bytes }) => sum + bytes, 0)).toBeGreaterThan(LAYER_BYTES);

@@ -78,6 +78,15 @@ describe('at a terminal', () => {
     expect(told.said()).toHaveLength(80);
   });
 
+  it('of many at once the first are drawn, and the others counted', () => {
+    const told = tell({ isTTY: true });
+    const watches = Array.from({ length: 13 }, () => upload(told, undefined));
+    watches[0]?.progress(1);
+    const lines = told.said().split('\n');
+    expect(lines).toHaveLength(12);
+    expect(lines[10]).toBe('and 3 more');
+  });
+
   it('a body that goes on in one piece is not worth a line', () => {
     const told = tell({ isTTY: true });
     const watch = upload(told, undefined);
