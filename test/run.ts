@@ -21,6 +21,20 @@ const MINUTE_MS = 60_000;
 if (!process.stdout.isTTY && process.env['FORCE_COLOR'] === undefined) process.env['NO_COLOR'] = '1';
 const { parseCLI, startVitest } = await import('vitest/node');
 
+const HELP = `Runs the tests.
+
+  npm test                       all of them
+  npm test -- manifests          the files of that name
+  npm test -- -t "a sentence"    one test
+  npm test -- --project unit     one kind: unit, workers or e2e
+  npm test -- --minutes 5        another limit than ${String(LIMIT_MINUTES)} minutes
+
+Other options are vitest's. docs/testing.md tells the rest.`;
+if (process.argv.slice(2).some((word) => word === '--help' || word === '-h')) {
+  console.log(HELP);
+  process.exit(0);
+}
+
 const { minutes, rest } = ownOptions(process.argv.slice(2));
 const { filter, options } = parseCLI(['vitest', 'run', ...rest]);
 
