@@ -1,8 +1,16 @@
 /** Blobs: `GET`, `HEAD` and `DELETE /v2/<name>/blobs/<digest>` (end-2, end-10), with ranges (RFC 9110 §14). */
 import { RegistryError } from '../oci/error.ts';
+import { preconditionsHold } from '../oci/precondition.ts';
 import { formatContentRange, parseRange } from '../oci/range.ts';
 import { immutable } from './caching.ts';
-import { demandMatch, entityTag, notModified, rangeApplies } from './conditional.ts';
+import {
+  demandMatch,
+  entityTag,
+  notModified,
+  preconditionFailed,
+  preconditionsOf,
+  rangeApplies,
+} from './conditional.ts';
 import { digestOf, type RepositoryContext } from './context.ts';
 
 export async function getBlob(context: RepositoryContext): Promise<Response> {
@@ -37,8 +45,9 @@ export async function getBlob(context: RepositoryContext): Promise<Response> {
 }
 
 export async function deleteBlob(context: RepositoryContext): Promise<Response> {
-  const { repository, registry, params } = context;
+  const { request, repository, registry, params } = context;
   const digest = digestOf(params['digest'] ?? '');
+  if (!preconditionsHold(preconditionsOf(request), digest)) throw preconditionFailed(digest);
   const { kind, user } = await registry.deleteBlob(repository, digest);
   switch (kind) {
     case 'dropped':

@@ -3,9 +3,8 @@ import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/error.ts';
 import type { EntityTags, Preconditions } from '../oci/precondition.ts';
 
-/** §8.8.3; a comma may be within the quotes. */
-const ENTITY_TAG = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/;
-const BETWEEN_TAGS = /,(?=(?:[^"]*"[^"]*")*[^"]*$)/;
+/** §8.8.3, with what separates it from the next one (§5.6.1). Read in one pass: whoever may read may send any header. */
+const NEXT_TAG = /[ \t]*(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(,|$)/y;
 /** More than anybody compares with at once. */
 const MOST_TAGS = 100;
 
@@ -61,10 +60,13 @@ export function preconditionFailed(current: Digest | undefined): RegistryError {
 function tagsOf(header: string | null, comparison: 'weak' | 'strong'): EntityTags | 'malformed' | undefined {
   if (header === null) return undefined;
   if (header.trim() === '*') return 'any';
-  const parsed = header.split(BETWEEN_TAGS, MOST_TAGS + 1).map((tag) => ENTITY_TAG.exec(tag.trim()));
-  if (parsed.length > MOST_TAGS || parsed.includes(null)) return 'malformed';
-  return parsed.flatMap((match) => {
-    const [, weak, opaque = ''] = match ?? [];
-    return weak === undefined || comparison === 'weak' ? [opaque] : [];
-  });
+  const tags: string[] = [];
+  const next = new RegExp(NEXT_TAG);
+  for (let count = 1; count <= MOST_TAGS; count += 1) {
+    const [whole, weak, opaque = '', separator] = next.exec(header) ?? [];
+    if (whole === undefined) return 'malformed';
+    if (weak === undefined || comparison === 'weak') tags.push(opaque);
+    if (separator === '') return tags;
+  }
+  return 'malformed';
 }

@@ -11,7 +11,7 @@ export function locationOf(request: Request, config: Pick<Config, 'publicUrl' | 
   return `${config.publicUrl ?? forwardedOrigin(request, config.trustedProxy) ?? ''}${path}`;
 }
 
-/** What a trusted proxy says of the request that it got. Its own additions stand first, where there are several. */
+/** What a trusted proxy says of the request that it got. Where there are several, the first is of the one that clients reach. */
 function forwardedOrigin({ headers }: Request, isTrusted: boolean): string | undefined {
   if (!isTrusted) return undefined;
   const scheme = first(headers.get('x-forwarded-proto'));

@@ -1,10 +1,15 @@
-/** Manifests: `GET`, `HEAD`, `PUT` and `DELETE /v2/<name>/manifests/<reference>` (end-3, end-7, end-9). Bytes are kept verbatim. */
+/**
+ * Manifests: `GET`, `HEAD`, `PUT` and `DELETE /v2/<name>/manifests/<reference>` (end-3, end-7, end-9). Bytes are kept
+ * verbatim.
+ */
+import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { digestAlgorithm, formatDigest, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
 import { RegistryError } from '../oci/error.ts';
 import { parseManifest, type Manifest } from '../oci/manifest.ts';
 import { formatReference, type Reference, type Tag } from '../oci/reference.ts';
 import type { NewManifest } from '../objects/repository/manifests.ts';
+import type { PutManifestResult } from '../objects/repository/repository.ts';
 import { readBody } from './body.ts';
 import { immutable, NEVER_CACHED } from './caching.ts';
 import { demandMatch, entityTag, notModified, preconditionFailed, preconditionsOf } from './conditional.ts';
@@ -54,7 +59,7 @@ export async function putManifest(context: RepositoryContext): Promise<Response>
     case 'stored':
       return new Response(null, {
         status: 201,
-        headers: storedHeaders(context, manifest, digest, tags, result.lacking),
+        headers: storedHeaders(context, manifest, digest, tags, result),
       });
     case 'precondition-failed':
       throw preconditionFailed(result.current);
@@ -107,7 +112,7 @@ function storedHeaders(
   manifest: Manifest,
   digest: Digest,
   tags: readonly Tag[],
-  lacking: number,
+  { lacking, mediaType }: Extract<PutManifestResult, { kind: 'stored' }>,
 ): Headers {
   const headers = new Headers({
     location: locationOf(request, config, `/v2/${repository}/manifests/${digest}`),
@@ -117,7 +122,7 @@ function storedHeaders(
   if (url.searchParams.has('tag')) for (const tag of tags) headers.append('oci-tag', tag);
   if (lacking > 0) headers.append('warning', warning('some of what the manifest refers to is not in this repository'));
   if (!manifest.saysType) {
-    headers.append('warning', warning(`the manifest has no mediaType; it is served as ${manifest.mediaType}`));
+    headers.append('warning', warning(`the manifest has no mediaType; it is served as ${mediaType}`));
   }
   return headers;
 }
@@ -149,7 +154,7 @@ function digestBytes(algorithm: DigestAlgorithm, bytes: Uint8Array): Digest {
 function summary(manifest: Manifest, digest: Digest, bytes: Uint8Array): NewManifest {
   const hasAnnotations = manifest.subject !== undefined && Object.keys(manifest.annotations).length > 0;
   const annotations = hasAnnotations ? JSON.stringify(manifest.annotations) : undefined;
-  if ((annotations?.length ?? 0) > LARGEST_REFERRER_ANNOTATIONS_BYTES) {
+  if (Buffer.byteLength(annotations ?? '') > LARGEST_REFERRER_ANNOTATIONS_BYTES) {
     throw new RegistryError('MANIFEST_INVALID', {
       message: `annotations of a manifest with a subject must be at most ${String(LARGEST_REFERRER_ANNOTATIONS_BYTES)} bytes as JSON`,
       detail: { limit: LARGEST_REFERRER_ANNOTATIONS_BYTES },

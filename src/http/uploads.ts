@@ -1,6 +1,7 @@
 /**
  * Upload sessions: `POST /v2/<name>/blobs/uploads/` (end-4a, end-4b, end-4c), `PATCH` (end-5), `PUT ?digest=` (end-6),
- * `GET` (end-13) and `DELETE` (end-14) of the session. A mount (end-11) that cannot be is one as well. `Range` and `Content-Range` have no unit here, unlike on a blob.
+ * `GET` (end-13) and `DELETE` (end-14) of the session. A mount (end-11) that cannot be is one as well.
+ * `Range` and `Content-Range` have no unit here, unlike on a blob.
  */
 import { authorize } from '../auth/policy.ts';
 import { parseDigest, parseDigestAlgorithm, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
@@ -10,6 +11,7 @@ import { parseRepositoryName } from '../oci/repository-name.ts';
 import { formatUploadId, type UploadId } from '../oci/upload-id.ts';
 import type { AppendResult } from '../objects/upload/messages.ts';
 import type { Owner, Taken } from '../registry/uploads.ts';
+import { logEvent } from '../observability/log.ts';
 import { contentLength } from './body.ts';
 import { storeFull } from './error-response.ts';
 import { digestOf, query, uploadIdOf, type RepositoryContext } from './context.ts';
@@ -22,7 +24,7 @@ export async function openUpload(context: RepositoryContext): Promise<Response> 
   const given = query(context, 'digest');
   const length = contentLength(request);
   const owner = ownerOf(context);
-  const mounted = query(context, 'mount') === undefined ? undefined : await mountBlob(context);
+  const mounted = query(context, 'mount') === undefined ? undefined : await mountedOrNot(context);
   if (mounted !== undefined) return blobAnswer(context, mounted);
   const id = uploads.open(owner, algorithmOf(context));
   if (given === undefined) return sessionAnswer(context, 202, id, 0);
@@ -34,6 +36,16 @@ export async function openUpload(context: RepositoryContext): Promise<Response> 
     });
   }
   return commitAnswer(context, digest, await uploads.put(owner, id, digest, { stream: request.body, length }));
+}
+
+/** Whatever goes wrong with a mount, the bytes can be uploaded instead. */
+async function mountedOrNot(context: RepositoryContext): Promise<Digest | undefined> {
+  try {
+    return await mountBlob(context);
+  } catch (error) {
+    logEvent('warn', 'mount failed', { repository: context.repository, error: String(error) });
+    return undefined;
+  }
 }
 
 /** The blob that was mounted, or `undefined`: then nobody can tell why not. */

@@ -100,7 +100,9 @@ export function describeLeftovers(
   return [
     ...(unfinished.files === 0
       ? []
-      : [`Of unfinished uploads: ${told(unfinished)}. They go when the uploads end, or a day after they began (BERTH_UPLOAD_EXPIRY_SECONDS).`]),
+      : [
+          `Of unfinished uploads: ${told(unfinished)}. They go when the uploads end, or a day after they began (BERTH_UPLOAD_EXPIRY_SECONDS).`,
+        ]),
     ...(doomed.files === 0 ? [] : [`About to be deleted by the registry: ${told(doomed)}.`]),
     ...(orphaned.first === undefined
       ? []

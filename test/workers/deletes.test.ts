@@ -4,10 +4,12 @@ import {
   demand,
   descriptorOf,
   expectServed,
+  expectUnknown,
   getBlob,
   getManifest,
   headBlob,
   imageOf,
+  openSession,
   pushed,
   putManifest,
   refusal,
@@ -213,6 +215,17 @@ describe('deleting a blob', () => {
     expect(await storedKeys()).toEqual([]);
   });
 
+  it('ends the upload that brought it: a repeated PUT is not told that it is there', async () => {
+    const name = repositoryName('repeated');
+    const blob = await newBlob();
+    const session = await openSession(name);
+    demand(await session.putBody(blob.digest, blob.bytes), 201);
+    expect((await removeBlob(name, blob.digest)).status).toBe(202);
+    await expectUnknown(session, blob);
+    await pushed(name, blob);
+    await expectServed(name, blob);
+  });
+
   it('leaves it to other repositories', async () => {
     const [here, there] = [repositoryName('here'), repositoryName('there')];
     const blob = await pushed(here, await newBlob());
@@ -282,6 +295,39 @@ describe('what a manifest refers to and was not there', () => {
     expect((await remove(name, await sha256(body))).status).toBe(202);
     await passAllGraces();
     expect(await storedKeys()).toEqual([]);
+  });
+
+  it('may be a blob where a manifest is expected: the cache that BuildKit pushes', async () => {
+    const name = repositoryName('buildkit');
+    const [layer, config] = [await pushed(name, await newBlob()), await pushed(name, await newBlob())];
+    const cache = JSON.stringify({
+      schemaVersion: 2,
+      mediaType: OCI_INDEX,
+      manifests: [
+        descriptorOf(layer, 'application/vnd.oci.image.layer.v1.tar+gzip'),
+        descriptorOf(config, 'application/vnd.buildkit.cacheconfig.v0'),
+      ],
+    });
+    demand(await putManifest(name, 'cache', cache, OCI_INDEX), 201);
+    await passAllGraces();
+    for (const blob of [layer, config]) await expectServed(name, blob);
+    expect(await refusal(removeBlob(name, layer.digest))).toMatchObject({ status: 405 });
+    expect((await remove(name, await sha256(cache))).status).toBe(202);
+    await passAllGraces();
+    expect(await storedKeys()).toEqual([]);
+  });
+
+  it('is kept as a blob too where it was awaited as a manifest', async () => {
+    const name = repositoryName('late-cache');
+    await pushed(name, await newBlob());
+    const layer = await newBlob();
+    const cache = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [descriptorOf(layer)] });
+    const sent = { body: textBytes(cache) };
+    const settings = { BERTH_MANIFESTS_ALLOW_MISSING: 'on' };
+    expect((await sendWith(settings, 'PUT', `/v2/${name}/manifests/cache`, sent)).status).toBe(201);
+    await pushed(name, layer);
+    await passAllGraces();
+    await expectServed(name, layer);
   });
 
   it('is allowed by a setting: blobs and children, which are kept once they come', async () => {

@@ -64,13 +64,17 @@ export class BlobTransfer {
     const isFirst = this.#homes.get(digest) === undefined;
     if (isFirst) this.#homes.set(digest, home);
     const { tally, target } = this.#options;
-    const outcome = await tally.during(`${repository}@${digest}`, () =>
-      withRetries(target.signal, (before) => this.#try(repository, blob, { isForeign, isFirstTry: before === 0 })),
-    );
-    home.isThere = outcome.ok && outcome.value !== 'foreign';
-    if (isFirst && !home.isThere) this.#homes.delete(digest);
-    settled.resolve(undefined);
-    return outcome;
+    try {
+      const outcome = await tally.during(`${repository}@${digest}`, () =>
+        withRetries(target.signal, (before) => this.#try(repository, blob, { isForeign, isFirstTry: before === 0 })),
+      );
+      home.isThere = outcome.ok && outcome.value !== 'foreign';
+      return outcome;
+    } finally {
+      // Others wait for it, also where this broke off.
+      if (isFirst && !home.isThere) this.#homes.delete(digest);
+      settled.resolve(undefined);
+    }
   }
 
   async #try(

@@ -37,7 +37,7 @@ export interface RepositoryCopyOptions {
 
 interface Visit {
   readonly depth: number;
-  /** The target has it, and by that all that it refers to; only referrers are looked for. */
+  /** The target has it; only what refers to it is looked for, and what it refers to. */
   readonly isThere: boolean;
   /** Where it was read already. */
   readonly fetched?: FetchedManifest;
@@ -149,7 +149,8 @@ export class RepositoryCopy {
       if (!outcome.ok) failed ??= { digest, reason: outcome.failure.reason };
     };
     for (const { digest } of manifest.manifests)
-      note(digest, await this.#manifest(digest, { depth: depth + 1, isThere }));
+      // An index may be there without a child: it was deleted since, or never came.
+      note(digest, await this.#manifest(digest, { depth: depth + 1, isThere: false }));
     if (!isThere) {
       const isForeign = new Set(manifest.foreign);
       await forEachOf([...manifest.blobs, ...manifest.foreign], this.#options.parallel, async (blob) => {

@@ -7,6 +7,8 @@
  */
 import type { WorkMeter } from '../../observability/work.ts';
 import type { Digest } from '../../oci/digest.ts';
+import type { StorageDriver } from '../../storage/driver.ts';
+import { metered } from '../../storage/metered.ts';
 import type { Location } from '../blob-directory/blob-directory.ts';
 import type { Database } from '../database.ts';
 import type { Objects } from '../stubs.ts';
@@ -30,6 +32,7 @@ interface Parts {
   readonly edges: Edges;
   readonly tasks: Pick<Tasks<AdoptionTask>, 'add' | 'remove' | 'arm'>;
   readonly objects: Objects;
+  readonly store: StorageDriver;
 }
 
 export class Adoption {
@@ -38,13 +41,29 @@ export class Adoption {
   readonly #edges: Edges;
   readonly #tasks: Parts['tasks'];
   readonly #objects: Objects;
+  readonly #store: StorageDriver;
 
-  constructor({ database, links, edges, tasks, objects }: Parts) {
+  constructor({ database, links, edges, tasks, objects, store }: Parts) {
     this.#database = database;
     this.#links = links;
     this.#edges = edges;
     this.#tasks = tasks;
     this.#objects = objects;
+    this.#store = store;
+  }
+
+  /**
+   * Takes a blob that others have. False where only an upload can bring its bytes: nobody claims it, or they are lost, and
+   * a client that is told that it is there would not push and heal it.
+   */
+  async mount(meter: WorkMeter, digest: Digest): Promise<boolean> {
+    if (this.#links.find(digest)?.damaged === true) return false;
+    const adopted = await this.adopt(meter, digest, undefined);
+    if (adopted.kind === 'refused') return false;
+    const { key, size } = adopted.location;
+    if ((await metered(this.#store, meter).head(key))?.size === size) return true;
+    this.#links.markDamaged(digest, true);
+    return false;
   }
 
   /** `own` names the bytes that an upload brings; a mount brings none. */

@@ -49,6 +49,8 @@ interface Parts {
   readonly store: StorageDriver;
   readonly objects: Objects;
   readonly adopt: (meter: WorkMeter, digest: Digest, own: Location) => Promise<AdoptResult>;
+  /** Whether the repository has a blob. */
+  readonly isServed: (digest: Digest) => boolean;
 }
 
 export class DirectWrites {
@@ -58,16 +60,18 @@ export class DirectWrites {
   readonly #store: StorageDriver;
   readonly #objects: Objects;
   readonly #adopt: Parts['adopt'];
+  readonly #isServed: Parts['isServed'];
   /** Sessions that are being closed: nobody may cancel them or bring them more bytes. */
   readonly #closing = new Set<string>();
 
-  constructor({ sessions, attempts, tasks, store, objects, adopt }: Parts) {
+  constructor({ sessions, attempts, tasks, store, objects, adopt, isServed }: Parts) {
     this.#sessions = sessions;
     this.#attempts = attempts;
     this.#tasks = tasks;
     this.#store = store;
     this.#objects = objects;
     this.#adopt = adopt;
+    this.#isServed = isServed;
   }
 
   /** Under which key a whole body may be written, if the session has no bytes yet. */
@@ -182,9 +186,11 @@ export class DirectWrites {
     return next === undefined ? 'done' : { again: next };
   }
 
-  /** The session's row; one that has expired is gone, whatever it was. */
+  /** The session's row. One that has expired is gone, whatever it was, and so is one whose blob was deleted since. */
   #find({ id, expiresAt }: UploadSession): KnownSession | undefined {
-    return expiresAt <= Date.now() ? GONE : this.#sessions.find(id);
+    if (expiresAt <= Date.now()) return GONE;
+    const known = this.#sessions.find(id);
+    return known?.state === 'done' && !this.#isServed(known.done.digest) ? GONE : known;
   }
 
   /** What a writer's report comes to; whatever is not stored is swept. */

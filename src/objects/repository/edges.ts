@@ -31,12 +31,20 @@ export class Edges {
       if (link === undefined) this.#await(blob, 'blob', manifest);
       else this.#toBlob(manifest, link.id);
     }
-    for (const child of new Set(children)) {
-      const id = this.#manifest(child);
-      if (id === undefined) this.#await(child, 'manifest', manifest);
-      else this.#toManifest(manifest, id);
-    }
+    for (const child of new Set(children)) this.#drawChild(manifest, child);
     for (const parent of this.#arrived(digest, 'manifest')) this.#toManifest(parent, manifest);
+  }
+
+  /** What an index names may be a blob: BuildKit's cache lists layers among its manifests. */
+  #drawChild(manifest: number, child: Digest): void {
+    const id = this.#manifest(child);
+    if (id !== undefined) {
+      this.#toManifest(manifest, id);
+      return;
+    }
+    const link = this.#links.find(child);
+    if (link !== undefined) this.#toBlob(manifest, link.id);
+    else for (const kind of ['blob', 'manifest'] as const) this.#await(child, kind, manifest);
   }
 
   /** A blob was linked: manifests that waited for it use it from now on. */

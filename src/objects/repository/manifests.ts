@@ -102,6 +102,12 @@ export class Manifests {
     return { digest, mediaType: row.media_type, size: row.size, bytes };
   }
 
+  /** The type under which a manifest is served: the one that it first came with. */
+  typeOf(digest: Digest): string | undefined {
+    return this.#database.first<{ media_type: string }>('SELECT media_type FROM manifests WHERE digest = ?', digest)
+      ?.media_type;
+  }
+
   /** What a reference leads to now. */
   digestOf(reference: Reference): Digest | undefined {
     const row =
@@ -121,14 +127,23 @@ export class Manifests {
       if (lacking.length < most && this.#links.find(digest) === undefined) lacking.push(digest);
     }
     for (const digest of manifest.children) {
-      if (lacking.length < most && this.#id(digest) === undefined) lacking.push(digest);
+      const isThere = this.#id(digest) !== undefined || this.#links.find(digest) !== undefined;
+      if (lacking.length < most && !isThere) lacking.push(digest);
     }
     return lacking;
   }
 
   /** Stores a manifest with its edges, unless the repository has it. `missing` says what its edges have to wait for. */
   insert(manifest: NewManifest, content: ManifestContent, now: number): void {
-    if (this.#id(manifest.digest) !== undefined) return;
+    const blobs = [...manifest.blobs, ...manifest.optionalBlobs];
+    const known = this.#id(manifest.digest);
+    if (known !== undefined) {
+      // An older release may have stored it without its annotations, and without what it awaits.
+      const annotate = 'UPDATE manifests SET annotations = ? WHERE id = ? AND annotations IS NULL';
+      this.#database.run(annotate, manifest.annotations ?? null, known);
+      this.#edges.draw(known, manifest.digest, { blobs, children: manifest.children });
+      return;
+    }
     this.#database.run(
       `INSERT INTO manifests (digest, media_type, artifact_type, subject, annotations, size, bytes, content_link, pushed_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -145,7 +160,6 @@ export class Manifests {
     const id = this.#id(manifest.digest);
     if (id === undefined) throw new Error('a manifest vanished within its own transaction');
     if (content.kind === 'linked') this.#links.use(content.linkId);
-    const blobs = [...manifest.blobs, ...manifest.optionalBlobs];
     this.#edges.draw(id, manifest.digest, { blobs, children: manifest.children });
   }
 

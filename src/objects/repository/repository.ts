@@ -60,9 +60,9 @@ interface PreconditionFailed {
   /** What the reference leads to instead. */
   current: Digest | undefined;
 }
-/** `lacking`: how much of what it refers to is not here, where that is allowed. */
+/** `lacking`: how much of what it refers to is not here, where that is allowed. `mediaType`: as it is served. */
 export type PutManifestResult =
-  | { kind: 'stored'; lacking: number }
+  | { kind: 'stored'; lacking: number; mediaType: string }
   | { kind: 'missing'; digests: Digest[] }
   | PreconditionFailed
   | { kind: 'full' }
@@ -108,7 +108,7 @@ export class Repository extends DurableObject<Env> {
     this.#tasks = tasks;
     this.#presence = new Presence(database, tasks, objects);
     const links = this.#links;
-    this.#adoption = new Adoption({ database, links, edges: this.#edges, tasks, objects });
+    this.#adoption = new Adoption({ database, links, edges: this.#edges, tasks, objects, store });
     this.#large = new LargeManifests({ links, tasks, store, objects, adoption: this.#adoption });
     this.#writes = new DirectWrites({
       sessions: new Sessions(database),
@@ -117,6 +117,7 @@ export class Repository extends DurableObject<Env> {
       store,
       objects,
       adopt: (meter, digest, own) => this.#adoption.adopt(meter, digest, own),
+      isServed: (digest) => links.find(digest) !== undefined,
     });
   }
 
@@ -131,10 +132,7 @@ export class Repository extends DurableObject<Env> {
   async mount(name: RepositoryName, digest: Digest): Promise<Answer<boolean>> {
     const meter = new WorkMeter();
     this.#presence.open(name);
-    // Only an upload heals a damaged blob.
-    if (this.#links.find(digest)?.damaged === true) return meter.answer(false);
-    const adopted = await this.#adoption.adopt(meter, digest, undefined);
-    return meter.answer(adopted.kind === 'linked');
+    return meter.answer(await this.#adoption.mount(meter, digest));
   }
 
   /** Asks how to write a whole body of known length and digest (see direct-writes.ts). */
@@ -236,11 +234,11 @@ export class Repository extends DurableObject<Env> {
     const { mayLack } = target;
     if (!this.#database.opened()) {
       // Nothing is here; saying so must not make the repository.
-      if (needed.length > 0 && !mayLack) {
-        return meter.answer({ kind: 'missing', digests: needed.slice(0, MISSING_REPORTED) });
-      }
       if (!preconditionsHold(target.preconditions, undefined)) {
         return meter.answer({ kind: 'precondition-failed', current: undefined });
+      }
+      if (needed.length > 0 && !mayLack) {
+        return meter.answer({ kind: 'missing', digests: needed.slice(0, MISSING_REPORTED) });
       }
     }
     this.#database.ensure();
@@ -264,7 +262,7 @@ export class Repository extends DurableObject<Env> {
       this.#manifests.insert(manifest, content, now);
       for (const tag of target.tags) this.#manifests.setTag(tag, manifest.digest, now);
       this.#presence.note(true, now);
-      return { kind: 'stored', lacking };
+      return { kind: 'stored', lacking, mediaType: this.#manifests.typeOf(manifest.digest) ?? manifest.mediaType };
     });
     return this.#told(result, meter);
   }

@@ -1,6 +1,7 @@
 /**
- * The running hash of a session, by the algorithm that its digest will have. It lives in memory only, since native hash state cannot be written down; the
- * digest so far is journalled with every commit, which serves the commonest push even after an eviction.
+ * The running hash of a session, by the algorithm that its digest will have. It lives in memory only, since native hash
+ * state cannot be written down; the digest so far is journalled with every commit, which serves the commonest push even
+ * after an eviction.
  */
 import { createHash, type Hash } from 'node:crypto';
 import type { Journal, Session } from './journal.ts';

@@ -136,7 +136,9 @@ test('files that nothing names are told of with their size and left alone, and t
   writeFileSync(orphan, Buffer.alloc(1_234_567));
   const lines = (await wellDone('verify', '--data', data)).trim().split('\n');
   expect(lines).toEqual([
-    expect.stringMatching(/^Of unfinished uploads: 1 file, \d\.\d MB\. They go when the uploads end, or a day after they began \(BERTH_UPLOAD_EXPIRY_SECONDS\)\.$/),
+    expect.stringMatching(
+      /^Of unfinished uploads: 1 file, \d\.\d MB\. They go when the uploads end, or a day after they began \(BERTH_UPLOAD_EXPIRY_SECONDS\)\.$/,
+    ),
     `Named by nothing: 1 file, 1.2 MB, ${relative(data, orphan)} for one. They harm nothing but take space.`,
     expect.stringMatching(/^All is well: 2 blobs/),
   ]);

@@ -93,7 +93,6 @@ test.each([
   ['BERTH_GRACE', ' Did you mean BERTH_GRACE_SECONDS?'],
   ['BERTH_LOOPBACK', ' Did you mean BERTH_OPEN_LOOPBACK?'],
   ['BERTH_MAX_MANIFEST', ' Did you mean BERTH_MAX_MANIFEST_BYTES?'],
-  ['BERTH_PORT', ''],
   ['BERTH_', ''],
   ['BERTH_REQUIRE_CLIENTS_', ''],
 ])('%s in the environment is refused, also when it is empty', (name, meant) => {
@@ -132,7 +131,9 @@ test('an address that others can reach is warned of, with the setting that close
   expect(warned('::', 'read')).toEqual([
     'exposed: anyone who reaches this address may pull everything, since BERTH_ANONYMOUS is read. BERTH_ANONYMOUS=none closes the registry.',
   ]);
-  expect(warned('192.168.1.7', 'read-write')).toEqual([expect.stringContaining('may pull and push everything')]);
+  expect(warned('192.168.1.7', 'read-write')).toEqual([
+    expect.stringContaining('may pull, push and delete everything'),
+  ]);
 });
 
 test('a registry that refuses every request is warned of, with the settings that open it', () => {
