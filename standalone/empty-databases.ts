@@ -3,7 +3,7 @@
  * who may read can name any repository. While workerd runs none of them may be touched; before it starts, those that hold
  * nothing are removed.
  */
-import { closeSync, openSync, readdirSync, readSync, rmSync, statSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readdirSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const OBJECT_DATABASE = /^[0-9a-f]{64}\.sqlite$/;
@@ -27,7 +27,9 @@ export function removeEmptyDatabases(objects: string): void {
 
 /** True for a database of one page whose schema has no entry, and whose log holds nothing that would change that. */
 function isEmpty(path: string): boolean {
-  if (statSync(path).size > PAGE_BYTES) return false;
+  const entry = lstatSync(path);
+  // What workerd did not make is left alone.
+  if (!entry.isFile() || entry.size > PAGE_BYTES) return false;
   if ((statSync(`${path}${WRITE_AHEAD_LOG}`, { throwIfNoEntry: false })?.size ?? 0) > 0) return false;
   const file = openSync(path, 'r');
   try {

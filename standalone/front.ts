@@ -21,6 +21,8 @@ const TURNED_AWAY_AT_ONCE = 256;
 const BUFFER_BYTES = 1024 * 1024;
 /** How long workerd itself waits for a request; and for who spoke TLS to hang up. */
 const SILENCE_LIMIT_MS = 15_000;
+/** How long one that was turned away may take to hang up. */
+const HANG_UP_MS = 5_000;
 /** A workerd that died is back within about a second; until then its clients wait. */
 const CONNECT_ATTEMPTS = 50;
 const CONNECT_PAUSE_MS = 100;
@@ -31,6 +33,8 @@ const INNER_HOST = '127.0.0.1';
 export class Front {
   readonly #server: Server;
   readonly #clients = new Set<Socket>();
+  /** Those that are served. */
+  readonly #served = new Set<Socket>();
   /** Those that have asked for nothing yet, and those that spoke TLS, which are answered already. */
   readonly #idle = new Set<Socket>();
   readonly #mostClients: number;
@@ -43,7 +47,7 @@ export class Front {
     this.#server = createServer(options, (client) => {
       this.#accept(client);
     });
-    this.#server.maxConnections = mostClients + TURNED_AWAY_AT_ONCE;
+    this.#server.maxConnections = 2 * mostClients + TURNED_AWAY_AT_ONCE;
   }
 
   /**
@@ -77,9 +81,13 @@ export class Front {
   #accept(client: Socket): void {
     this.#clients.add(client);
     this.#idle.add(client);
+    // Who says nothing takes no place from who does: the one that has been silent for longest goes.
+    const [longest] = this.#idle;
+    if (this.#idle.size > this.#mostClients) longest?.destroy();
     client.once('close', () => {
       this.#clients.delete(client);
       this.#idle.delete(client);
+      this.#served.delete(client);
     });
     client.on('error', () => {
       client.destroy();
@@ -92,17 +100,15 @@ export class Front {
     });
     client.once('data', (first: Buffer) => {
       if (isTlsHello(first)) {
-        client.end(NOT_TLS);
-        // What is left unread would make the system cut the answer short.
-        client.resume();
+        turnAway(client, NOT_TLS);
         return;
       }
-      if (this.#clients.size > this.#mostClients) {
-        client.end(TOO_MANY);
-        client.resume();
+      if (this.#served.size >= this.#mostClients) {
+        turnAway(client, TOO_MANY);
         return;
       }
       this.#idle.delete(client);
+      this.#served.add(client);
       client.setTimeout(0);
       client.pause();
       void this.#pass(client, first);
@@ -148,6 +154,19 @@ export class Front {
     }
     return undefined;
   }
+}
+
+/** Answers without asking workerd. However many bytes still come, the connection ends soon. */
+function turnAway(client: Socket, answer: string): void {
+  client.end(answer);
+  // What is left unread would make the system cut the answer short.
+  client.resume();
+  const limit = setTimeout(() => {
+    client.destroy();
+  }, HANG_UP_MS);
+  client.once('close', () => {
+    clearTimeout(limit);
+  });
 }
 
 /** What the client sends goes to workerd, as by `pipe`, and its memory is given back as soon as the system has it. */

@@ -1,6 +1,5 @@
 /** Blobs: `GET`, `HEAD` and `DELETE /v2/<name>/blobs/<digest>` (end-2, end-10), with ranges (RFC 9110 §14). */
 import { RegistryError } from '../oci/error.ts';
-import { preconditionsHold } from '../oci/precondition.ts';
 import { formatContentRange, parseRange } from '../oci/range.ts';
 import { immutable } from './caching.ts';
 import {
@@ -47,13 +46,14 @@ export async function getBlob(context: RepositoryContext): Promise<Response> {
 export async function deleteBlob(context: RepositoryContext): Promise<Response> {
   const { request, repository, registry, params } = context;
   const digest = digestOf(params['digest'] ?? '');
-  if (!preconditionsHold(preconditionsOf(request), digest)) throw preconditionFailed(digest);
-  const { kind, user } = await registry.deleteBlob(repository, digest);
+  const { kind, user } = await registry.deleteBlob(repository, digest, preconditionsOf(request));
   switch (kind) {
     case 'dropped':
       return new Response(null, { status: 202 });
     case 'unknown':
       throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } });
+    case 'precondition-failed':
+      throw preconditionFailed(digest);
     case 'used':
       throw new RegistryError('UNSUPPORTED', {
         message: `the blob is part of ${user ?? 'a manifest'}: delete that first, and the blob goes by itself`,

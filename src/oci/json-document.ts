@@ -114,8 +114,9 @@ function repeatedName(bytes: Uint8Array): string | undefined {
       // The string before a colon is a name.
       const name = String(JSON.parse(decoder.decode(bytes.subarray(start, end))));
       const names = open.at(-1);
-      if (names?.has(name) === true) return name;
-      names?.add(name);
+      // The engine hashes what looks like a number without a seed: chosen names would all collide. With a dot none does.
+      if (names?.has(`.${name}`) === true) return name;
+      names?.add(`.${name}`);
     }
   }
   return undefined;

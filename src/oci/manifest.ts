@@ -51,9 +51,15 @@ const DocumentSchema = v.looseObject({
   blobs: list,
   manifests: list,
   subject: v.nullish(DescriptorSchema),
-  annotations: v.nullish(v.record(v.string(), v.string('must be a string'), 'must be an object of strings')),
+  annotations: v.nullish(v.custom<Readonly<Record<string, string>>>(isObjectOfStrings, 'must be an object of strings')),
 });
 type Document = v.InferOutput<typeof DocumentSchema>;
+/** A record of the library would leave out names that objects have by nature, such as `constructor`. */
+function isObjectOfStrings(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((entry) => typeof entry === 'string');
+}
+
 const NAMES = foldNames(['schemaVersion', ...Object.keys(DocumentSchema.entries)]);
 
 /** Reads a manifest that came with this Content-Type. Never throws; a message says what to mend. */
@@ -80,8 +86,6 @@ function shapeProblem(value: JsonObject): Refusal | undefined {
   if (value['schemaVersion'] === 1 && Array.isArray(value['fsLayers'])) return schema1();
   const alike = lookAlike(value, NAMES);
   if (alike !== undefined) return invalid(`${alike.key} must be spelled ${alike.name}`);
-  // An array is an object to the schema below.
-  if (Array.isArray(value['annotations'])) return invalid('annotations must be an object of strings');
   const lengths = LISTS.map((name) => value[name]).map((entries) => (Array.isArray(entries) ? entries.length : 0));
   if (lengths.reduce((sum, length) => sum + length, 1) > MAX_MANIFEST_DESCRIPTORS) {
     return invalid(`the manifest must refer to at most ${String(MAX_MANIFEST_DESCRIPTORS)} blobs and manifests`);

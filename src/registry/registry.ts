@@ -159,8 +159,12 @@ export class Registry {
     return deleted;
   }
 
-  async deleteBlob(repository: RepositoryName, digest: Digest): Promise<DeleteBlobResult> {
-    const deleted = await this.#meter.call(this.#objects.repository(repository).deleteBlob(digest));
+  async deleteBlob(
+    repository: RepositoryName,
+    digest: Digest,
+    preconditions: Preconditions,
+  ): Promise<DeleteBlobResult> {
+    const deleted = await this.#meter.call(this.#objects.repository(repository).deleteBlob(digest, preconditions));
     if (deleted.kind === 'dropped') this.#cache.forgetBlob(repository, digest);
     return deleted;
   }

@@ -132,13 +132,21 @@ describe('a push with If-None-Match', () => {
     demand(await push('again', 2, { 'if-none-match': tagged(await digestOf(3)) }), 201);
   });
 
-  it('by digest asks whether that manifest is there, and moves its tags only then', async () => {
+  it('by digest asks whether that manifest is there', async () => {
     const digest = await digestOf('digest');
-    const path = `${digest}?tag=by-digest`;
-    demand(await push(path, 'digest', { 'if-none-match': '*' }), 201);
-    demand(await remove('by-digest'), 202);
-    await expectFailed(push(path, 'digest', { 'if-none-match': '*' }), digest);
-    expect(await current('by-digest')).toBeNull();
+    demand(await push(digest, 'digest', { 'if-none-match': '*' }), 201);
+    await expectFailed(push(digest, 'digest', { 'if-none-match': '*' }), digest);
+  });
+
+  it('with tags as parameters protects each of them: all move or none', async () => {
+    const [first, second] = [await digestOf(1), await digestOf(2)];
+    demand(await push('taken', 1), 201);
+    await expectFailed(push(`${second}?tag=free&tag=taken`, 2, { 'if-none-match': '*' }), first);
+    expect([await current('free'), await current('taken')]).toEqual([null, first]);
+    demand(await push(`${second}?tag=free`, 2, { 'if-none-match': '*' }), 201);
+    await expectFailed(push(`${first}?tag=free&tag=taken`, 1, { 'if-match': tagged(second) }), first);
+    demand(await push(`${first}?tag=free`, 1, { 'if-match': tagged(second) }), 201);
+    expect(await current('free')).toBe(first);
   });
 });
 

@@ -1,5 +1,7 @@
 /** What was done so far, and what could not be done, with its reason. Everything that is told at the end is counted here. */
 
+import { quoted } from './outcome.ts';
+
 export type ItemKind = 'catalog' | 'repository' | 'tag' | 'manifest' | 'blob' | 'referrers';
 
 export interface FailedItem {
@@ -69,7 +71,8 @@ export class Tally {
   fail(kind: ItemKind, name: string, reason: string): void {
     if (this.#signal.aborted) return;
     this.failures += 1;
-    if (this.failed.length < MAX_KEPT_FAILURES) this.failed.push({ kind, name, reason });
+    // A registry's own words may be in both, and both are shown on a terminal.
+    if (this.failed.length < MAX_KEPT_FAILURES) this.failed.push({ kind, name: quoted(name), reason: quoted(reason) });
     this.#onChange();
   }
 

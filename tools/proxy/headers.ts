@@ -20,6 +20,9 @@ const ONE_CONNECTION: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+/** What delimits a message, or says where it goes, is never a connection's own, whatever `Connection` names. */
+const NEVER_ONE_CONNECTION: ReadonlySet<string> = new Set(['content-length', 'host', 'via', 'date']);
+
 /** How this proxy calls itself in `Via` (RFC 9110 §7.6.3), by which it also recognises what comes from itself. */
 const PSEUDONYM = 'berth-proxy';
 
@@ -43,7 +46,8 @@ export function endToEnd(headers: HeaderList): string[] {
   const named = pairs(headers)
     .filter(([name]) => name.toLowerCase() === 'connection')
     .flatMap(([, value]) => value.split(','))
-    .map((name) => name.trim().toLowerCase());
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => !NEVER_ONE_CONNECTION.has(name));
   const dropped = new Set([...ONE_CONNECTION, ...named]);
   return pairs(headers)
     .filter(([name]) => !dropped.has(name.toLowerCase()))

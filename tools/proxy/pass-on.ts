@@ -79,6 +79,8 @@ function once(exchange: Exchange, upstream: Upstream, offsets: SessionOffsets): 
     asked.once('close', () => {
       stop();
       request.resume();
+      // A registry that changes the protocol is heard of by nothing else.
+      if (!response.headersSent && !signal.aborted) asked.emit('error', new Error('it gave no answer'));
     });
     const stop = forward(request, asked);
     if (request.readableEnded) asked.end();

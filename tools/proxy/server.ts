@@ -152,8 +152,10 @@ export class ProxyServer {
     if (isOwn(request.rawHeaders))
       return { status: LOOP_DETECTED, message: 'berth proxy: the address of the registry is that of this proxy' };
     if (this.#options.isOpen) return undefined;
-    const { host = '', origin } = request.headers;
-    if (!LOOPBACK_HOST.test(host) || (origin !== undefined && origin !== `http://${host}`))
+    const { host = '', origin, referer } = request.headers;
+    const site = request.headers['sec-fetch-site'] ?? 'none';
+    const isForeign = (origin !== undefined && origin !== `http://${host}`) || referer !== undefined;
+    if (!LOOPBACK_HOST.test(host) || isForeign || !['none', 'same-origin'].includes(String(site)))
       return {
         message: 'berth proxy: open to programs on this machine, under 127.0.0.1 or localhost; --open lifts that',
       };

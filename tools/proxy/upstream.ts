@@ -114,6 +114,8 @@ export class Upstream {
       signal.addEventListener('abort', abort, { once: true });
       request.once('close', () => {
         signal.removeEventListener('abort', abort);
+        // A registry that changes the protocol is heard of by nothing else.
+        if (!isAnswered) fail(new Error('it gave no answer'));
       });
       const fail = (error: unknown): void => {
         settle({ kind: 'broken', reason: describeFailure(error, this.url) });

@@ -124,10 +124,10 @@ export class Manifests {
   missing(manifest: NewManifest, most: number): Digest[] {
     const lacking: Digest[] = [];
     for (const digest of manifest.blobs) {
-      if (lacking.length < most && this.#links.find(digest) === undefined) lacking.push(digest);
+      if (lacking.length < most && !this.#isLinked(digest)) lacking.push(digest);
     }
     for (const digest of manifest.children) {
-      const isThere = this.#id(digest) !== undefined || this.#links.find(digest) !== undefined;
+      const isThere = this.#id(digest) !== undefined || this.#isLinked(digest);
       if (lacking.length < most && !isThere) lacking.push(digest);
     }
     return lacking;
@@ -235,6 +235,11 @@ export class Manifests {
 
   any(): boolean {
     return this.#database.first('SELECT 1 AS found FROM manifests LIMIT 1') !== undefined;
+  }
+
+  /** Whether a pull would find the blob, as far as is known. */
+  #isLinked(digest: Digest): boolean {
+    return this.#links.find(digest)?.damaged === false;
   }
 
   #id(digest: Digest): number | undefined {

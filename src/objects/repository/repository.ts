@@ -46,8 +46,9 @@ import { Sessions } from './sessions.ts';
 const FULL_BYTES = 8_000_000_000;
 const MISSING_REPORTED = 100;
 
-/** Where a manifest is pushed to: the tags that it gets, and on which conditions on what `reference` leads to now. */
+/** Where a manifest is pushed to: the tags that it gets, and on which conditions on what each of them leads to now. */
 export interface PushTarget {
+  /** What is pushed to; the conditions are on it where there are no tags. */
   reference: Reference;
   tags: readonly Tag[];
   preconditions: Preconditions;
@@ -69,7 +70,7 @@ export type PutManifestResult =
   | { kind: 'retry' };
 export type DeleteManifestResult = { kind: 'deleted' } | { kind: 'unknown' } | PreconditionFailed;
 /** `user`: a manifest that needs the blob. */
-export type DeleteBlobResult = { kind: DropResult; user: string | undefined };
+export type DeleteBlobResult = { kind: DropResult | 'precondition-failed'; user: string | undefined };
 /** `location` says where the bytes of a large manifest are. */
 export type GetManifestResult = StoredManifest & { location: Location | undefined };
 export type ListTagsResult = { kind: 'tags'; tags: string[] } | { kind: 'unknown' };
@@ -199,10 +200,12 @@ export class Repository extends DurableObject<Env> {
   }
 
   /** Gives a blob up, unless a manifest needs it. */
-  async deleteBlob(digest: Digest): Promise<Answer<DeleteBlobResult>> {
+  async deleteBlob(digest: Digest, preconditions: Preconditions): Promise<Answer<DeleteBlobResult>> {
     const meter = new WorkMeter();
     if (!this.#database.opened()) return meter.answer({ kind: 'unknown', user: undefined });
     const result = this.#database.transaction((): DeleteBlobResult => {
+      const isThere = this.#links.find(digest) !== undefined;
+      if (isThere && !preconditionsHold(preconditions, digest)) return { kind: 'precondition-failed', user: undefined };
       const kind = this.#adoption.drop(digest, Date.now());
       const link = kind === 'used' ? this.#links.find(digest) : undefined;
       return { kind, user: link === undefined ? undefined : this.#edges.userOf(link.id) };
@@ -317,9 +320,16 @@ export class Repository extends DurableObject<Env> {
   }
 
   /** Why a manifest cannot be pushed now. */
-  #refusal(manifest: NewManifest, { reference, preconditions, mayLack }: PushTarget): PutManifestResult | undefined {
-    const current = this.#manifests.digestOf(reference);
-    if (!preconditionsHold(preconditions, current)) return { kind: 'precondition-failed', current };
+  #refusal(
+    manifest: NewManifest,
+    { reference, tags, preconditions, mayLack }: PushTarget,
+  ): PutManifestResult | undefined {
+    // What the conditions protect: the tags that would move; without any, the manifest.
+    const moved = tags.map((tag): Reference => ({ kind: 'tag', tag }));
+    for (const protectedOne of moved.length > 0 ? moved : [reference]) {
+      const current = this.#manifests.digestOf(protectedOne);
+      if (!preconditionsHold(preconditions, current)) return { kind: 'precondition-failed', current };
+    }
     const missing = mayLack ? [] : this.#manifests.missing(manifest, MISSING_REPORTED);
     return missing.length > 0 ? { kind: 'missing', digests: missing } : undefined;
   }

@@ -28,6 +28,11 @@ describe('end-to-end headers', () => {
   });
 });
 
+it("what delimits a message is never a connection's own: a body must not become a request of its own", () => {
+  const headers = ['Connection', 'content-length, host, via', 'Content-Length', '40', 'Via', '1.1 other'];
+  expect(endToEnd(headers)).toEqual(['Content-Length', '40', 'Via', '1.1 other']);
+});
+
 describe('a request for the registry', () => {
   it('names the registry as its host, and this proxy on its way', () => {
     expect(toUpstream(['host', '127.0.0.1:5050', 'Authorization', 'Basic x', 'Via', '1.0 other'], 'r.example')).toEqual(
