@@ -155,7 +155,7 @@ export class ProxyServer {
     const { host = '', origin, referer } = request.headers;
     const site = request.headers['sec-fetch-site'] ?? 'none';
     const isForeign = (origin !== undefined && origin !== `http://${host}`) || referer !== undefined;
-    if (!LOOPBACK_HOST.test(host) || isForeign || !['none', 'same-origin'].includes(String(site)))
+    if (!LOOPBACK_HOST.test(host) || isForeign || !['none', 'same-origin'].includes(site))
       return {
         message: 'berth proxy: open to programs on this machine, under 127.0.0.1 or localhost; --open lifts that',
       };

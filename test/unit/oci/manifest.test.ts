@@ -317,8 +317,9 @@ describe('a manifest with a subject', () => {
     expect(read(image({ annotations })).annotations).toEqual(annotations);
     expect(read(image({ annotations: null })).annotations).toEqual({});
     // Names that objects have by nature are names like others.
-    const natural = JSON.parse('{"constructor":"a","__proto__":"b","toString":"c"}') as Record<string, string>;
-    expect(JSON.stringify(read(image({ annotations: natural })).annotations)).toBe(JSON.stringify(natural));
+    const natural = '{"constructor":"a","__proto__":"b","toString":"c"}';
+    const parsed: unknown = JSON.parse(natural);
+    expect(JSON.stringify(read(image({ annotations: parsed })).annotations)).toBe(natural);
   });
 
   it.each([
