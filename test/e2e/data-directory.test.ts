@@ -46,7 +46,7 @@ test('data of a newer Berth are refused and left alone', async () => {
   const { code, said } = await refusal({ data: first.data });
   expect(code).toBe(1);
   expect(said).toEqual([
-    `${first.data} was written by a newer Berth (data version 2, this one knows 1). Update Berth, or choose another directory and port: npm start -- --data DIR --port N`,
+    `${first.data} was written by a newer Berth (data version 2, this one knows 1). Update Berth, or choose another directory: npm start -- --data DIR`,
   ]);
   expect(readFileSync(file, 'utf8')).toBe('{"version":2}\n');
 });
