@@ -5,10 +5,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
+import { freePort } from '../free-port.ts';
 import { deleteFolder } from '../workspace.ts';
 import { gone, processesOf, signalGroup } from './process-group.ts';
 
@@ -129,16 +129,6 @@ const GROUPS = new Set<number>();
 process.once('exit', () => {
   for (const group of GROUPS) signalGroup(group, 'SIGKILL');
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, HOST);
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port is free');
-  return address.port;
-}
 
 /** Starts one of each kind in a folder of its own, and ends them whatever becomes of `use`. */
 export async function withServers<T>(

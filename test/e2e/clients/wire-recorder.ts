@@ -3,8 +3,9 @@
  * the wire: which blobs a push really sent and which a pull really fetched. It changes neither
  * header nor body, and streams. Clients are tested directly too; this is for counting.
  */
-import { createServer, request } from 'node:http';
+import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { passThrough } from './pass-through.ts';
 
 export interface Exchange {
   readonly method: string;
@@ -91,34 +92,15 @@ function forward(
   incoming.on('data', (bytes: Buffer) => {
     sentBytes += bytes.length;
   });
-  const upstream = request(
-    // The Host header stays the client's own, so that a registry's absolute Location leads back here.
-    { host: target.hostname, port: target.port, method, path: url, headers: incoming.headers },
-    (answer) => {
-      const status = answer.statusCode ?? 0;
-      // Recorded before the client can see the answer: what it did is on the list once it has ended.
-      record({
-        method,
-        path: asked.pathname,
-        query: asked.searchParams,
-        status,
-        get sentBytes() {
-          return sentBytes;
-        },
-      });
-      outgoing.writeHead(status, answer.rawHeaders);
-      answer.pipe(outgoing);
-      answer.on('close', () => {
-        // An answer that broke off must break off at the client as well.
-        if (!answer.complete) outgoing.destroy();
-      });
-    },
-  );
-  upstream.on('error', () => {
-    outgoing.destroy();
+  passThrough(target, url, incoming, outgoing, (status) => {
+    record({
+      method,
+      path: asked.pathname,
+      query: asked.searchParams,
+      status,
+      get sentBytes() {
+        return sentBytes;
+      },
+    });
   });
-  outgoing.on('close', () => {
-    if (!outgoing.writableFinished) upstream.destroy();
-  });
-  incoming.pipe(upstream);
 }

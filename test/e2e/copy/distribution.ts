@@ -1,10 +1,9 @@
 /** Debian's docker-registry (distribution 2.8) with an empty store of the test's own: what is copied from and, at times, to. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { freePort } from '../../../bench/free-port.ts';
 import { startDaemon } from '../clients/daemon.ts';
 
 const PROGRAM = '/usr/bin/docker-registry';
@@ -50,14 +49,4 @@ export async function startDistribution({
   });
   onTestFinished(() => daemon.stop());
   return { url };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, HOST);
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port is free');
-  return address.port;
 }

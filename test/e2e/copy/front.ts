@@ -3,8 +3,9 @@
  * lies, asks for a token, gives short pages, or keeps somebody waiting. What it does not answer passes unchanged.
  */
 import { once } from 'node:events';
-import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { onTestFinished } from 'vitest';
+import { passThrough } from '../clients/pass-through.ts';
 
 export interface Passed {
   readonly method: string;
@@ -65,7 +66,7 @@ export async function startFront(registryUrl: string, intercept: Intercept = () 
       response.once('finish', () => {
         record(response.statusCode);
       });
-    } else forward(registry, taken === false ? url : taken, incoming, response, record);
+    } else passThrough(registry, taken === false ? url : taken, incoming, response, record);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -107,32 +108,4 @@ export function puts(passed: readonly Passed[]): string[] {
 
 function repositoryOf(path: string): string {
   return /^\/v2\/(.+)\/(?:blobs|manifests)\//.exec(path)?.[1] ?? path;
-}
-
-function forward(
-  registry: URL,
-  path: string,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  record: (status: number) => void,
-): void {
-  const { method, headers } = incoming;
-  // The Host header stays the client's own, so that a registry's absolute Location leads back here.
-  const upstream = request({ host: registry.hostname, port: registry.port, method, path, headers }, (answer) => {
-    // Before the client can see the answer: what it did is on the list once it has ended.
-    record(answer.statusCode ?? 0);
-    outgoing.writeHead(answer.statusCode ?? 0, answer.rawHeaders);
-    answer.pipe(outgoing);
-    answer.on('close', () => {
-      // An answer that broke off must break off at the client as well.
-      if (!answer.complete) outgoing.destroy();
-    });
-  });
-  upstream.on('error', () => {
-    outgoing.destroy();
-  });
-  outgoing.on('close', () => {
-    if (!outgoing.writableFinished) upstream.destroy();
-  });
-  incoming.pipe(upstream);
 }

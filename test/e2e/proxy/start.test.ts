@@ -6,20 +6,12 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { expect, onTestFinished, test } from 'vitest';
+import { freePort } from '../../../bench/free-port.ts';
 import { makeScratch } from '../clients/scratch.ts';
 import { freshProject } from '../fresh-project.ts';
 import { ProxyRun, startProxy } from './proxy-process.ts';
 
 const NPX_LIMIT_MS = 60_000;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = v.parse(v.object({ port: v.number() }), server.address());
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function refusal(words: readonly string[]): Promise<{ code: number | null; said: readonly string[] }> {
   const run = new ProxyRun(words);
