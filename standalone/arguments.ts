@@ -2,13 +2,11 @@
  * The options of `npm start -- …`, parsed once. Pure: it opens nothing and looks nothing up.
  * Every mistake is one line that says what to type instead.
  */
-import { isIPv4, isIPv6 } from 'node:net';
 import { parseArgs } from 'node:util';
+import { DEFAULT_HOST, HIGHEST_PORT, parseHost, parsePort } from './address.ts';
 
 const DEFAULT_PORT = 8787;
-const DEFAULT_HOST = '127.0.0.1';
 export const DEFAULT_DATA_DIRECTORY = '.berth';
-const HIGHEST_PORT = 65_535;
 
 /** `filesystem`: plain files. `r2`: the emulator of Cloudflare's bucket. */
 export const STORAGE_KINDS = ['filesystem', 'r2'] as const;
@@ -130,19 +128,4 @@ function mistake(message: string): Command {
 
 function quote(text: string): string {
   return JSON.stringify(text);
-}
-
-function parsePort(text: string): number | undefined {
-  if (!/^\d{1,5}$/.test(text)) return undefined;
-  const port = Number(text);
-  return port <= HIGHEST_PORT ? port : undefined;
-}
-
-function parseHost(text: string): string | undefined {
-  // The name is taken for what it means, whatever the hosts file says; clients that try ::1 first fall back.
-  if (text === 'localhost') return DEFAULT_HOST;
-  const address = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
-  // A zone (fe80::1%eth0) has no place in a URL, so nobody could type the address that is announced.
-  if (address.includes('%')) return undefined;
-  return isIPv4(address) || isIPv6(address) ? address : undefined;
 }

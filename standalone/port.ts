@@ -1,10 +1,9 @@
 /** Asks for the port before anything is built or started, so that a taken one is told at once and in one line. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { HIGHEST_PORT } from './address.ts';
 import { urlHost } from './exposure.ts';
 import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
-
-const HIGHEST_PORT = 65_535;
 
 /** Throws StartFailure when nobody could listen there. The port is free again when the promise is fulfilled. */
 export async function checkPort(host: string, port: number): Promise<void> {

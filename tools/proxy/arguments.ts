@@ -2,8 +2,8 @@
  * The words of `npx berth proxy …`, parsed once. Pure: it opens nothing and looks nothing up.
  * Every mistake is one line that says what to type instead, and no such line repeats a password.
  */
-import { isIPv4, isIPv6 } from 'node:net';
 import { parseArgs } from 'node:util';
+import { DEFAULT_HOST, HIGHEST_PORT, parseHost, parsePort } from '../../standalone/address.ts';
 import { isLoopback } from '../../standalone/exposure.ts';
 
 const KIB = 1024;
@@ -11,8 +11,6 @@ const MIB = KIB * KIB;
 const MEGABYTE = 1_000_000;
 
 const DEFAULT_PORT = 5050;
-const DEFAULT_HOST = '127.0.0.1';
-const HIGHEST_PORT = 65_535;
 /** One of Berth's parts (src/objects/upload/). Several fit into the memory of a small program, for layers that come together. */
 const DEFAULT_CHUNK_BYTES = 8 * MIB;
 const LEAST_CHUNK_BYTES = MIB;
@@ -170,18 +168,6 @@ function parseUpstream(text: string): URL | string {
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
     return `A registry lies at the root of its host, so leave out what follows it: npx berth proxy ${url.origin}`;
   return url;
-}
-
-function parsePort(text: string): number | undefined {
-  if (!/^\d{1,5}$/.test(text)) return undefined;
-  const port = Number(text);
-  return port <= HIGHEST_PORT ? port : undefined;
-}
-
-function parseHost(text: string): string | undefined {
-  if (text === 'localhost') return DEFAULT_HOST;
-  const address = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
-  return isIPv4(address) || (isIPv6(address) && !address.includes('%')) ? address : undefined;
 }
 
 /** `16MiB` and `16MB` are not the same, and the limit is given in the smaller: so a number alone is not taken. */
