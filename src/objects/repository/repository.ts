@@ -246,19 +246,19 @@ export class Repository extends DurableObject<Env> {
     }
     this.#database.ensure();
     if (this.#database.sizeBytes > FULL_BYTES) return meter.answer({ kind: 'full' });
-    const refusal = this.#refusal(manifest, target);
-    if (refusal !== undefined) return meter.answer(refusal);
-    this.#presence.open(name);
     if (bytes.byteLength > INLINE_MANIFEST_BYTES) {
-      const isKnown = this.#manifests.digestOf({ kind: 'digest', digest: manifest.digest }) !== undefined;
+      // Looked at before the store is given anything, and again below: storing takes a while.
+      const refusal = this.#refusal(manifest, target);
+      if (refusal !== undefined) return meter.answer(refusal);
+      const isKnown = this.#manifests.typeOf(manifest.digest) !== undefined;
       const isStored = await this.#large.store(meter, manifest.digest, bytes, isKnown);
       if (!isStored) return meter.answer({ kind: 'retry' });
     }
     const now = Date.now();
-    // Looked at again, in the transaction that relies on it: storing a large manifest has waited in between.
     const result = this.#database.transaction((): PutManifestResult => {
-      const meanwhile = this.#refusal(manifest, target);
-      if (meanwhile !== undefined) return meanwhile;
+      const refusal = this.#refusal(manifest, target);
+      if (refusal !== undefined) return refusal;
+      this.#presence.open(name);
       const content = this.#content(manifest.digest, bytes);
       if (content === undefined) return { kind: 'retry' };
       const lacking = mayLack ? this.#manifests.missing(manifest, MISSING_REPORTED).length : 0;
