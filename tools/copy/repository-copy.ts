@@ -37,8 +37,6 @@ export interface RepositoryCopyOptions {
 
 interface Visit {
   readonly depth: number;
-  /** The target has it; only what refers to it is looked for, and what it refers to. */
-  readonly isThere: boolean;
   /** Where it was read already. */
   readonly fetched?: FetchedManifest;
 }
@@ -73,7 +71,7 @@ export class RepositoryCopy {
     if (pointed.value === 'missing') return failure('the source lists it and does not have it');
     if (pointed.value !== undefined && pointed.value === there.value) {
       // Since then somebody may have signed it.
-      if (await this.#canList(pointed.value)) await this.#manifest(pointed.value, { depth: 0, isThere: true });
+      if (await this.#canList(pointed.value)) await this.#manifest(pointed.value, { depth: 0 });
       await this.#copyReferrers();
       return success('skipped');
     }
@@ -82,7 +80,7 @@ export class RepositoryCopy {
     if (!read.ok) return read;
     const fetched = read.value;
     await this.#canList(fetched.digest);
-    const copied = await this.#manifest(fetched.digest, { depth: 0, isThere: false, fetched });
+    const copied = await this.#manifest(fetched.digest, { depth: 0, fetched });
     if (!copied.ok) return copied;
     await this.#copyReferrers();
     if (fetched.digest === there.value) return success('skipped');
@@ -109,23 +107,24 @@ export class RepositoryCopy {
     return outcome;
   }
 
-  async #tryManifest(digest: Digest, { depth, isThere, fetched }: Visit): Promise<Outcome<undefined>> {
+  async #tryManifest(digest: Digest, { depth, fetched }: Visit): Promise<Outcome<undefined>> {
     const { source, target, tally, dryRun } = this.#options;
     if (depth > MAX_DEPTH) return failure(`it is an index within more than ${MAX_DEPTH} others`);
-    const has = isThere ? success(true) : await target.hasManifest(this.name, digest);
-    if (!has.ok) return has;
+    const found = await target.findManifest(this.name, digest);
+    if (!found.ok) return found;
+    const isThere = found.value !== 'missing';
     const canList = await this.#canList(digest);
     if (canList) this.#subjects.push(digest);
-    if (has.value) {
+    if (isThere) {
       tally.manifest('skipped', 0);
-      if (!canList) return success(undefined);
+      if (!canList && found.value === 'manifest') return success(undefined);
     }
     const read =
       fetched === undefined ? await source.manifest(this.name, { kind: 'digest', digest }) : success(fetched);
     if (!read.ok) return read;
     const { manifest, size } = read.value;
-    const parts = await this.#copyParts(manifest, depth, has.value);
-    if (!parts.ok || has.value) return parts;
+    const parts = await this.#copyParts(manifest, depth, isThere);
+    if (!parts.ok || isThere) return parts;
     if (!dryRun) {
       const put = await this.#put({ kind: 'digest', digest }, read.value);
       if (!put.ok) return put;
@@ -150,7 +149,7 @@ export class RepositoryCopy {
     };
     for (const { digest } of manifest.manifests)
       // An index may be there without a child: it was deleted since, or never came.
-      note(digest, await this.#manifest(digest, { depth: depth + 1, isThere: false }));
+      note(digest, await this.#manifest(digest, { depth: depth + 1 }));
     if (!isThere) {
       const isForeign = new Set(manifest.foreign);
       await forEachOf([...manifest.blobs, ...manifest.foreign], this.#options.parallel, async (blob) => {
@@ -212,7 +211,7 @@ export class RepositoryCopy {
       for (const text of listed.entries) {
         const digest = parseDigest(text);
         if (digest === undefined) tally.fail('referrers', name, `${JSON.stringify(quoted(text))} is no digest`);
-        else await this.#manifest(digest, { depth: 0, isThere: false });
+        else await this.#manifest(digest, { depth: 0 });
       }
     }
   }

@@ -1,5 +1,6 @@
 /** What is asked of and written to the registry that is copied into (distribution-spec, "Push"). */
 import { parseDigest, type Digest } from '../../src/oci/digest.ts';
+import { isIndex, parseMediaType } from '../../src/oci/media-type.ts';
 import { formatReference, type Reference, type Tag } from '../../src/oci/reference.ts';
 import type { RepositoryName } from '../../src/oci/repository-name.ts';
 import type { Answer, Body } from './exchange.ts';
@@ -49,10 +50,17 @@ export class Target {
     return success(answer.status === OK ? parseDigest(answer.header('docker-content-digest') ?? '') : undefined);
   }
 
-  async hasManifest(repository: RepositoryName, digest: Digest): Promise<Outcome<boolean>> {
+  /** Whether it has a manifest, and whether that is an index: one may be there without its children. */
+  async findManifest(repository: RepositoryName, digest: Digest): Promise<Outcome<'missing' | 'manifest' | 'index'>> {
     const path = `/v2/${repository}/manifests/${digest}`;
     const headers = { accept: ACCEPTED_MANIFESTS };
-    return this.#isThere(this.#client.call({ method: 'HEAD', path, scopes: push(repository), headers }));
+    const called = await this.#client.call({ method: 'HEAD', path, scopes: push(repository), headers });
+    if (!called.ok) return called;
+    const answer = called.value;
+    answer.discard();
+    if (answer.status !== OK) return success('missing');
+    const mediaType = parseMediaType(answer.header('content-type') ?? '');
+    return success(mediaType !== undefined && isIndex(mediaType) ? 'index' : 'manifest');
   }
 
   async hasBlob(repository: RepositoryName, digest: Digest): Promise<Outcome<boolean>> {
