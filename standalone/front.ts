@@ -35,7 +35,7 @@ export class Front {
   readonly #clients = new Set<Socket>();
   /** Those that are served. */
   readonly #served = new Set<Socket>();
-  /** Those that have asked for nothing yet, and those that spoke TLS, which are answered already. */
+  /** Those that have asked for nothing yet, and those that were turned away; in the order in which they came. */
   readonly #idle = new Set<Socket>();
   readonly #mostClients: number;
   /** Where workerd listens now. */

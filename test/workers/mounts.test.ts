@@ -10,12 +10,14 @@ import {
   openSession,
   pushed,
   putManifest,
+  refusal,
   send,
   sendWith,
   Session,
   sha256,
   type Settings,
 } from './client.ts';
+import { faults } from './faults.ts';
 import { LogLines } from './log-lines.ts';
 import { mapped, newBlob, newWorld, passAllGraces, repositoryName, storedKeys, type Blob } from './world.ts';
 
@@ -151,8 +153,24 @@ describe('a mount that cannot be (CVE-2024-39897, CVE-2026-117685)', () => {
       expect((await mount(other, blob.digest, source)).status).toBe(202);
       expect((await headBlob(other, blob.digest)).status).toBe(404);
     }
+    expect(await refusal(putManifest(target, 'lost', imageOf(blob)))).toMatchObject({
+      status: 404,
+      code: 'MANIFEST_BLOB_UNKNOWN',
+      detail: { digests: [blob.digest] },
+    });
     const session = await openSession(target);
     demand(await session.putBody(blob.digest, blob.bytes), 201);
     await expectServed(target, blob);
+    demand(await putManifest(target, 'found', imageOf(blob)), 201);
+  });
+
+  it('because something failed is an upload too', async () => {
+    const [source, target] = [repositoryName('source'), repositoryName('target')];
+    const blob = await pushed(source, await newBlob());
+    faults.reset();
+    faults.inject('Repository>BLOB_DIRECTORY.claim', 'fail-before');
+    expect((await mount(target, blob.digest, source)).status).toBe(202);
+    expect(faults.fired).toHaveLength(1);
+    await expectMounted(await mount(target, blob.digest, source), target, blob);
   });
 });

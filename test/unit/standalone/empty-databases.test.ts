@@ -1,5 +1,5 @@
 /** Databases without a table go before workerd starts (standalone/empty-databases.ts), and no others. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -46,6 +46,14 @@ test('one with a table stays, and so does one whose table is in its log alone', 
   removeEmptyDatabases(objects);
   expect(readdirSync(folder)).toEqual(before);
   logged.close();
+});
+
+test('what only has the name of a database is left alone', () => {
+  const [directory, link, elsewhere] = ['d', 'e', 'elsewhere'].map((name) => join(folder, `${name.repeat(64)}.sqlite`));
+  mkdirSync(directory ?? '');
+  symlinkSync(elsewhere ?? '', link ?? '');
+  removeEmptyDatabases(objects);
+  expect(readdirSync(folder)).toHaveLength(2);
 });
 
 test('what is no database of an object stays, and so does a folder that is not there yet', () => {

@@ -304,3 +304,31 @@ test('more clients than there may be are told to come again, and the next ones g
   const { socket } = await openBoth(front, inner);
   expect(socket.destroyed).toBe(false);
 });
+
+test('who says nothing takes no place from who does: the one that was silent for longest goes', async () => {
+  const front = await openFront(2);
+  const { inner } = await openInner(front);
+  const [longest, later] = [await openClient(front), await openClient(front)];
+  const hungUp = once(longest.resume(), 'end');
+  let isLaterHungUp = false;
+  later.resume().once('end', () => {
+    isLaterHungUp = true;
+  });
+  const { socket } = await openBoth(front, inner);
+  await hungUp;
+  expect([isLaterHungUp, socket.destroyed]).toEqual([false, false]);
+});
+
+test('who was turned away is cut off, however many bytes still come', async () => {
+  const front = await openFront();
+  const client = await openClient(front);
+  // It is told by an error that nobody hears it any more.
+  const closed = new Promise((settle) => client.once('close', settle));
+  client.write(TLS_HELLO);
+  const trickle = setInterval(() => client.write('x'), 100);
+  onTestFinished(() => {
+    clearInterval(trickle);
+  });
+  client.resume();
+  await closed;
+}, 30_000);

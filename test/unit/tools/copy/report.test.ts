@@ -26,6 +26,14 @@ const report = (tally: Tally, changes: { dryRun?: boolean; stopped?: boolean } =
   });
 
 describe('the report', () => {
+  it('shows what a registry wrote, and nothing that a terminal would obey', () => {
+    const tally = tallyOf((it) => {
+      it.fail('manifest', 'a@\u001b]0;name\u0007', 'must not name "\u009b31m\u202eX" twice\u001b[2J');
+    });
+    expect(JSON.stringify(tally.failed)).not.toMatch(/\\u00[01][0-9a-f]|[\u007f-\u009f\u202a-\u202e]/);
+    expect(tally.failed).toMatchObject([{ kind: 'manifest', name: 'a@ ]0;name' }]);
+  });
+
   it('counts what was copied, what was there, what was mounted, and what is kept elsewhere', () => {
     const tally = tallyOf((it) => {
       it.repository();

@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
-import { connect } from 'node:net';
+import { connect, createServer as createSocketServer } from 'node:net';
+import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { answerTo, ask, startProxy } from './proxies.ts';
@@ -236,6 +237,8 @@ describe('on loopback', () => {
   it.each([
     ['another name, as of a page that rebinds its own', { host: 'evil.example:5050' }],
     ['a page of another origin', { origin: 'https://evil.example' }],
+    ['an image of another site', { 'sec-fetch-site': 'cross-site' }],
+    ['whoever comes from a page', { referer: 'https://evil.example/' }],
   ])('%s is turned away before the registry hears of it', async (_, headers) => {
     const { url } = await startRegistry(() => expect.fail('it was passed on'));
     const proxy = await startProxy(url);
@@ -265,6 +268,16 @@ describe('on loopback', () => {
     expect(await ask(proxy.url, { path: 'http://other.example/v2/' })).toMatchObject({ status: 400 });
   });
 
+  it('what this machine does itself is taken, also by a browser', async () => {
+    const { url } = await startRegistry((_, response) => response.end());
+    const proxy = await startProxy(url);
+    for (const site of ['none', 'same-origin']) {
+      expect(await ask(new URL('/v2/', proxy.url), { headers: { 'sec-fetch-site': site } })).toMatchObject({
+        status: 200,
+      });
+    }
+  });
+
   it('a TLS hello is answered at once, in HTTP', async () => {
     const { url } = await startRegistry(() => expect.fail('it was passed on'));
     const proxy = await startProxy(url);
@@ -273,6 +286,26 @@ describe('on loopback', () => {
     expect(await text(client)).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n[^]*This port speaks HTTP, not HTTPS\.\n$/);
     client.end();
   });
+});
+
+it('a registry that changes the protocol gives no answer, and the client hears of it', async () => {
+  const registry = createSocketServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', () =>
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'),
+    );
+  }).listen(0, '127.0.0.1');
+  await once(registry, 'listening');
+  onTestFinished(() => {
+    registry.close();
+  });
+  const address = registry.address();
+  if (address === null || typeof address === 'string') throw new Error('nobody listens');
+  const proxy = await startProxy(new URL(`http://127.0.0.1:${String(address.port)}`));
+  expect(await ask(new URL('/v2/', proxy.url))).toMatchObject({ status: 502 });
+  const upload = new URL('/v2/a/blobs/uploads/1', proxy.url);
+  const pieces = Readable.from([Buffer.alloc(2 * 1024 * 1024)]);
+  expect(await ask(upload, { method: 'PATCH' }, pieces)).toMatchObject({ status: 502 });
 });
 
 it('to stop lets finish what runs, and closes what is kept open', async () => {
