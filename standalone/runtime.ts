@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
@@ -13,6 +14,7 @@ import type { MiniflareOptions, WorkerOptions } from 'miniflare';
 import * as v from 'valibot';
 import { BUNDLE_FILE } from './built-worker.ts';
 import type { BuiltWorker } from './built-worker.ts';
+import { OBJECTS } from './data-directory.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { urlHost } from './exposure.ts';
 import { BLOBS } from './files/layout.ts';
@@ -26,6 +28,8 @@ const CONFIG_PROGRAM = join(import.meta.dirname, 'workerd-config.ts');
 
 const RESTART_ATTEMPTS = 5;
 const RESTART_PAUSE_MS = 200;
+/** As wrangler.toml names it. */
+const REPOSITORY_CLASS = 'Repository';
 
 /** What a URL leaves out. */
 const HTTP_PORT = 80;
@@ -184,17 +188,28 @@ function miniflareOptions(settings: RuntimeSettings): MiniflareOptions {
   };
 }
 
-/** What src/storage/stores.ts chooses by. The emulator of the bucket is not even started where nothing lies in it. */
+/** What src/storage/stores.ts and src/objects/made-repositories.ts choose by. The emulator of the bucket is not even started where nothing lies in it. */
 function storageOptions({ files, data, worker }: RuntimeSettings): Partial<WorkerOptions> {
-  if (files === undefined) return {};
+  const serviceBindings = {
+    ...worker.options.serviceBindings,
+    REPOSITORY_FILES: { disk: { path: repositoryObjects(data, worker), writable: false } },
+  };
+  if (files === undefined) return { serviceBindings };
   return {
     r2Buckets: {},
     serviceBindings: {
-      ...worker.options.serviceBindings,
+      ...serviceBindings,
       FILES: { external: { address: `unix:${files}`, http: {} } },
       DISK: { disk: { path: join(data.path, BLOBS), writable: false } },
     },
   };
+}
+
+/** Where workerd keeps the databases of one class. It would make the directory itself, but opens its disks before. */
+function repositoryObjects({ state }: DataDirectory, { name }: BuiltWorker): string {
+  const path = join(state, OBJECTS, `${name}-${REPOSITORY_CLASS}`);
+  mkdirSync(path, { recursive: true });
+  return path;
 }
 
 type Json = string | number | boolean | null | Json[] | { [name: string]: Json };

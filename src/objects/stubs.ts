@@ -11,6 +11,7 @@ import { configOf, LONGEST_UPLOAD_MS } from '../config.ts';
 import { digestHex, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { UploadId } from '../oci/upload-id.ts';
+import { isRepositoryMade, type ObjectFilesBindings } from './made-repositories.ts';
 import type { UploadSession } from './upload/messages.ts';
 
 /** The classes are known from the bindings, so that this file need not import what imports it. */
@@ -18,14 +19,19 @@ type Stub<Binding extends keyof Env> =
   Env[Binding] extends DurableObjectNamespace<infer T> ? DurableObjectStub<T> : never;
 
 export class Objects {
-  readonly #env: Env;
+  readonly #env: Env & ObjectFilesBindings;
 
-  constructor(env: Env) {
+  constructor(env: Env & ObjectFilesBindings) {
     this.#env = env;
   }
 
   repository(name: RepositoryName): Stub<'REPOSITORY'> {
     return this.#named(this.#env.REPOSITORY, name);
+  }
+
+  /** False only for a repository that was never written to: whoever reads need not ask it, nor make its object. */
+  hasRepository(name: RepositoryName): Promise<boolean> {
+    return isRepositoryMade(this.#within(this.#env.REPOSITORY).idFromName(name), this.#env);
   }
 
   directory(digest: Digest): Stub<'BLOB_DIRECTORY'> {

@@ -3,7 +3,7 @@
  * One Registry serves one request. It knows nothing of HTTP; what it answers are values and tagged unions.
  */
 import type { Config } from '../config.ts';
-import type { WorkMeter } from '../observability/work.ts';
+import type { Answer, WorkMeter } from '../observability/work.ts';
 import { logEvent } from '../observability/log.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Preconditions } from '../oci/precondition.ts';
@@ -63,13 +63,13 @@ export class Registry {
 
   /** A client that hears that a blob is here will not push it, so its link is kept for another grace. */
   headBlob(repository: RepositoryName, digest: Digest): Promise<Location | undefined> {
-    return this.#meter.callAgain(() => this.#objects.repository(repository).locate(digest, true));
+    return this.#read(repository, undefined, (object) => object.locate(digest, true));
   }
 
   async locateBlob(repository: RepositoryName, digest: Digest): Promise<Location | undefined> {
     const believed = await this.#cache.blob(repository, digest);
     if (believed !== undefined) return believed;
-    const location = await this.#meter.callAgain(() => this.#objects.repository(repository).locate(digest, false));
+    const location = await this.#read(repository, undefined, (object) => object.locate(digest, false));
     if (location !== undefined) this.#cache.keepBlob(repository, digest, location);
     return location;
   }
@@ -123,7 +123,7 @@ export class Registry {
     const found = await manifestReads.read(
       // Neither a repository's name nor a reference has a space.
       `${repository} ${asked}`,
-      () => this.#meter.callAgain(() => this.#objects.repository(repository).getManifest(reference)),
+      () => this.#read(repository, undefined, (object) => object.getManifest(reference)),
       this.#hold,
     );
     if (found === undefined) return undefined;
@@ -193,7 +193,8 @@ export class Registry {
     type: string | undefined,
     after: number,
   ): Promise<ReferrersPage> {
-    return this.#meter.callAgain(() => this.#objects.repository(repository).referrers(subject, type, after));
+    const none: ReferrersPage = { referrers: [], next: undefined };
+    return this.#read(repository, none, (object) => object.referrers(subject, type, after));
   }
 
   listRepositories(last: string, limit: number): Promise<string[]> {
@@ -201,6 +202,16 @@ export class Registry {
   }
 
   listTags(repository: RepositoryName, last: string, limit: number): Promise<ListTagsResult> {
-    return this.#meter.callAgain(() => this.#objects.repository(repository).listTags(last, limit));
+    return this.#read(repository, { kind: 'unknown' }, (object) => object.listTags(last, limit));
+  }
+
+  /** Asks a repository's object, or nobody where it was never written to. */
+  async #read<T>(
+    repository: RepositoryName,
+    nothing: T,
+    ask: (object: ReturnType<Objects['repository']>) => PromiseLike<Answer<T>>,
+  ): Promise<T> {
+    if (!(await this.#objects.hasRepository(repository))) return nothing;
+    return this.#meter.callAgain(() => ask(this.#objects.repository(repository)));
   }
 }
