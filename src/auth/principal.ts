@@ -1,0 +1,43 @@
+/**
+ * Who sent a request, as far as that can be told. Each kind is its own: a name that comes from outside one day can never
+ * equal one of Berth's.
+ */
+
+/** What a repository can be used for. `*` in a document or scope stands for all three. */
+export type Action = 'pull' | 'push' | 'delete';
+
+/** A part of what a principal may do. */
+export interface Limit {
+  /** Patterns of repositories (see patterns.ts). */
+  readonly repositories: readonly string[];
+  readonly actions: readonly Action[];
+}
+
+/** What a token of the token endpoint carries for one repository: just what was asked for and granted. */
+export interface Grant {
+  readonly repository: string;
+  readonly actions: readonly Action[];
+}
+
+/** Only a part of what the policy allows: all of `limits` have to allow it, and one of `grants` where there are any. */
+interface Narrowed {
+  readonly limits: readonly Limit[];
+  /** Absent where the request carries no token of the token endpoint. */
+  readonly scope?: { readonly grants: readonly Grant[]; readonly catalog: boolean };
+}
+
+export type Principal =
+  | ({
+      readonly kind: 'anonymous';
+      /** Where loopback is open, what kept the caller from being local: `host`, or the header that tells. */
+      readonly notLocal?: string;
+    } & Pick<Narrowed, 'scope'>)
+  /** Provably somebody on the machine that an open-on-loopback registry runs on. */
+  | { readonly kind: 'local' }
+  | ({ readonly kind: 'user'; readonly name: string; readonly groups: readonly string[] } & Narrowed)
+  | ({ readonly kind: 'robot'; readonly name: string } & Narrowed);
+
+/** As it stands in a session's owner and in the log: `user:alice`. */
+export function principalName(principal: Principal): string {
+  return 'name' in principal ? `${principal.kind}:${principal.name}` : principal.kind;
+}
