@@ -4,6 +4,8 @@
  * bound to anything else only BERTH_ANONYMOUS opens it.
  */
 import { BlockList, isIPv6 } from 'node:net';
+import { configuredPolicy, ignoredAnonymous } from '../src/auth/configured-policy.ts';
+import type { Policy } from '../src/auth/policy.ts';
 import { ConfigurationError, parseConfig, SETTING_NAMES, type Config } from '../src/config.ts';
 import { EXIT_USAGE, StartFailure } from './start-failure.ts';
 
@@ -11,6 +13,9 @@ export type Variables = Readonly<Record<string, unknown>>;
 
 const ANONYMOUS = 'BERTH_ANONYMOUS';
 const OPEN_LOOPBACK = 'BERTH_OPEN_LOOPBACK';
+const POLICY = 'BERTH_POLICY';
+/** Is for Cloudflare alone: what a client says of its own address here is not to be believed. */
+const ON_CLOUDFLARE = 'BERTH_ON_CLOUDFLARE';
 /** Here the objects are as near as a cache would be, and every change is seen at once. */
 const OWN_DEFAULTS: Variables = { BERTH_EXISTENCE_CACHE_SECONDS: '0' };
 const SETTING_PREFIX = 'BERTH_';
@@ -33,7 +38,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * The Worker's variables: what suits one machine, then those of wrangler.toml, then the environment's own BERTH_ settings, and nothing else of the
  * environment. Whether loopback is open is decided here alone: a variable that is left over from another start must
- * not open a registry that the network can reach. Who types BERTH_ANONYMOUS=none wants it closed, on loopback too.
+ * not open a registry that the network can reach. Who types BERTH_ANONYMOUS=none wants it closed, on loopback too; and
+ * a policy says of everybody what they may do.
  * Throws StartFailure where a name or a value is wrong.
  */
 export function workerVariables(
@@ -42,10 +48,10 @@ export function workerVariables(
   host: string,
 ): Record<string, unknown> {
   const settings = settingsOf(environment, Object.keys(configured));
-  const { [OPEN_LOOPBACK]: chosen, ...others } = { ...OWN_DEFAULTS, ...configured, ...settings };
-  const variables = isLoopback(host)
-    ? { ...others, [OPEN_LOOPBACK]: chosen ?? (settings[ANONYMOUS] === 'none' ? 'off' : 'on') }
-    : others;
+  const given: Variables = { ...OWN_DEFAULTS, ...configured, ...settings };
+  const { [OPEN_LOOPBACK]: chosen, [ON_CLOUDFLARE]: _, ...others } = given;
+  const isClosed = settings[ANONYMOUS] === 'none' || POLICY in others;
+  const variables = isLoopback(host) ? { ...others, [OPEN_LOOPBACK]: chosen ?? (isClosed ? 'off' : 'on') } : others;
   refuseWrongValues(variables);
   return variables;
 }
@@ -102,7 +108,7 @@ function distance(one: string, other: string): number {
 /** A wrong value would make the Worker refuse every request; here is the person who can put it right. */
 function refuseWrongValues(variables: Variables): void {
   try {
-    parseConfig(variables);
+    configuredPolicy(parseConfig(variables));
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     // The Worker's own message leaves the value out, since its log is read by others.
@@ -115,15 +121,21 @@ function refuseWrongValues(variables: Variables): void {
   }
 }
 
-export type Access = Pick<Config, 'anonymous' | 'openLoopback'>;
+/** The settings that say who may come in, and the policy that they make. */
+export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'trustedProxy'> & { readonly policy: Policy };
+
+export function accessOf(config: Config): Access {
+  return { ...config, policy: configuredPolicy(config) };
+}
 
 /** What somebody may do who is on the right side of the address: this machine for loopback, the network for others. */
-export function rightsAt(host: string, { anonymous, openLoopback }: Access): Config['anonymous'] {
+export function rightsAt(host: string, { anonymous, openLoopback, policy }: Access): Config['anonymous'] | 'by-policy' {
+  if (policy.kind === 'document') return 'by-policy';
   return isLoopback(host) && openLoopback ? 'read-write' : anonymous;
 }
 
 export interface ExposureWarning {
-  readonly event: 'closed' | 'exposed' | 'setting-ignored';
+  readonly event: 'closed' | 'exposed' | 'setting-ignored' | 'rule-ignored';
   readonly message: string;
 }
 
@@ -136,6 +148,7 @@ export function exposureWarnings(host: string, access: Access, environment: Envi
       message: `BERTH_OPEN_LOOPBACK=on has no effect here: ${host} is not a loopback address. BERTH_ANONYMOUS decides alone.`,
     });
   const rights = rightsAt(host, access);
+  if (access.policy.kind === 'document') return [...warnings, ...policyWarnings(access, access.policy)];
   if (rights === 'none')
     warnings.push({
       event: 'closed',
@@ -146,6 +159,21 @@ export function exposureWarnings(host: string, access: Access, environment: Envi
       event: 'exposed',
       message: `anyone who reaches this address may ${rights === 'read' ? 'pull' : 'pull, push and delete'} everything, since BERTH_ANONYMOUS is ${rights}. BERTH_ANONYMOUS=none closes the registry.`,
     });
+  return warnings;
+}
+
+/** What stands in the settings and can have no effect. */
+function policyWarnings(access: Access, { rules }: Extract<Policy, { kind: 'document' }>): ExposureWarning[] {
+  const warnings: ExposureWarning[] = [];
+  const ignored = ignoredAnonymous(access);
+  if (ignored !== undefined) warnings.push({ event: 'setting-ignored', message: ignored });
+  const bound = rules.filter(({ networks }) => networks !== undefined).map(({ name }) => JSON.stringify(name));
+  if (bound.length > 0 && !access.trustedProxy) {
+    warnings.push({
+      event: 'rule-ignored',
+      message: `the policy names networks in ${bound.join(', ')}: such a rule allows nothing here, since npm start does not know where a client is. Behind a proxy that sets X-Forwarded-For, BERTH_TRUSTED_PROXY=on lets it know.`,
+    });
+  }
   return warnings;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Who sent a request. There are no accounts yet, so a caller is anonymous, or is on this very machine.
+ * Who sent a request. A caller is anonymous, or is on this very machine.
  *
  * "On this machine" has to survive proxies, tunnels and web pages: the host is a loopback name (a page that rebinds its
  * own name to 127.0.0.1 sends that name), there is no Origin (a page that fetches across origins sends one), and no
@@ -7,7 +7,7 @@
  * be told apart: `npm start` says so. `npm start` switches it on, and only when it listens on loopback.
  */
 import type { Config } from '../config.ts';
-import type { Principal } from './policy.ts';
+import type { Principal } from './principal.ts';
 
 const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 const FORWARDING_HEADERS = [

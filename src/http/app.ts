@@ -5,12 +5,15 @@
  */
 import { Router, type IRequest } from 'itty-router';
 import { authenticate } from '../auth/authenticate.ts';
-import { authorize, type Right } from '../auth/policy.ts';
+import type { Allowed, Refused, Right } from '../auth/decision.ts';
+import { authorize } from '../auth/policy.ts';
+import type { Principal } from '../auth/principal.ts';
 import { drain } from '../objects/upload/drain.ts';
 import { RegistryError } from '../oci/error.ts';
 import { parseRepositoryName } from '../oci/repository-name.ts';
 import { openServices, type Context } from './context.ts';
 import { NEVER_CACHED } from './caching.ts';
+import { clientAddress } from './client-address.ts';
 import { errorResponse, explained } from './error-response.ts';
 import { logRequest, type RequestRecord } from './request-log.ts';
 import { openStore } from '../storage/stores.ts';
@@ -99,7 +102,9 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   record.meter = services.meter;
   const principal = authenticate(request, services.config);
   const params: Readonly<Record<string, string | undefined>> = request.params;
-  const context: Context = { ...services, id: record.id, request, url: new URL(request.url), principal, params };
+  const circumstances = { address: clientAddress(request, services.config), now: Date.now() };
+  const url = new URL(request.url);
+  const context: Context = { ...services, id: record.id, request, url, principal, circumstances, params };
   if (route.right === 'anyone') return route.handler(context);
   if (route.right === 'ping' || route.right === 'catalog') {
     demand(context, record, route.right, undefined);
@@ -109,7 +114,7 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   record.repository = repository;
   // Who knows the whole id of an upload may be able to write it.
   record.reference = params['reference'] ?? params['digest'] ?? params['upload']?.slice(0, LOGGED_ID_CHARACTERS);
-  demand(context, record, route.right, repository);
+  const { moves } = demand(context, record, route.right, repository);
   if (repository === undefined) {
     throw new RegistryError('NAME_INVALID', {
       message:
@@ -117,7 +122,7 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
       detail: { name: params['name']?.slice(0, 300) },
     });
   }
-  return inNamespace(context, await route.handler({ ...context, repository }));
+  return inNamespace(context, await route.handler({ ...context, repository, moves }));
 }
 
 /** A pull that names this registry as its source (spec, "Registry Proxying") is told so. Of no other does it hold content. */
@@ -130,18 +135,23 @@ function inNamespace({ config, request, url }: Context, response: Response): Res
 
 /** Throws unless the policy grants the right. Before anything is looked up, so that nothing can be told apart. */
 function demand(
-  { config, principal }: Context,
+  { policy, principal, circumstances }: Context,
   record: RequestRecord,
   right: Right,
   repository: ReturnType<typeof parseRepositoryName>,
-): void {
-  const decision = authorize(config, principal, right, repository);
-  if (decision.allowed) return;
-  record.notLocal = principal.notLocal;
-  throw new RegistryError('UNAUTHORIZED', {
-    message: decision.message,
-    headers: { 'www-authenticate': 'Basic realm="Berth"' },
-  });
+): Allowed {
+  const decision = authorize(policy, principal, right, repository, circumstances);
+  if (decision.allowed) return decision;
+  record.notLocal = principal.kind === 'anonymous' ? principal.notLocal : undefined;
+  record.refusedBy = decision.rule;
+  throw refusal(principal, decision);
+}
+
+/** Whom the policy refuses is told so, once it is known who that is. Everybody else is asked to come with something better. */
+function refusal(principal: Principal, { message, reason }: Refused): RegistryError {
+  const isKnown = principal.kind === 'user' || principal.kind === 'robot';
+  if (isKnown && reason === 'policy') return new RegistryError('DENIED', { message });
+  return new RegistryError('UNAUTHORIZED', { message, headers: { 'www-authenticate': 'Basic realm="Berth"' } });
 }
 
 function notAllowed(method: string, path: string): never {

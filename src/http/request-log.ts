@@ -14,6 +14,8 @@ export interface RequestRecord {
   error?: string;
   /** Of a request that was refused though loopback is open: what kept it from being local. A word of ours. */
   notLocal?: string | undefined;
+  /** The rule of the policy that refused it, or what else did. */
+  refusedBy?: string;
   meter?: WorkMeter;
 }
 
@@ -32,6 +34,7 @@ export function logRequest(record: RequestRecord, response: Response): void {
     status: response.status,
     error: record.error,
     notLocal: record.notLocal,
+    refusedBy: record.refusedBy,
     bytes: length === null ? undefined : Number(length),
     durationMs: Date.now() - record.started,
     objectCalls: work?.objectCalls ?? 0,

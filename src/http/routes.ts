@@ -2,7 +2,7 @@
  * The table of routes, each with the right that it needs. The right is checked before the handler runs; a route without
  * one does not compile. Names may hold slashes, so `:name+` is greedy; what it matched is parsed before it is used.
  */
-import type { Right } from '../auth/policy.ts';
+import type { Right } from '../auth/decision.ts';
 import { base, health } from './base.ts';
 import { deleteBlob, getBlob } from './blobs.ts';
 import { listRepositories } from './catalog.ts';
