@@ -13,6 +13,9 @@ const LONGEST_UPLOAD_SECONDS = 6 * DAY_SECONDS;
 export const LONGEST_UPLOAD_MS = LONGEST_UPLOAD_SECONDS * SECONDS_MS;
 const LONGEST_GRACE_SECONDS = 90 * DAY_SECONDS;
 const LONGEST_EXISTENCE_CACHE_SECONDS = 3_600;
+/** A secret of Cloudflare's holds 5 KB: BERTH_HTPASSWD_2 and so on go on where BERTH_HTPASSWD ends. */
+const MOST_HTPASSWD_PARTS = 99;
+const LONGEST_HTPASSWD_CHARACTERS = 1024 * 1024;
 
 const wholeNumber = (least: number, most: number) => {
   const problem = `must be a whole number from ${String(least)} to ${String(most)}`;
@@ -42,6 +45,8 @@ const SettingsObject = v.object({
   BERTH_MANIFESTS_ALLOW_MISSING: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_PUBLIC_URL: v.optional(origin),
   BERTH_TRUSTED_PROXY: v.optional(oneOf(['off', 'on']), 'off'),
+  BERTH_HTPASSWD: v.optional(v.string()),
+  BERTH_HTPASSWD_MAX_COST: v.optional(wholeNumber(4, 14), '12'),
   BERTH_UPLOAD_EXPIRY_SECONDS: v.optional(wholeNumber(1, LONGEST_UPLOAD_SECONDS), '86400'),
   BERTH_GRACE_SECONDS: v.optional(wholeNumber(0, LONGEST_GRACE_SECONDS), '86400'),
   BERTH_EXISTENCE_CACHE_SECONDS: v.optional(wholeNumber(0, LONGEST_EXISTENCE_CACHE_SECONDS), '60'),
@@ -60,8 +65,24 @@ const SettingsSchema = v.pipe(
   ),
 );
 
-/** The names of all settings. */
+/** The names of all settings, but for the numbered parts of a long one. */
 export const SETTING_NAMES: readonly string[] = Object.keys(SettingsObject.entries);
+const HTPASSWD_PART = /^BERTH_HTPASSWD_([1-9]\d?)$/;
+
+export function isSettingName(name: string): boolean {
+  return SETTING_NAMES.includes(name) || htpasswdPart(name) !== undefined;
+}
+
+/** Settings whose values nobody is to read in a message. */
+export function isSecretSetting(name: string): boolean {
+  return name === 'BERTH_HTPASSWD' || htpasswdPart(name) !== undefined;
+}
+
+/** From 2 on; the first part has no number. */
+function htpasswdPart(name: string): number | undefined {
+  const number = Number(HTPASSWD_PART.exec(name)?.[1] ?? 0);
+  return number >= 2 && number <= MOST_HTPASSWD_PARTS ? number : undefined;
+}
 
 type LocationHint = v.InferOutput<typeof SettingsSchema>['BERTH_LOCATION_HINT'];
 
@@ -77,6 +98,10 @@ export interface Config {
   readonly publicUrl: string | undefined;
   /** Whether the registry stands behind a proxy whose X-Forwarded-Proto and X-Forwarded-Host can be believed. */
   readonly trustedProxy: boolean;
+  /** The text of an htpasswd file, or empty (auth/htpasswd.ts reads it). */
+  readonly htpasswd: string;
+  /** The highest cost that a line of it may have. */
+  readonly htpasswdMaxCost: number;
   /** How long an upload session lives after its POST. */
   readonly uploadExpiryMs: number;
   /** How long a blob that nothing refers to is kept, first by its repository, then by the directory. */
@@ -107,6 +132,8 @@ export function parseConfig(environment: unknown): Config {
     allowMissing: settings.BERTH_MANIFESTS_ALLOW_MISSING === 'on',
     publicUrl: settings.BERTH_PUBLIC_URL,
     trustedProxy: settings.BERTH_TRUSTED_PROXY === 'on',
+    htpasswd: wholeHtpasswd(environment),
+    htpasswdMaxCost: settings.BERTH_HTPASSWD_MAX_COST,
     uploadExpiryMs: settings.BERTH_UPLOAD_EXPIRY_SECONDS * SECONDS_MS,
     graceMs: settings.BERTH_GRACE_SECONDS * SECONDS_MS,
     existenceCacheMs: settings.BERTH_EXISTENCE_CACHE_SECONDS * SECONDS_MS,
@@ -125,6 +152,18 @@ export function configOf(environment: object): Config {
 }
 
 const parsed = new WeakMap<object, Config>();
+
+/** All of its parts, in the order of their numbers. */
+function wholeHtpasswd(environment: unknown): string {
+  const parts = Object.entries(Object(environment) as object)
+    .filter((entry): entry is [string, string] => isSecretSetting(entry[0]) && typeof entry[1] === 'string')
+    .map(([name, text]) => ({ order: htpasswdPart(name) ?? 1, text }))
+    .sort((one, other) => one.order - other.order);
+  const whole = parts.map(({ text }) => text).join('\n');
+  if (whole.length > LONGEST_HTPASSWD_CHARACTERS)
+    throw new ConfigurationError(`BERTH_HTPASSWD must have at most ${String(LONGEST_HTPASSWD_CHARACTERS)} characters`);
+  return whole;
+}
 
 function isOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false;
