@@ -3,6 +3,7 @@
  * Every mistake is one line that says what to type instead.
  */
 import { parseArgs } from 'node:util';
+import type { SettingFile } from './setting-files.ts';
 import { DEFAULT_HOST, HIGHEST_PORT, parseHost, parsePort } from './address.ts';
 
 const DEFAULT_PORT = 8787;
@@ -23,6 +24,8 @@ export interface ServeCommand {
   readonly storage: StorageKind;
   /** Whether what is acknowledged is to survive a power cut. */
   readonly sync: boolean;
+  /** Settings that stand in files. */
+  readonly settingFiles: Readonly<Partial<Record<SettingFile, string>>>;
 }
 
 export type Command =
@@ -43,6 +46,7 @@ export const HELP = `Serves a Berth registry on this machine.
                not absolute
   --storage S  filesystem: blobs are plain files (the default); r2: the emulator of
                Cloudflare's bucket, slower, for work on Berth itself
+  --htpasswd F people who may sign in: a file of bcrypt lines, as htpasswd -B makes them
   --no-sync    answers before the disk has the bytes: faster, but what was just
                pushed may not survive a power cut
   --version    prints the version
@@ -50,10 +54,17 @@ export const HELP = `Serves a Berth registry on this machine.
 
 Settings are environment variables that start with BERTH_; docs/configuration.md explains each.`;
 
-const VALUE_OPTIONS = ['port', 'host', 'data', 'storage'] as const;
+const FILE_OPTIONS = ['htpasswd'] as const satisfies SettingFile[];
+const VALUE_OPTIONS = ['port', 'host', 'data', 'storage', ...FILE_OPTIONS] as const;
 type ValueOption = (typeof VALUE_OPTIONS)[number];
 
-const EXAMPLES: Record<ValueOption, string> = { port: '8788', host: '127.0.0.1', data: '/srv/berth', storage: 'r2' };
+const EXAMPLES: Record<ValueOption, string> = {
+  port: '8788',
+  host: '127.0.0.1',
+  data: '/srv/berth',
+  storage: 'r2',
+  htpasswd: '/etc/berth/htpasswd',
+};
 
 export function parseArguments(words: readonly string[]): Command {
   // Not strict: the messages of strict mode are written for programmers, and the tokens tell all that ours need.
@@ -64,6 +75,7 @@ export function parseArguments(words: readonly string[]): Command {
       host: { type: 'string' },
       data: { type: 'string' },
       storage: { type: 'string' },
+      htpasswd: { type: 'string' },
       'no-sync': { type: 'boolean' },
       version: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -72,7 +84,7 @@ export function parseArguments(words: readonly string[]): Command {
     allowPositionals: true,
     tokens: true,
   });
-  const values: Record<ValueOption, string> = {
+  const values: Record<Exclude<ValueOption, SettingFile>, string> & Partial<Record<SettingFile, string>> = {
     port: String(DEFAULT_PORT),
     host: DEFAULT_HOST,
     data: DEFAULT_DATA_DIRECTORY,
@@ -119,7 +131,8 @@ export function parseArguments(words: readonly string[]): Command {
   const storage = STORAGE_KINDS.find((kind) => kind === values.storage);
   if (storage === undefined)
     return mistake(`--storage ${quote(values.storage)} is unknown. Give one of ${STORAGE_KINDS.join(' and ')}.`);
-  return { kind: 'serve', port, host, data: values.data, storage, sync };
+  const { data, htpasswd } = values;
+  return { kind: 'serve', port, host, data, storage, sync, settingFiles: htpasswd === undefined ? {} : { htpasswd } };
 }
 
 function mistake(message: string): Command {

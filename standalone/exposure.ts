@@ -4,7 +4,15 @@
  * bound to anything else only BERTH_ANONYMOUS opens it.
  */
 import { BlockList, isIPv6 } from 'node:net';
-import { ConfigurationError, parseConfig, SETTING_NAMES, type Config } from '../src/config.ts';
+import { htpasswdOf } from '../src/auth/htpasswd.ts';
+import {
+  ConfigurationError,
+  isSecretSetting,
+  isSettingName,
+  parseConfig,
+  SETTING_NAMES,
+  type Config,
+} from '../src/config.ts';
 import { EXIT_USAGE, StartFailure } from './start-failure.ts';
 
 export type Variables = Readonly<Record<string, unknown>>;
@@ -55,7 +63,7 @@ function settingsOf(environment: Environment, configured: readonly string[]): Re
   const settings: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment)) {
     if (!name.startsWith(SETTING_PREFIX) || OTHER_NAMES.test(name)) continue;
-    if (!SETTING_NAMES.includes(name) && !configured.includes(name)) throw new StartFailure(unknown(name), USAGE);
+    if (!isSettingName(name) && !configured.includes(name)) throw new StartFailure(unknown(name), USAGE);
     if (value !== undefined && value !== '') settings[name] = value;
   }
   return settings;
@@ -102,11 +110,13 @@ function distance(one: string, other: string): number {
 /** A wrong value would make the Worker refuse every request; here is the person who can put it right. */
 function refuseWrongValues(variables: Variables): void {
   try {
-    parseConfig(variables);
+    htpasswdOf(parseConfig(variables));
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     // The Worker's own message leaves the value out, since its log is read by others.
-    const given = SETTING_NAMES.filter((name) => error.message.includes(`${name} must`) && name in variables);
+    const given = SETTING_NAMES.filter(
+      (name) => error.message.includes(`${name} must`) && name in variables && !isSecretSetting(name),
+    );
     const values = given.map((name) => `${name}=${JSON.stringify(variables[name])}`).join(', ');
     throw new StartFailure(
       `${error.message}${values === '' ? '' : ` (given: ${values})`}. docs/configuration.md explains every setting.`,
@@ -115,7 +125,15 @@ function refuseWrongValues(variables: Variables): void {
   }
 }
 
-export type Access = Pick<Config, 'anonymous' | 'openLoopback'>;
+export interface Access extends Pick<Config, 'anonymous' | 'openLoopback'> {
+  /** Whether people sign in: then nobody comes in for being on this machine. */
+  readonly asksWho: boolean;
+}
+
+export function accessOf({ anonymous, openLoopback, htpasswd }: Config): Access {
+  const asksWho = htpasswd !== '';
+  return { anonymous, openLoopback: openLoopback && !asksWho, asksWho };
+}
 
 /** What somebody may do who is on the right side of the address: this machine for loopback, the network for others. */
 export function rightsAt(host: string, { anonymous, openLoopback }: Access): Config['anonymous'] {
@@ -136,12 +154,12 @@ export function exposureWarnings(host: string, access: Access, environment: Envi
       message: `BERTH_OPEN_LOOPBACK=on has no effect here: ${host} is not a loopback address. BERTH_ANONYMOUS decides alone.`,
     });
   const rights = rightsAt(host, access);
-  if (rights === 'none')
+  if (rights === 'none' && !access.asksWho)
     warnings.push({
       event: 'closed',
       message: `Closed: every request is refused. BERTH_ANONYMOUS=read or BERTH_ANONYMOUS=read-write opens the registry to everyone who reaches this address${isLoopback(host) ? ', BERTH_OPEN_LOOPBACK=on to programs on this machine' : ''}.`,
     });
-  else if (!isLoopback(host))
+  else if (rights !== 'none' && !isLoopback(host))
     warnings.push({
       event: 'exposed',
       message: `anyone who reaches this address may ${rights === 'read' ? 'pull' : 'pull, push and delete'} everything, since BERTH_ANONYMOUS is ${rights}. BERTH_ANONYMOUS=none closes the registry.`,

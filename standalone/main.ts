@@ -13,10 +13,11 @@ import { builtWorker } from './built-worker.ts';
 import { Control } from './control.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { connectionLimit, descriptorLimit, FEW_DESCRIPTORS } from './descriptors.ts';
-import { workerVariables } from './exposure.ts';
+import { accessOf, workerVariables } from './exposure.ts';
 import { checkPort } from './port.ts';
 import { Files } from './files/files.ts';
 import { Runtime } from './runtime.ts';
+import { withSettingFiles } from './setting-files.ts';
 import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
@@ -56,9 +57,9 @@ async function main(words: readonly string[], root: string): Promise<void> {
 }
 
 async function serve(
-  { host, port, data: typedData, storage, sync }: ServeCommand,
+  { host, port, data: typedData, storage, sync, settingFiles }: ServeCommand,
   root: string,
-  environment: NodeJS.ProcessEnv,
+  processEnvironment: NodeJS.ProcessEnv,
   terminal: Terminal,
 ): Promise<void> {
   const starting = new AbortController();
@@ -75,6 +76,7 @@ async function serve(
   });
 
   // What was typed wrongly is said first, whatever else is in the way.
+  const environment = withSettingFiles(processEnvironment, settingFiles);
   workerVariables({}, environment, host);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({
@@ -97,7 +99,7 @@ async function serve(
     if (starting.signal.aborted) process.exit(0);
   });
   const variables = workerVariables(worker.options.bindings, environment, host);
-  const access = parseConfig(variables);
+  const access = accessOf(parseConfig(variables));
   const lost = (reason: string): void => {
     terminal.failure(reason);
     process.exit(EXIT_FAILED);

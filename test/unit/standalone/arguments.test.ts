@@ -9,6 +9,7 @@ const DEFAULTS = {
   data: '.berth',
   storage: 'filesystem',
   sync: true,
+  settingFiles: {},
 };
 
 test.each([
@@ -25,6 +26,7 @@ test.each([
   [['--data=-odd'], { ...DEFAULTS, data: '-odd' }],
   [['--storage', 'r2'], { ...DEFAULTS, storage: 'r2' }],
   [['--no-sync'], { ...DEFAULTS, sync: false }],
+  [['--htpasswd', 'people'], { ...DEFAULTS, settingFiles: { htpasswd: 'people' } }],
   [['--help'], { kind: 'help' }],
   [['-h'], { kind: 'help' }],
   [['--port', '1', '--version'], { kind: 'version' }],
@@ -43,6 +45,7 @@ test.each([
   [['--host', '--port', '1'], '--host needs a value, for example: npm start -- --host 127.0.0.1'],
   [['--storage', 's3'], '--storage "s3" is unknown. Give one of filesystem and r2.'],
   [['--storage'], '--storage needs a value, for example: npm start -- --storage r2'],
+  [['--htpasswd'], '--htpasswd needs a value, for example: npm start -- --htpasswd /etc/berth/htpasswd'],
   [['--no-sync=1'], '--no-sync takes no value: npm start -- --no-sync'],
   [['--version=yes'], '--version takes no value: npm start -- --version'],
   ...['65536', '-1', '1.5', '0x10', '80a', '123456'].map((port): [string[], string] => [

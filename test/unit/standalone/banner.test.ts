@@ -8,11 +8,11 @@ import { Terminal } from '../../../standalone/terminal.ts';
 
 type Anonymous = Serving['access']['anonymous'];
 
-function said(host: string, anonymous: Anonymous, openLoopback = false, isTTY = true): string[] {
+function said(host: string, anonymous: Anonymous, openLoopback = false, isTTY = true, asksWho = false): string[] {
   const out = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY });
   const url = `http://${host.includes(':') ? `[${host}]` : host}:8787`;
   announce(
-    { version: '1.2.3', url, host, data: '/srv/berth', workerdPid: 7, access: { anonymous, openLoopback } },
+    { version: '1.2.3', url, host, data: '/srv/berth', workerdPid: 7, access: { anonymous, openLoopback, asksWho } },
     {},
     // Both streams into one, in the order of writing.
     new Terminal(out, out, { NO_COLOR: '1' }),
@@ -44,6 +44,14 @@ test.each(['127.0.0.1', '0.0.0.0'])('where %s is closed it says so and names no 
   expect(lines).toHaveLength(2);
   expect(lines[1]).toMatch(/^Warning: Closed: every request is refused\./);
 });
+
+test.each(['127.0.0.1', '192.168.1.7'])(
+  'where people sign in at %s it says how, and does not call itself closed',
+  (host) => {
+    expect(said(host, 'none', false, true, true).join('\n')).toContain(`Sign in first:\n  docker login ${host}:8787`);
+    expect(said(host, 'none', false, true, true).join('\n')).not.toMatch(/Closed|docker push|Open to this machine/);
+  },
+);
 
 test('where everyone may pull it says how to pull and not how to push', () => {
   const text = said('0.0.0.0', 'read').join('\n');

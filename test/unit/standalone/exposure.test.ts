@@ -1,7 +1,15 @@
 /** Who may reach a registry that `npm start` serves. */
 import { expect, test } from 'vitest';
-import { exposureWarnings, isLoopback, rightsAt, urlHost, workerVariables } from '../../../standalone/exposure.ts';
+import {
+  accessOf,
+  exposureWarnings,
+  isLoopback,
+  rightsAt,
+  urlHost,
+  workerVariables,
+} from '../../../standalone/exposure.ts';
 import { StartFailure } from '../../../standalone/start-failure.ts';
+import { parseConfig } from '../../../src/config.ts';
 
 test.each([
   ['127.0.0.1', true],
@@ -119,13 +127,15 @@ test.each([
 });
 
 test('this machine may do everything where loopback is open, and what BERTH_ANONYMOUS says elsewhere', () => {
-  expect(rightsAt('127.0.0.1', { anonymous: 'none', openLoopback: true })).toBe('read-write');
-  expect(rightsAt('127.0.0.1', { anonymous: 'read', openLoopback: false })).toBe('read');
-  expect(rightsAt('0.0.0.0', { anonymous: 'none', openLoopback: false })).toBe('none');
+  expect(rightsAt('127.0.0.1', { anonymous: 'none', openLoopback: true, asksWho: false })).toBe('read-write');
+  expect(rightsAt('127.0.0.1', { anonymous: 'read', openLoopback: false, asksWho: false })).toBe('read');
+  expect(rightsAt('0.0.0.0', { anonymous: 'none', openLoopback: false, asksWho: false })).toBe('none');
 });
 
 const warned = (host: string, anonymous: 'none' | 'read' | 'read-write', openLoopback = false, environment = {}) =>
-  exposureWarnings(host, { anonymous, openLoopback }, environment).map(({ event, message }) => `${event}: ${message}`);
+  exposureWarnings(host, { anonymous, openLoopback, asksWho: false }, environment).map(
+    ({ event, message }) => `${event}: ${message}`,
+  );
 
 test('an address that others can reach is warned of, with the setting that closes it', () => {
   expect(warned('::', 'read')).toEqual([
@@ -171,4 +181,22 @@ test('what is an option is told as one', () => {
   expect(() => workerVariables({}, { BERTH_PORT: '9000' }, '127.0.0.1')).toThrow(
     'BERTH_PORT is no setting. It is an option: npm start -- --port 8788',
   );
+});
+
+const HASH = `$2y$05$${'a'.repeat(53)}`;
+
+test('people who sign in close an open loopback', () => {
+  const config = parseConfig(workerVariables({}, { BERTH_HTPASSWD: `alice:${HASH}` }, '127.0.0.1'));
+  expect(accessOf(config)).toEqual({ anonymous: 'none', openLoopback: false, asksWho: true });
+  expect(exposureWarnings('0.0.0.0', accessOf(config), {})).toEqual([]);
+});
+
+test('the parts of BERTH_HTPASSWD are settings, and a wrong line of theirs is named without what stands there', () => {
+  const parts = { BERTH_HTPASSWD: `alice:${HASH}`, BERTH_HTPASSWD_2: `bob:${HASH}` };
+  expect(workerVariables({}, parts, '127.0.0.1')).toMatchObject(parts);
+  expect(refusal({ BERTH_HTPASSWD: 'alice:opensesame' })).toEqual([
+    2,
+    "BERTH_HTPASSWD line 1 has a hash for alice that is not bcrypt's ($2a$, $2b$ or $2y$): htpasswd -B makes one. docs/configuration.md explains every setting.",
+  ]);
+  expect(refusal({ BERTH_HTPASSWD_1: 'alice:opensesame' })?.[1]).toContain('BERTH_HTPASSWD_1 is no setting');
 });
