@@ -41,12 +41,14 @@ const origin = v.pipe(
 const SettingsObject = v.object({
   BERTH_ANONYMOUS: v.optional(oneOf(['none', 'read', 'read-write']), 'none'),
   BERTH_OPEN_LOOPBACK: v.optional(oneOf(['off', 'on']), 'off'),
+  BERTH_POLICY: v.optional(v.string()),
   BERTH_MAX_MANIFEST_BYTES: v.optional(wholeNumber(1_024, LARGEST_MANIFEST_SETTING_BYTES), '4194304'),
   BERTH_MANIFESTS_ALLOW_MISSING: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_PUBLIC_URL: v.optional(origin),
   BERTH_TRUSTED_PROXY: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_HTPASSWD: v.optional(v.string()),
   BERTH_HTPASSWD_MAX_COST: v.optional(wholeNumber(4, 14), '12'),
+  BERTH_ON_CLOUDFLARE: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_UPLOAD_EXPIRY_SECONDS: v.optional(wholeNumber(1, LONGEST_UPLOAD_SECONDS), '86400'),
   BERTH_GRACE_SECONDS: v.optional(wholeNumber(0, LONGEST_GRACE_SECONDS), '86400'),
   BERTH_EXISTENCE_CACHE_SECONDS: v.optional(wholeNumber(0, LONGEST_EXISTENCE_CACHE_SECONDS), '60'),
@@ -87,21 +89,25 @@ function htpasswdPart(name: string): number | undefined {
 type LocationHint = v.InferOutput<typeof SettingsSchema>['BERTH_LOCATION_HINT'];
 
 export interface Config {
-  /** What a caller without credentials may do. */
+  /** What a caller without credentials may do, where there is no policy. */
   readonly anonymous: 'none' | 'read' | 'read-write';
   /** Set by `npm start` on a loopback address: requests that provably come from this machine may do everything. */
   readonly openLoopback: boolean;
+  /** The policy document as it was given; auth/configured-policy.ts reads it. */
+  readonly policy: string | undefined;
   readonly maxManifestBytes: number;
   /** Whether a manifest is taken that refers to blobs or manifests which the repository does not have. */
   readonly allowMissing: boolean;
   /** Scheme, host and port under which clients reach the registry, where an operator says so. */
   readonly publicUrl: string | undefined;
-  /** Whether the registry stands behind a proxy whose X-Forwarded-Proto and X-Forwarded-Host can be believed. */
+  /** Whether the registry stands behind a proxy whose X-Forwarded-Proto, -Host and -For can be believed. */
   readonly trustedProxy: boolean;
   /** The text of an htpasswd file, or empty (auth/htpasswd.ts reads it). */
   readonly htpasswd: string;
   /** The highest cost that a line of it may have. */
   readonly htpasswdMaxCost: number;
+  /** Whether every request comes through Cloudflare, which says in CF-Connecting-IP where from. */
+  readonly onCloudflare: boolean;
   /** How long an upload session lives after its POST. */
   readonly uploadExpiryMs: number;
   /** How long a blob that nothing refers to is kept, first by its repository, then by the directory. */
@@ -128,12 +134,14 @@ export function parseConfig(environment: unknown): Config {
   return {
     anonymous: settings.BERTH_ANONYMOUS,
     openLoopback: settings.BERTH_OPEN_LOOPBACK === 'on',
+    policy: settings.BERTH_POLICY,
     maxManifestBytes: settings.BERTH_MAX_MANIFEST_BYTES,
     allowMissing: settings.BERTH_MANIFESTS_ALLOW_MISSING === 'on',
     publicUrl: settings.BERTH_PUBLIC_URL,
     trustedProxy: settings.BERTH_TRUSTED_PROXY === 'on',
     htpasswd: wholeHtpasswd(environment),
     htpasswdMaxCost: settings.BERTH_HTPASSWD_MAX_COST,
+    onCloudflare: settings.BERTH_ON_CLOUDFLARE === 'on',
     uploadExpiryMs: settings.BERTH_UPLOAD_EXPIRY_SECONDS * SECONDS_MS,
     graceMs: settings.BERTH_GRACE_SECONDS * SECONDS_MS,
     existenceCacheMs: settings.BERTH_EXISTENCE_CACHE_SECONDS * SECONDS_MS,

@@ -14,10 +14,11 @@ import { Control } from './control.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { connectionLimit, descriptorLimit, FEW_DESCRIPTORS } from './descriptors.ts';
 import { accessOf, workerVariables } from './exposure.ts';
+import { withHtpasswdOf } from './htpasswd-file.ts';
+import { withPolicyOf } from './policy-file.ts';
 import { checkPort } from './port.ts';
 import { Files } from './files/files.ts';
 import { Runtime } from './runtime.ts';
-import { withSettingFiles } from './setting-files.ts';
 import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
@@ -57,9 +58,9 @@ async function main(words: readonly string[], root: string): Promise<void> {
 }
 
 async function serve(
-  { host, port, data: typedData, storage, sync, settingFiles }: ServeCommand,
+  { host, port, data: typedData, storage, sync, policy, htpasswd }: ServeCommand,
   root: string,
-  processEnvironment: NodeJS.ProcessEnv,
+  ownEnvironment: NodeJS.ProcessEnv,
   terminal: Terminal,
 ): Promise<void> {
   const starting = new AbortController();
@@ -76,7 +77,7 @@ async function serve(
   });
 
   // What was typed wrongly is said first, whatever else is in the way.
-  const environment = withSettingFiles(processEnvironment, settingFiles);
+  const environment = withPolicyOf(policy, withHtpasswdOf(htpasswd, ownEnvironment));
   workerVariables({}, environment, host);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({

@@ -2,14 +2,16 @@
  * The table of routes, each with the right that it needs. The right is checked before the handler runs; a route without
  * one does not compile. Names may hold slashes, so `:name+` is greedy; what it matched is parsed before it is used.
  */
-import type { Right } from '../auth/policy.ts';
+import type { Right } from '../auth/decision.ts';
 import { base, health } from './base.ts';
 import { deleteBlob, getBlob } from './blobs.ts';
 import { listRepositories } from './catalog.ts';
-import type { Context, RepositoryContext } from './context.ts';
+import type { Context, RepositoryContext, SignInContext } from './context.ts';
 import { deleteManifest, getManifest, putManifest } from './manifests.ts';
 import { listReferrers } from './referrers.ts';
 import { listTags } from './tags.ts';
+import { getKeys } from './token/keys.ts';
+import { getToken, postToken } from './token/token.ts';
 import { appendToUpload, cancelUpload, closeUpload, getUpload, openUpload } from './uploads.ts';
 
 export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
@@ -24,9 +26,13 @@ interface RouteBase {
 /** A right that is no repository's. */
 type GeneralRight = 'ping' | 'catalog';
 
-/** `anyone`: answers without authentication and tells nothing. */
+/**
+ * `anyone`: answers without authentication and tells nothing. `sign-in`: answers without authentication, and looks at the
+ * credentials itself.
+ */
 export type Route =
   | (RouteBase & { right: 'anyone' | GeneralRight; handler: (context: Context) => Response | Promise<Response> })
+  | (RouteBase & { right: 'sign-in'; handler: (context: SignInContext) => Response | Promise<Response> })
   | (RouteBase & {
       right: Exclude<Right, GeneralRight>;
       handler: (context: RepositoryContext) => Response | Promise<Response>;
@@ -37,6 +43,9 @@ const READ = ['GET', 'HEAD'] as const;
 export const ROUTES: readonly Route[] = [
   { name: 'health', method: READ, path: '/', right: 'anyone', handler: health },
   { name: 'health', method: READ, path: '/healthz', right: 'anyone', handler: health },
+  { name: 'token', method: 'GET', path: '/token', right: 'sign-in', handler: getToken },
+  { name: 'token', method: 'POST', path: '/token', right: 'sign-in', handler: postToken },
+  { name: 'keys', method: READ, path: '/.well-known/jwks.json', right: 'sign-in', handler: getKeys },
   { name: 'base', method: READ, path: '/v2/', right: 'ping', handler: base },
   { name: 'catalog', method: READ, path: '/v2/_catalog', right: 'catalog', handler: listRepositories },
   { name: 'tags', method: READ, path: '/v2/:name+/tags/list', right: 'pull', handler: listTags },

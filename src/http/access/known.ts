@@ -72,6 +72,11 @@ export class Known {
     return this.#credential(`secret ${hash}`, () => asking.accounts.findBySecret(hash), asking);
   }
 
+  /** Whether the secret was used here of late. */
+  isInUse(hash: string): boolean {
+    return this.#credentials.has(`secret ${hash}`);
+  }
+
   byId(id: string, asking: Asking): Promise<Credential | undefined> {
     return this.#credential(`id ${id}`, () => asking.accounts.findById(id), asking);
   }
