@@ -9,6 +9,8 @@ import { authorize, type Right } from '../auth/policy.ts';
 import { drain } from '../objects/upload/drain.ts';
 import { RegistryError } from '../oci/error.ts';
 import { parseRepositoryName } from '../oci/repository-name.ts';
+import { asPerson } from './account/person.ts';
+import { asAdministrator } from './admin/administrator.ts';
 import { openServices, type Context } from './context.ts';
 import { NEVER_CACHED } from './caching.ts';
 import { errorResponse, explained } from './error-response.ts';
@@ -101,6 +103,8 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   const params: Readonly<Record<string, string | undefined>> = request.params;
   const context: Context = { ...services, id: record.id, request, url: new URL(request.url), principal, params };
   if (route.right === 'anyone') return route.handler(context);
+  if (route.right === 'admin') return route.handler(await asAdministrator(context));
+  if (route.right === 'own-tokens') return route.handler(await asPerson(context));
   if (route.right === 'ping' || route.right === 'catalog') {
     demand(context, record, route.right, undefined);
     return route.handler(context);

@@ -24,6 +24,7 @@ export interface Context {
   readonly url: URL;
   readonly config: Config;
   readonly principal: Principal;
+  readonly objects: Objects;
   readonly registry: Registry;
   readonly uploads: Uploads;
   readonly meter: WorkMeter;
@@ -38,6 +39,7 @@ export interface RepositoryContext extends Context {
 
 interface Services {
   config: Config;
+  objects: Objects;
   registry: Registry;
   uploads: Uploads;
   meter: WorkMeter;
@@ -52,6 +54,7 @@ export function openServices(env: Env, waitUntil: (work: Promise<unknown>) => vo
   const cache = new ExistenceCache(config.existenceCacheMs, waitUntil);
   return {
     config,
+    objects,
     meter,
     registry: new Registry(config, { objects, store, meter, cache, hold: waitUntil }),
     uploads: new Uploads(objects, store, meter, waitUntil),
