@@ -38,7 +38,16 @@ const origin = v.pipe(
   v.transform((text) => new URL(text).origin),
 );
 
+const adminPassword = v.pipe(
+  v.string(),
+  v.check(
+    (text) => text.length >= 16 && text.length <= 1_024 && !/\p{Cc}/u.test(text),
+    'must have 16 to 1024 characters, and no line breaks',
+  ),
+);
+
 const SettingsObject = v.object({
+  BERTH_ADMIN_PASSWORD: v.optional(adminPassword),
   BERTH_ANONYMOUS: v.optional(oneOf(['none', 'read', 'read-write']), 'none'),
   BERTH_OPEN_LOOPBACK: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_POLICY: v.optional(v.string()),
@@ -77,6 +86,10 @@ export function isSettingName(name: string): boolean {
 
 /** Settings whose values nobody is to read in a message. */
 export function isSecretSetting(name: string): boolean {
+  return name === 'BERTH_ADMIN_PASSWORD' || isHtpasswd(name);
+}
+
+function isHtpasswd(name: string): boolean {
   return name === 'BERTH_HTPASSWD' || htpasswdPart(name) !== undefined;
 }
 
@@ -89,6 +102,8 @@ function htpasswdPart(name: string): number | undefined {
 type LocationHint = v.InferOutput<typeof SettingsSchema>['BERTH_LOCATION_HINT'];
 
 export interface Config {
+  /** What opens the admin API always. */
+  readonly adminPassword: string | undefined;
   /** What a caller without credentials may do, where there is no policy. */
   readonly anonymous: 'none' | 'read' | 'read-write';
   /** Set by `npm start` on a loopback address: requests that provably come from this machine may do everything. */
@@ -132,6 +147,7 @@ export function parseConfig(environment: unknown): Config {
   }
   const settings = result.output;
   return {
+    adminPassword: settings.BERTH_ADMIN_PASSWORD,
     anonymous: settings.BERTH_ANONYMOUS,
     openLoopback: settings.BERTH_OPEN_LOOPBACK === 'on',
     policy: settings.BERTH_POLICY,
@@ -164,7 +180,7 @@ const parsed = new WeakMap<object, Config>();
 /** All of its parts, in the order of their numbers. */
 function wholeHtpasswd(environment: unknown): string {
   const parts = Object.entries(Object(environment) as object)
-    .filter((entry): entry is [string, string] => isSecretSetting(entry[0]) && typeof entry[1] === 'string')
+    .filter((entry): entry is [string, string] => isHtpasswd(entry[0]) && typeof entry[1] === 'string')
     .map(([name, text]) => ({ order: htpasswdPart(name) ?? 1, text }))
     .sort((one, other) => one.order - other.order);
   const whole = parts.map(({ text }) => text).join('\n');

@@ -10,7 +10,7 @@ const MOST_PATTERNS = 100;
 const LONGEST_PATTERN_CHARACTERS = 255;
 const PATTERN = /^[a-z0-9._/*{}-]+$/;
 
-export const LimitSchema: v.GenericSchema<unknown, Limit> = v.strictObject({
+export const LimitSchema = v.strictObject({
   repositories: v.pipe(
     v.array(
       v.pipe(

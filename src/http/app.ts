@@ -12,6 +12,8 @@ import { RegistryError } from '../oci/error.ts';
 import { parseRepositoryName } from '../oci/repository-name.ts';
 import { callerOf, openAccess } from './access/access.ts';
 import { isNobody, refusal, SIGN_IN } from './access/refusal.ts';
+import { asPerson } from './account/person.ts';
+import { asAdministrator } from './admin/administrator.ts';
 import { openServices, type Context } from './context.ts';
 import { NEVER_CACHED } from './caching.ts';
 import { clientAddress } from './client-address.ts';
@@ -108,6 +110,8 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   const arrival = { ...services, id: record.id, note, request, url: new URL(request.url), circumstances, params };
   const nobody: Context = { ...arrival, principal: { kind: 'anonymous' } };
   if (route.right === 'anyone') return route.handler(nobody);
+  if (route.right === 'admin') return route.handler(await asAdministrator(nobody));
+  if (route.right === 'own-tokens') return route.handler(await asPerson(nobody));
   const access = await openAccess({ ...arrival, limiters: env, hold });
   const { policy, asksWho } = access;
   if (route.right === 'sign-in') return route.handler({ ...nobody, policy, access });

@@ -3,6 +3,21 @@
  * one does not compile. Names may hold slashes, so `:name+` is greedy; what it matched is parsed before it is used.
  */
 import type { Right } from '../auth/decision.ts';
+import type { PersonContext } from './account/person.ts';
+import { createOwnToken, listOwnTokens, revokeOwnToken } from './account/tokens.ts';
+import { createAccountToken, listAccountTokens, revokeAccountToken } from './admin/account-tokens.ts';
+import {
+  changeAccount,
+  createAccount,
+  deleteAccount,
+  getAccount,
+  listAccounts,
+  renewPassword,
+} from './admin/accounts.ts';
+import type { AdminContext } from './admin/administrator.ts';
+import { rotateKeys } from './admin/keys.ts';
+import { getPolicy, listPolicies, putPolicy } from './admin/policy.ts';
+import { changeRobot, createRobot, deleteRobot, getRobot, listRobots, renewRobot } from './admin/robots.ts';
 import { base, health } from './base.ts';
 import { deleteBlob, getBlob } from './blobs.ts';
 import { listRepositories } from './catalog.ts';
@@ -28,11 +43,13 @@ type GeneralRight = 'ping' | 'catalog';
 
 /**
  * `anyone`: answers without authentication and tells nothing. `sign-in`: answers without authentication, and looks at the
- * credentials itself.
+ * credentials itself. `admin` and `own-tokens` are nobody's by policy: see admin/administrator.ts and account/person.ts.
  */
 export type Route =
   | (RouteBase & { right: 'anyone' | GeneralRight; handler: (context: Context) => Response | Promise<Response> })
   | (RouteBase & { right: 'sign-in'; handler: (context: SignInContext) => Response | Promise<Response> })
+  | (RouteBase & { right: 'admin'; handler: (context: AdminContext) => Response | Promise<Response> })
+  | (RouteBase & { right: 'own-tokens'; handler: (context: PersonContext) => Response | Promise<Response> })
   | (RouteBase & {
       right: Exclude<Right, GeneralRight>;
       handler: (context: RepositoryContext) => Response | Promise<Response>;
@@ -66,4 +83,56 @@ export const ROUTES: readonly Route[] = [
   { name: 'upload', method: 'DELETE', path: '/v2/:name+/blobs/uploads/:upload', right: 'push', handler: cancelUpload },
   { name: 'blob', method: READ, path: '/v2/:name+/blobs/:digest', right: 'pull', handler: getBlob },
   { name: 'blob', method: 'DELETE', path: '/v2/:name+/blobs/:digest', right: 'delete', handler: deleteBlob },
+  { name: 'admin-accounts', method: READ, path: '/admin/accounts', right: 'admin', handler: listAccounts },
+  { name: 'admin-accounts', method: 'POST', path: '/admin/accounts', right: 'admin', handler: createAccount },
+  { name: 'admin-account', method: READ, path: '/admin/accounts/:account', right: 'admin', handler: getAccount },
+  { name: 'admin-account', method: 'PATCH', path: '/admin/accounts/:account', right: 'admin', handler: changeAccount },
+  { name: 'admin-account', method: 'DELETE', path: '/admin/accounts/:account', right: 'admin', handler: deleteAccount },
+  {
+    name: 'admin-password',
+    method: 'POST',
+    path: '/admin/accounts/:account/password',
+    right: 'admin',
+    handler: renewPassword,
+  },
+  {
+    name: 'admin-tokens',
+    method: READ,
+    path: '/admin/accounts/:account/tokens',
+    right: 'admin',
+    handler: listAccountTokens,
+  },
+  {
+    name: 'admin-tokens',
+    method: 'POST',
+    path: '/admin/accounts/:account/tokens',
+    right: 'admin',
+    handler: createAccountToken,
+  },
+  {
+    name: 'admin-token',
+    method: 'DELETE',
+    path: '/admin/accounts/:account/tokens/:token',
+    right: 'admin',
+    handler: revokeAccountToken,
+  },
+  { name: 'admin-robots', method: READ, path: '/admin/robots', right: 'admin', handler: listRobots },
+  { name: 'admin-robots', method: 'POST', path: '/admin/robots', right: 'admin', handler: createRobot },
+  { name: 'admin-robot', method: READ, path: '/admin/robots/:robot', right: 'admin', handler: getRobot },
+  { name: 'admin-robot', method: 'PATCH', path: '/admin/robots/:robot', right: 'admin', handler: changeRobot },
+  { name: 'admin-robot', method: 'DELETE', path: '/admin/robots/:robot', right: 'admin', handler: deleteRobot },
+  {
+    name: 'admin-robot-secret',
+    method: 'POST',
+    path: '/admin/robots/:robot/secret',
+    right: 'admin',
+    handler: renewRobot,
+  },
+  { name: 'admin-policy', method: READ, path: '/admin/policy', right: 'admin', handler: getPolicy },
+  { name: 'admin-policy', method: 'PUT', path: '/admin/policy', right: 'admin', handler: putPolicy },
+  { name: 'admin-policies', method: READ, path: '/admin/policy/versions', right: 'admin', handler: listPolicies },
+  { name: 'admin-keys', method: 'POST', path: '/admin/keys/rotate', right: 'admin', handler: rotateKeys },
+  { name: 'own-tokens', method: READ, path: '/account/tokens', right: 'own-tokens', handler: listOwnTokens },
+  { name: 'own-tokens', method: 'POST', path: '/account/tokens', right: 'own-tokens', handler: createOwnToken },
+  { name: 'own-token', method: 'DELETE', path: '/account/tokens/:token', right: 'own-tokens', handler: revokeOwnToken },
 ];

@@ -120,7 +120,8 @@ export interface AccountChange {
 
 export interface RobotChange {
   readonly description?: string | undefined;
-  readonly limit?: Limit | undefined;
+  readonly repositories?: Limit['repositories'] | undefined;
+  readonly actions?: Limit['actions'] | undefined;
   readonly isDisabled?: boolean | undefined;
 }
 

@@ -128,7 +128,10 @@ export class Owners {
       const view: RobotView = {
         ...found,
         description: change.description ?? found.description,
-        limit: change.limit ?? found.limit,
+        limit: {
+          repositories: change.repositories ?? found.limit.repositories,
+          actions: change.actions ?? found.limit.actions,
+        },
         isDisabled: change.isDisabled ?? found.isDisabled,
       };
       this.#database.run(

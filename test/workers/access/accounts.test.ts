@@ -135,7 +135,7 @@ describe('a robot', () => {
   it('has its own repositories and actions, as they are now', async () => {
     const secret = await robot('ci');
     const limit = { repositories: ['team/app'], actions: ['pull', 'push'] } as const;
-    await accounts.changeRobot('ci', { limit });
+    await accounts.changeRobot('ci', limit);
     expect(await find(secret)).toMatchObject({ kind: 'robot', owner: { kind: 'robot', name: 'ci' }, limit });
   });
 
