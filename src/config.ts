@@ -13,6 +13,9 @@ const LONGEST_UPLOAD_SECONDS = 6 * DAY_SECONDS;
 export const LONGEST_UPLOAD_MS = LONGEST_UPLOAD_SECONDS * SECONDS_MS;
 const LONGEST_GRACE_SECONDS = 90 * DAY_SECONDS;
 const LONGEST_EXISTENCE_CACHE_SECONDS = 3_600;
+/** A secret of Cloudflare's holds 5 KB: BERTH_HTPASSWD_2 and so on go on where BERTH_HTPASSWD ends. */
+const MOST_HTPASSWD_PARTS = 99;
+const LONGEST_HTPASSWD_CHARACTERS = 1024 * 1024;
 
 const wholeNumber = (least: number, most: number) => {
   const problem = `must be a whole number from ${String(least)} to ${String(most)}`;
@@ -35,7 +38,16 @@ const origin = v.pipe(
   v.transform((text) => new URL(text).origin),
 );
 
+const adminPassword = v.pipe(
+  v.string(),
+  v.check(
+    (text) => text.length >= 16 && text.length <= 1_024 && !/\p{Cc}/u.test(text),
+    'must have 16 to 1024 characters, and no line breaks',
+  ),
+);
+
 const SettingsObject = v.object({
+  BERTH_ADMIN_PASSWORD: v.optional(adminPassword),
   BERTH_ANONYMOUS: v.optional(oneOf(['none', 'read', 'read-write']), 'none'),
   BERTH_OPEN_LOOPBACK: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_POLICY: v.optional(v.string()),
@@ -43,6 +55,8 @@ const SettingsObject = v.object({
   BERTH_MANIFESTS_ALLOW_MISSING: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_PUBLIC_URL: v.optional(origin),
   BERTH_TRUSTED_PROXY: v.optional(oneOf(['off', 'on']), 'off'),
+  BERTH_HTPASSWD: v.optional(v.string()),
+  BERTH_HTPASSWD_MAX_COST: v.optional(wholeNumber(4, 14), '12'),
   BERTH_ON_CLOUDFLARE: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_UPLOAD_EXPIRY_SECONDS: v.optional(wholeNumber(1, LONGEST_UPLOAD_SECONDS), '86400'),
   BERTH_GRACE_SECONDS: v.optional(wholeNumber(0, LONGEST_GRACE_SECONDS), '86400'),
@@ -62,12 +76,34 @@ const SettingsSchema = v.pipe(
   ),
 );
 
-/** The names of all settings. */
+/** The names of all settings, but for the numbered parts of a long one. */
 export const SETTING_NAMES: readonly string[] = Object.keys(SettingsObject.entries);
+const HTPASSWD_PART = /^BERTH_HTPASSWD_([1-9]\d?)$/;
+
+export function isSettingName(name: string): boolean {
+  return SETTING_NAMES.includes(name) || htpasswdPart(name) !== undefined;
+}
+
+/** Settings whose values nobody is to read in a message. */
+export function isSecretSetting(name: string): boolean {
+  return name === 'BERTH_ADMIN_PASSWORD' || isHtpasswd(name);
+}
+
+function isHtpasswd(name: string): boolean {
+  return name === 'BERTH_HTPASSWD' || htpasswdPart(name) !== undefined;
+}
+
+/** From 2 on; the first part has no number. */
+function htpasswdPart(name: string): number | undefined {
+  const number = Number(HTPASSWD_PART.exec(name)?.[1] ?? 0);
+  return number >= 2 && number <= MOST_HTPASSWD_PARTS ? number : undefined;
+}
 
 type LocationHint = v.InferOutput<typeof SettingsSchema>['BERTH_LOCATION_HINT'];
 
 export interface Config {
+  /** What opens the admin API always. */
+  readonly adminPassword: string | undefined;
   /** What a caller without credentials may do, where there is no policy. */
   readonly anonymous: 'none' | 'read' | 'read-write';
   /** Set by `npm start` on a loopback address: requests that provably come from this machine may do everything. */
@@ -81,6 +117,10 @@ export interface Config {
   readonly publicUrl: string | undefined;
   /** Whether the registry stands behind a proxy whose X-Forwarded-Proto, -Host and -For can be believed. */
   readonly trustedProxy: boolean;
+  /** The text of an htpasswd file, or empty (auth/htpasswd.ts reads it). */
+  readonly htpasswd: string;
+  /** The highest cost that a line of it may have. */
+  readonly htpasswdMaxCost: number;
   /** Whether every request comes through Cloudflare, which says in CF-Connecting-IP where from. */
   readonly onCloudflare: boolean;
   /** How long an upload session lives after its POST. */
@@ -107,6 +147,7 @@ export function parseConfig(environment: unknown): Config {
   }
   const settings = result.output;
   return {
+    adminPassword: settings.BERTH_ADMIN_PASSWORD,
     anonymous: settings.BERTH_ANONYMOUS,
     openLoopback: settings.BERTH_OPEN_LOOPBACK === 'on',
     policy: settings.BERTH_POLICY,
@@ -114,6 +155,8 @@ export function parseConfig(environment: unknown): Config {
     allowMissing: settings.BERTH_MANIFESTS_ALLOW_MISSING === 'on',
     publicUrl: settings.BERTH_PUBLIC_URL,
     trustedProxy: settings.BERTH_TRUSTED_PROXY === 'on',
+    htpasswd: wholeHtpasswd(environment),
+    htpasswdMaxCost: settings.BERTH_HTPASSWD_MAX_COST,
     onCloudflare: settings.BERTH_ON_CLOUDFLARE === 'on',
     uploadExpiryMs: settings.BERTH_UPLOAD_EXPIRY_SECONDS * SECONDS_MS,
     graceMs: settings.BERTH_GRACE_SECONDS * SECONDS_MS,
@@ -133,6 +176,18 @@ export function configOf(environment: object): Config {
 }
 
 const parsed = new WeakMap<object, Config>();
+
+/** All of its parts, in the order of their numbers. */
+function wholeHtpasswd(environment: unknown): string {
+  const parts = Object.entries(Object(environment) as object)
+    .filter((entry): entry is [string, string] => isHtpasswd(entry[0]) && typeof entry[1] === 'string')
+    .map(([name, text]) => ({ order: htpasswdPart(name) ?? 1, text }))
+    .sort((one, other) => one.order - other.order);
+  const whole = parts.map(({ text }) => text).join('\n');
+  if (whole.length > LONGEST_HTPASSWD_CHARACTERS)
+    throw new ConfigurationError(`BERTH_HTPASSWD must have at most ${String(LONGEST_HTPASSWD_CHARACTERS)} characters`);
+  return whole;
+}
 
 function isOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false;

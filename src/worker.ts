@@ -1,6 +1,7 @@
 /** The Worker's entry: wiring only. */
 import { handle } from './http/app.ts';
 
+export { Accounts } from './objects/accounts/accounts.ts';
 export { BlobDirectory } from './objects/blob-directory/blob-directory.ts';
 export { Catalog } from './objects/catalog/catalog.ts';
 export { Repository } from './objects/repository/repository.ts';

@@ -25,6 +25,8 @@ export interface ServeCommand {
   readonly sync: boolean;
   /** The file with the policy, as it was typed; relative to the working directory, as `data` is. */
   readonly policy: string | undefined;
+  /** The file with names and passwords, in the same way. */
+  readonly htpasswd: string | undefined;
 }
 
 export type Command =
@@ -45,6 +47,8 @@ export const HELP = `Serves a Berth registry on this machine.
                not absolute
   --storage S  filesystem: blobs are plain files (the default); r2: the emulator of
                Cloudflare's bucket, slower, for work on Berth itself
+  --htpasswd F people who may sign in: a file of bcrypt lines, as htpasswd -B makes them;
+               as BERTH_HTPASSWD
   --policy F   the file that says who may do what (docs/policy.md); as BERTH_POLICY
   --no-sync    answers before the disk has the bytes: faster, but what was just
                pushed may not survive a power cut
@@ -53,8 +57,9 @@ export const HELP = `Serves a Berth registry on this machine.
 
 Settings are environment variables that start with BERTH_; docs/configuration.md explains each.`;
 
-const VALUE_OPTIONS = ['port', 'host', 'data', 'storage', 'policy'] as const;
+const VALUE_OPTIONS = ['port', 'host', 'data', 'storage', 'policy', 'htpasswd'] as const;
 type ValueOption = (typeof VALUE_OPTIONS)[number];
+type FileOption = 'policy' | 'htpasswd';
 
 const EXAMPLES: Record<ValueOption, string> = {
   port: '8788',
@@ -62,6 +67,7 @@ const EXAMPLES: Record<ValueOption, string> = {
   data: '/srv/berth',
   storage: 'r2',
   policy: '/etc/berth/policy.json',
+  htpasswd: '/etc/berth/htpasswd',
 };
 
 export function parseArguments(words: readonly string[]): Command {
@@ -74,6 +80,7 @@ export function parseArguments(words: readonly string[]): Command {
       data: { type: 'string' },
       storage: { type: 'string' },
       policy: { type: 'string' },
+      htpasswd: { type: 'string' },
       'no-sync': { type: 'boolean' },
       version: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -82,7 +89,7 @@ export function parseArguments(words: readonly string[]): Command {
     allowPositionals: true,
     tokens: true,
   });
-  const values: Record<Exclude<ValueOption, 'policy'>, string> & { policy?: string } = {
+  const values: Record<Exclude<ValueOption, FileOption>, string> & Partial<Record<FileOption, string>> = {
     port: String(DEFAULT_PORT),
     host: DEFAULT_HOST,
     data: DEFAULT_DATA_DIRECTORY,
@@ -129,7 +136,8 @@ export function parseArguments(words: readonly string[]): Command {
   const storage = STORAGE_KINDS.find((kind) => kind === values.storage);
   if (storage === undefined)
     return mistake(`--storage ${quote(values.storage)} is unknown. Give one of ${STORAGE_KINDS.join(' and ')}.`);
-  return { kind: 'serve', port, host, data: values.data, storage, sync, policy: values.policy };
+  const { data, policy, htpasswd } = values;
+  return { kind: 'serve', port, host, data, storage, sync, policy, htpasswd };
 }
 
 function mistake(message: string): Command {

@@ -5,8 +5,16 @@
  */
 import { BlockList, isIPv6 } from 'node:net';
 import { configuredPolicy, ignoredAnonymous } from '../src/auth/configured-policy.ts';
+import { htpasswdOf } from '../src/auth/htpasswd.ts';
 import type { Policy } from '../src/auth/policy.ts';
-import { ConfigurationError, parseConfig, SETTING_NAMES, type Config } from '../src/config.ts';
+import {
+  ConfigurationError,
+  isSecretSetting,
+  isSettingName,
+  parseConfig,
+  SETTING_NAMES,
+  type Config,
+} from '../src/config.ts';
 import { EXIT_USAGE, StartFailure } from './start-failure.ts';
 
 export type Variables = Readonly<Record<string, unknown>>;
@@ -61,7 +69,7 @@ function settingsOf(environment: Environment, configured: readonly string[]): Re
   const settings: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment)) {
     if (!name.startsWith(SETTING_PREFIX) || OTHER_NAMES.test(name)) continue;
-    if (!SETTING_NAMES.includes(name) && !configured.includes(name)) throw new StartFailure(unknown(name), USAGE);
+    if (!isSettingName(name) && !configured.includes(name)) throw new StartFailure(unknown(name), USAGE);
     if (value !== undefined && value !== '') settings[name] = value;
   }
   return settings;
@@ -108,11 +116,15 @@ function distance(one: string, other: string): number {
 /** A wrong value would make the Worker refuse every request; here is the person who can put it right. */
 function refuseWrongValues(variables: Variables): void {
   try {
-    configuredPolicy(parseConfig(variables));
+    const config = parseConfig(variables);
+    configuredPolicy(config);
+    htpasswdOf(config);
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     // The Worker's own message leaves the value out, since its log is read by others.
-    const given = SETTING_NAMES.filter((name) => error.message.includes(`${name} must`) && name in variables);
+    const given = SETTING_NAMES.filter(
+      (name) => error.message.includes(`${name} must`) && name in variables && !isSecretSetting(name),
+    );
     const values = given.map((name) => `${name}=${JSON.stringify(variables[name])}`).join(', ');
     throw new StartFailure(
       `${error.message}${values === '' ? '' : ` (given: ${values})`}. docs/configuration.md explains every setting.`,
@@ -122,10 +134,15 @@ function refuseWrongValues(variables: Variables): void {
 }
 
 /** The settings that say who may come in, and the policy that they make. */
-export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'trustedProxy'> & { readonly policy: Policy };
+export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'trustedProxy'> & {
+  readonly policy: Policy;
+  /** Whether there are lines of htpasswd: then nobody comes in for being on this machine. */
+  readonly hasPeople: boolean;
+};
 
 export function accessOf(config: Config): Access {
-  return { ...config, policy: configuredPolicy(config) };
+  const hasPeople = htpasswdOf(config).size > 0;
+  return { ...config, openLoopback: config.openLoopback && !hasPeople, policy: configuredPolicy(config), hasPeople };
 }
 
 /** What somebody may do who is on the right side of the address: this machine for loopback, the network for others. */
@@ -152,7 +169,9 @@ export function exposureWarnings(host: string, access: Access, environment: Envi
   if (rights === 'none')
     warnings.push({
       event: 'closed',
-      message: `Closed: every request is refused. BERTH_ANONYMOUS=read or BERTH_ANONYMOUS=read-write opens the registry to everyone who reaches this address${isLoopback(host) ? ', BERTH_OPEN_LOOPBACK=on to programs on this machine' : ''}.`,
+      message: access.hasPeople
+        ? 'Closed: whoever signs in may do nothing yet. --policy FILE says who may do what (docs/policy.md); BERTH_ANONYMOUS=read or BERTH_ANONYMOUS=read-write opens the registry to everyone who reaches this address.'
+        : `Closed: every request is refused. BERTH_ANONYMOUS=read or BERTH_ANONYMOUS=read-write opens the registry to everyone who reaches this address${isLoopback(host) ? ', BERTH_OPEN_LOOPBACK=on to programs on this machine' : ''}.`,
     });
   else if (!isLoopback(host))
     warnings.push({

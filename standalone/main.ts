@@ -14,6 +14,7 @@ import { Control } from './control.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { connectionLimit, descriptorLimit, FEW_DESCRIPTORS } from './descriptors.ts';
 import { accessOf, workerVariables } from './exposure.ts';
+import { withHtpasswdOf } from './htpasswd-file.ts';
 import { withPolicyOf } from './policy-file.ts';
 import { checkPort } from './port.ts';
 import { Files } from './files/files.ts';
@@ -57,7 +58,7 @@ async function main(words: readonly string[], root: string): Promise<void> {
 }
 
 async function serve(
-  { host, port, data: typedData, storage, sync, policy }: ServeCommand,
+  { host, port, data: typedData, storage, sync, policy, htpasswd }: ServeCommand,
   root: string,
   ownEnvironment: NodeJS.ProcessEnv,
   terminal: Terminal,
@@ -76,7 +77,7 @@ async function serve(
   });
 
   // What was typed wrongly is said first, whatever else is in the way.
-  const environment = withPolicyOf(policy, ownEnvironment);
+  const environment = withPolicyOf(policy, withHtpasswdOf(htpasswd, ownEnvironment));
   workerVariables({}, environment, host);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({

@@ -2,6 +2,7 @@
 import { configOf, ConfigurationError, type Config } from '../config.ts';
 import { configuredPolicy, ignoredAnonymous } from '../auth/configured-policy.ts';
 import type { Circumstances, Moves } from '../auth/decision.ts';
+import { htpasswdOf } from '../auth/htpasswd.ts';
 import type { Policy } from '../auth/policy.ts';
 import type { Principal } from '../auth/principal.ts';
 import { RegistryError } from '../oci/error.ts';
@@ -18,11 +19,16 @@ import { Uploads } from '../registry/uploads.ts';
 import { metered } from '../storage/metered.ts';
 import { openStore } from '../storage/stores.ts';
 
+import type { Access } from './access/access.ts';
+import type { Note } from './request-log.ts';
+
 /** Of bad input, this many characters are sent back. */
 const LONGEST_ECHO = 200;
 
 export interface Context {
   readonly id: string;
+  /** Tells the request's line of the log more. */
+  readonly note: Note;
   readonly request: Request;
   readonly url: URL;
   readonly config: Config;
@@ -32,6 +38,7 @@ export interface Context {
   readonly circumstances: Circumstances;
   readonly registry: Registry;
   readonly uploads: Uploads;
+  readonly objects: Objects;
   readonly meter: WorkMeter;
   /** Path parameters of the route, still as they came. */
   readonly params: Readonly<Record<string, string | undefined>>;
@@ -44,8 +51,14 @@ export interface RepositoryContext extends Context {
   readonly moves: Moves;
 }
 
+/** A handler that people sign in at: it looks at their credentials itself. */
+export interface SignInContext extends Context {
+  readonly access: Access;
+}
+
 interface Services {
   config: Config;
+  objects: Objects;
   /** The one that the settings make. */
   policy: Policy;
   registry: Registry;
@@ -63,6 +76,7 @@ export function openServices(env: Env, waitUntil: (work: Promise<unknown>) => vo
   return {
     config,
     policy,
+    objects,
     meter,
     registry: new Registry(config, { objects, store, meter, cache, hold: waitUntil }),
     uploads: new Uploads(objects, store, meter, waitUntil),
@@ -72,6 +86,8 @@ export function openServices(env: Env, waitUntil: (work: Promise<unknown>) => vo
 function settingsOf(env: Env): { config: Config; policy: Policy } {
   try {
     const config = configOf(env);
+    // Read here, so that a wrong line opens nothing.
+    htpasswdOf(config);
     return { config, policy: policyOf(config) };
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;

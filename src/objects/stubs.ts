@@ -1,7 +1,7 @@
 /**
  * The one place where names become Durable Objects.
  *
- * Repository: one a repository name. BlobDirectory: sixteen shards by the digest's first hex digit. Catalog: one.
+ * Repository: one a repository name. BlobDirectory: sixteen shards by the digest's first hex digit. Catalog and Accounts: one each.
  * Upload: one a session that needs it, by a random id that the platform signs, so a forged one never reaches an object.
  * Jurisdiction and location hint come from the settings; they count when an object is first made and never later.
  */
@@ -40,6 +40,10 @@ export class Objects {
 
   catalog(): Stub<'CATALOG'> {
     return this.#named(this.#env.CATALOG, 'catalog');
+  }
+
+  accounts(): Stub<'ACCOUNTS'> {
+    return this.#named(this.#env.ACCOUNTS, 'accounts');
   }
 
   /** A new session's id. Costs no call: its object is made when it is first asked for something, if ever. */

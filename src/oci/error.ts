@@ -1,12 +1,13 @@
 /**
  * The one table of error codes (distribution-spec, "Error Codes", and Docker's registry API for those that clients
- * still know), and the one error that carries them to a client.
+ * still know; CONFLICT, NOT_FOUND and REQUEST_INVALID are the admin API's own), and the one error that carries them to a client.
  */
 
 export const ERRORS = {
   BLOB_UNKNOWN: { status: 404, message: 'blob unknown to this repository' },
   BLOB_UPLOAD_INVALID: { status: 400, message: 'blob upload invalid' },
   BLOB_UPLOAD_UNKNOWN: { status: 404, message: 'blob upload unknown to this registry' },
+  CONFLICT: { status: 409, message: 'this cannot be done as things are' },
   DENIED: { status: 403, message: 'requested access to the resource is denied' },
   DIGEST_INVALID: { status: 400, message: 'provided digest did not match uploaded content' },
   MANIFEST_BLOB_UNKNOWN: { status: 404, message: 'manifest references a manifest or blob unknown to this repository' },
@@ -14,8 +15,10 @@ export const ERRORS = {
   MANIFEST_UNKNOWN: { status: 404, message: 'manifest unknown to this repository' },
   NAME_INVALID: { status: 400, message: 'invalid repository name' },
   NAME_UNKNOWN: { status: 404, message: 'repository name not known to this registry' },
+  NOT_FOUND: { status: 404, message: 'there is no such thing' },
   PAGINATION_NUMBER_INVALID: { status: 400, message: 'n must be a whole number of at least 0' },
   RANGE_INVALID: { status: 416, message: 'the requested range cannot be satisfied' },
+  REQUEST_INVALID: { status: 400, message: 'the body is not what is asked for' },
   SIZE_INVALID: { status: 400, message: 'provided length did not match content length' },
   TAG_INVALID: {
     status: 400,

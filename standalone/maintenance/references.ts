@@ -72,8 +72,9 @@ export class References {
     each('Upload', (store) => {
       references.#readUpload(store);
     });
-    // Damage alone is looked for; what it holds follows from the repositories.
+    // Damage alone is looked for; what the catalog holds follows from the repositories, and no blob from the accounts.
     each('Catalog', () => undefined);
+    each('Accounts', () => undefined);
     mapping.database.exec(`
       INSERT OR IGNORE INTO names SELECT key, 'linked' FROM links WHERE digest NOT IN (SELECT digest FROM mapped);
       CREATE INDEX links_by_digest ON links (digest);

@@ -110,6 +110,7 @@ describe('docs/storage.md', () => {
     ['`Upload`', 'src/objects/attempts.ts', 1],
     ['`BlobDirectory`', 'src/objects/blob-directory/schema.ts', 4],
     ['`Catalog`', 'src/objects/catalog/schema.ts', 1],
+    ['`Accounts`', 'src/objects/accounts/schema.ts', 6],
     ['In every object', 'src/objects/tasks.ts', 1],
   ])('names every table of %s and each of its columns', (title, file, least) => {
     const named = section(title);

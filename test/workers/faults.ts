@@ -148,7 +148,7 @@ export function wrapped(env: Env, caller: string, state?: DurableObjectState): E
     },
   });
   const namespaces = Object.fromEntries(
-    (['REPOSITORY', 'UPLOAD', 'BLOB_DIRECTORY', 'CATALOG'] as const).map((name) => [
+    (['REPOSITORY', 'UPLOAD', 'BLOB_DIRECTORY', 'CATALOG', 'ACCOUNTS'] as const).map((name) => [
       name,
       new Proxy(env[name] as DurableObjectNamespace, {
         get(real, property) {

@@ -10,6 +10,7 @@ const DEFAULTS = {
   storage: 'filesystem',
   sync: true,
   policy: undefined,
+  htpasswd: undefined,
 };
 
 test.each([
@@ -26,6 +27,7 @@ test.each([
   [['--data=-odd'], { ...DEFAULTS, data: '-odd' }],
   [['--storage', 'r2'], { ...DEFAULTS, storage: 'r2' }],
   [['--policy', 'access.json'], { ...DEFAULTS, policy: 'access.json' }],
+  [['--htpasswd', 'people'], { ...DEFAULTS, htpasswd: 'people' }],
   [['--no-sync'], { ...DEFAULTS, sync: false }],
   [['--help'], { kind: 'help' }],
   [['-h'], { kind: 'help' }],
@@ -46,6 +48,7 @@ test.each([
   [['--storage', 's3'], '--storage "s3" is unknown. Give one of filesystem and r2.'],
   [['--policy'], '--policy needs a value, for example: npm start -- --policy /etc/berth/policy.json'],
   [['--storage'], '--storage needs a value, for example: npm start -- --storage r2'],
+  [['--htpasswd'], '--htpasswd needs a value, for example: npm start -- --htpasswd /etc/berth/htpasswd'],
   [['--no-sync=1'], '--no-sync takes no value: npm start -- --no-sync'],
   [['--version=yes'], '--version takes no value: npm start -- --version'],
   ...['65536', '-1', '1.5', '0x10', '80a', '123456'].map((port): [string[], string] => [

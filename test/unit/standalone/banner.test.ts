@@ -24,7 +24,7 @@ function said(
       host,
       data: '/srv/berth',
       workerdPid: 7,
-      access: { anonymous, openLoopback, trustedProxy: false, policy },
+      access: { anonymous, openLoopback, trustedProxy: false, policy, hasPeople: false },
     },
     {},
     // Both streams into one, in the order of writing.

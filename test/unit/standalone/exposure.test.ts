@@ -244,3 +244,24 @@ test('nobody on one machine is taken for coming through Cloudflare, whatever is 
   for (const host of ['127.0.0.1', '0.0.0.0'])
     expect(workerVariables(on, on, host)).not.toHaveProperty('BERTH_ON_CLOUDFLARE');
 });
+
+const HASH = `$2y$05$${'a'.repeat(53)}`;
+
+test('people who sign in close an open loopback, and are told that nothing is theirs without a policy', () => {
+  const config = parseConfig(workerVariables({}, { BERTH_HTPASSWD: `alice:${HASH}` }, '127.0.0.1'));
+  expect(accessOf(config)).toMatchObject({ openLoopback: false, hasPeople: true });
+  expect(rightsAt('127.0.0.1', accessOf(config))).toBe('none');
+  const [warning, ...others] = exposureWarnings('127.0.0.1', accessOf(config), {});
+  expect(others).toEqual([]);
+  expect(warning?.message).toMatch(/^Closed: whoever signs in may do nothing yet\. --policy FILE/);
+});
+
+test('the parts of BERTH_HTPASSWD are settings, and a wrong line of theirs is named without what stands there', () => {
+  const parts = { BERTH_HTPASSWD: `alice:${HASH}`, BERTH_HTPASSWD_2: `bob:${HASH}` };
+  expect(workerVariables({}, parts, '127.0.0.1')).toMatchObject(parts);
+  expect(refusal({ BERTH_HTPASSWD: 'alice:opensesame' })).toEqual([
+    2,
+    "BERTH_HTPASSWD line 1 has a hash for alice that is not bcrypt's ($2a$, $2b$ or $2y$): htpasswd -B makes one. docs/configuration.md explains every setting.",
+  ]);
+  expect(refusal({ BERTH_HTPASSWD_1: 'alice:opensesame' })?.[1]).toContain('BERTH_HTPASSWD_1 is no setting');
+});

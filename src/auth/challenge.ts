@@ -1,0 +1,50 @@
+/**
+ * `WWW-Authenticate` (RFC 9110 §11.6.1; distribution, "Token Authentication Specification"): how a client is told to sign in.
+ * A token server has an address, which is never taken from a request's own Host: whoever sends that would have a client
+ * bring its password elsewhere. So without `BERTH_PUBLIC_URL` the challenge is Basic, which every client knows.
+ */
+import type { Right } from './decision.ts';
+import type { RepositoryName } from '../oci/repository-name.ts';
+import { formatScope, NO_SCOPE, type Scope } from './scope.ts';
+
+/** The path of the token endpoint. */
+export const TOKEN_PATH = '/token';
+
+/** Why what was sent does not do (RFC 6750 §3.1). Clients stop asking for the same again. */
+export type ChallengeError = 'invalid_token' | 'insufficient_scope';
+
+export interface ChallengeParts {
+  /** What the route needs. */
+  readonly scope?: Scope;
+  /** Where a token was sent. */
+  readonly error?: ChallengeError | undefined;
+}
+
+export const BASIC_CHALLENGE = 'Basic realm="Berth"';
+
+/** Nothing that a client sent is in it but names that are repositories' and cannot hold a quote. */
+export function challenge(publicUrl: string | undefined, { scope = NO_SCOPE, error }: ChallengeParts): string {
+  if (publicUrl === undefined) return BASIC_CHALLENGE;
+  const asked = formatScope(scope);
+  const parts = [
+    `realm="${publicUrl}${TOKEN_PATH}"`,
+    `service="${serviceOf(publicUrl)}"`,
+    ...(asked === '' ? [] : [`scope="${asked}"`]),
+    ...(error === undefined ? [] : [`error="${error}"`]),
+  ];
+  return `Bearer ${parts.join(',')}`;
+}
+
+/** What tokens are for: the host and port under which clients know the registry. */
+export function serviceOf(publicUrl: string): string {
+  return new URL(publicUrl).host;
+}
+
+/** What a client has to ask for to use a route. */
+export function scopeOfRoute(right: Right, repository: RepositoryName | undefined): Scope {
+  if (right === 'catalog') return { grants: [], catalog: true };
+  if (right === 'ping' || repository === undefined) return NO_SCOPE;
+  // Who pushes looks first what is there, and distribution asks for both.
+  const actions = right === 'push' ? (['pull', 'push'] as const) : ([right] as const);
+  return { grants: [{ repository, actions }], catalog: false };
+}

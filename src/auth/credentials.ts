@@ -1,0 +1,51 @@
+/**
+ * The `Authorization` header (RFC 9110 §11.6.2): Basic (RFC 7617) and Bearer (RFC 6750). Pure. Every length is bounded before
+ * anything is decoded.
+ */
+
+/** A token for sixty repositories of long names fits. */
+const LONGEST_HEADER_CHARACTERS = 16_384;
+const LONGEST_NAME_CHARACTERS = 255;
+/** No secret of Berth's is longer, and bcrypt looks at 72 bytes. */
+export const LONGEST_PASSWORD_CHARACTERS = 4_096;
+const BASIC = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
+const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
+const CONTROL_CHARACTER = /\p{Cc}/u;
+
+export type Credentials =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'basic'; readonly name: string; readonly password: string }
+  | { readonly kind: 'bearer'; readonly token: string }
+  /** Something is there that signs nobody in. */
+  | { readonly kind: 'malformed' };
+
+export function parseAuthorization(header: string | null): Credentials {
+  if (header === null) return { kind: 'none' };
+  if (header.length > LONGEST_HEADER_CHARACTERS) return { kind: 'malformed' };
+  const token = BEARER.exec(header)?.[1];
+  if (token !== undefined) return { kind: 'bearer', token };
+  const encoded = BASIC.exec(header)?.[1];
+  const text = encoded === undefined ? undefined : decoded(encoded);
+  const colon = text?.indexOf(':') ?? -1;
+  if (text === undefined || colon === -1) return { kind: 'malformed' };
+  return nameAndPassword(text.slice(0, colon), text.slice(colon + 1)) ?? { kind: 'malformed' };
+}
+
+/** Undefined where no name or password looks like that. A control character could end a password early where it is hashed. */
+export function nameAndPassword(
+  name: string,
+  password: string,
+): { readonly kind: 'basic'; readonly name: string; readonly password: string } | undefined {
+  const fits = name.length <= LONGEST_NAME_CHARACTERS && password.length <= LONGEST_PASSWORD_CHARACTERS;
+  if (!fits || CONTROL_CHARACTER.test(name) || CONTROL_CHARACTER.test(password)) return undefined;
+  return { kind: 'basic', name, password };
+}
+
+function decoded(base64: string): string | undefined {
+  try {
+    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

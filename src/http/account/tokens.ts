@@ -1,0 +1,32 @@
+/** Somebody's own personal access tokens: `/account/tokens`. */
+import { createdAnswer, notFound, shownToken } from '../admin/views.ts';
+import { auditChange } from '../audit.ts';
+import { freshSecret } from '../fresh-secret.ts';
+import { listAnswer } from '../pages.ts';
+import type { PersonContext } from './person.ts';
+import { madeToken, readTokenRequest } from './token-requests.ts';
+
+export async function listOwnTokens({ meter, objects, account, within }: PersonContext): Promise<Response> {
+  const tokens = await meter.call(objects.accounts().listTokens(account, within));
+  if (tokens === undefined) throw notFound('account');
+  return listAnswer({ tokens: tokens.map(shownToken) }, new Headers());
+}
+
+/** The answer has the token, this once. */
+export async function createOwnToken(context: PersonContext): Promise<Response> {
+  const { meter, objects, account: owner, credential } = context;
+  const asked = await readTokenRequest(context);
+  const { secret, secretHash } = freshSecret('token');
+  const wanted = { ...asked, owner, secretHash, madeWith: credential };
+  const token = madeToken(await meter.call(objects.accounts().makeToken(wanted)));
+  auditChange(context, `user:${owner}`, { action: 'token created', subject: `user:${owner}`, credential: token.id });
+  return createdAnswer({ ...shownToken(token), token: secret }, `/account/tokens/${token.id}`);
+}
+
+export async function revokeOwnToken(context: PersonContext): Promise<Response> {
+  const { meter, objects, account, within, params } = context;
+  const id = params['token'] ?? '';
+  if (!(await meter.call(objects.accounts().revokeToken(account, id, within)))) throw notFound('token');
+  auditChange(context, `user:${account}`, { action: 'token revoked', subject: `user:${account}`, credential: id });
+  return new Response(null, { status: 204 });
+}

@@ -1,0 +1,34 @@
+/** An account's personal access tokens, for an administrator: `/admin/accounts/<name>/tokens`. */
+import { madeToken, readTokenRequest } from '../account/token-requests.ts';
+import { auditChange } from '../audit.ts';
+import { freshSecret } from '../fresh-secret.ts';
+import { listAnswer } from '../pages.ts';
+import type { AdminContext } from './administrator.ts';
+import { createdAnswer, nameOf, notFound, shownToken } from './views.ts';
+
+export async function listAccountTokens(context: AdminContext): Promise<Response> {
+  const { meter, objects } = context;
+  const tokens = await meter.call(objects.accounts().listTokens(nameOf(context, 'account'), undefined));
+  if (tokens === undefined) throw notFound('account');
+  return listAnswer({ tokens: tokens.map(shownToken) }, new Headers());
+}
+
+export async function createAccountToken(context: AdminContext): Promise<Response> {
+  const { meter, objects, actor } = context;
+  const owner = nameOf(context, 'account');
+  const asked = await readTokenRequest(context);
+  const { secret, secretHash } = freshSecret('token');
+  const wanted = { ...asked, owner, secretHash, madeWith: undefined };
+  const token = madeToken(await meter.call(objects.accounts().makeToken(wanted)));
+  auditChange(context, actor, { action: 'token created', subject: `user:${owner}`, credential: token.id });
+  return createdAnswer({ ...shownToken(token), token: secret }, `/admin/accounts/${owner}/tokens/${token.id}`);
+}
+
+export async function revokeAccountToken(context: AdminContext): Promise<Response> {
+  const { meter, objects, actor, params } = context;
+  const owner = nameOf(context, 'account');
+  const id = params['token'] ?? '';
+  if (!(await meter.call(objects.accounts().revokeToken(owner, id, undefined)))) throw notFound('token');
+  auditChange(context, actor, { action: 'token revoked', subject: `user:${owner}`, credential: id });
+  return new Response(null, { status: 204 });
+}

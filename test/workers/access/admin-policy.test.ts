@@ -1,0 +1,79 @@
+/** The policy by the admin API: read, change, and not undo what somebody else changed meanwhile. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { admin } from './administration.ts';
+
+const PATH = '/admin/policy';
+const POLICY = { rules: [{ subjects: ['everyone'], repositories: ['public/**'], actions: ['pull'] }] };
+const put = (document: unknown, headers: Record<string, string> = {}) => admin('PUT', PATH, document, { headers });
+
+/** One registry, whose versions go on from test to test. */
+let current = 0;
+beforeEach(async () => {
+  if (current > 0) return;
+  expect(await admin('GET', PATH)).toMatchObject({ status: 404, code: 'NOT_FOUND' });
+  expect(await put(POLICY, { 'if-match': '"1"' })).toMatchObject({ status: 412 });
+  expect(await put(POLICY)).toMatchObject({ status: 200 });
+  current = 1;
+});
+
+describe('the policy', () => {
+  it('comes back as it was sent, with its version as the entity tag', async () => {
+    const answer = await admin('GET', PATH);
+    expect(answer.json).toEqual(POLICY);
+    expect(answer.headers.get('etag')).toBe(`"${current}"`);
+  });
+
+  it('is changed by whoever names the version in force, and by one of several who do so at once', async () => {
+    const headers = { 'if-match': `"${current}"` };
+    const answers = await Promise.all([put(POLICY, headers), put(POLICY, headers), put(POLICY, headers)]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 412, 412]);
+    current += 1;
+    expect(answers.find(({ status }) => status === 200)?.headers.get('etag')).toBe(`"${current}"`);
+  });
+
+  it.each([
+    ['no condition', {}, 428],
+    ['an old version', { 'if-match': '"0"' }, 412],
+    ['several versions', { 'if-match': '"1", "2", "3"' }, 412],
+    ['something that is no version', { 'if-match': '"sha256:0"' }, 412],
+    ['that there is none', { 'if-none-match': '*' }, 412],
+    ['what is malformed', { 'if-match': '1' }, 400],
+  ])('stays as it is with %s', async (_what, headers, status) => {
+    const answer = await put({ rules: [] }, headers);
+    expect(answer.status).toBe(status);
+    expect((await admin('GET', PATH)).headers.get('etag')).toBe(`"${current}"`);
+  });
+
+  it('is changed whatever it is where that is asked for', async () => {
+    expect((await put(POLICY, { 'if-match': '*' })).status).toBe(200);
+    current += 1;
+  });
+
+  it('has its versions listed with who made them, and given out again', async () => {
+    const { json } = await admin('GET', `${PATH}/versions`);
+    const versions = Array.from({ length: current }, (_unused, index) => ({
+      version: current - index,
+      by: 'admin password',
+    }));
+    expect(json['versions']).toMatchObject(versions);
+    expect((await admin('GET', `${PATH}?version=1`)).headers.get('etag')).toBe('"1"');
+    expect((await admin('GET', `${PATH}?version=99`)).status).toBe(404);
+    expect((await admin('GET', `${PATH}?version=one`)).status).toBe(400);
+  });
+
+  it.each([
+    ['no JSON', '{', 400],
+    ['no object', '[]', 400],
+    ['more than 256 KiB', JSON.stringify({ rules: ['x'.repeat(256 * 1024)] }), 413],
+  ])('that is %s is refused', async (_what, body, status) => {
+    expect((await put(body, { 'if-match': '*' })).status).toBe(status);
+  });
+
+  it('that a setting gives is shown, and changed by the setting alone', async () => {
+    const settings = { BERTH_POLICY: JSON.stringify(POLICY) };
+    expect((await admin('GET', PATH, undefined, { settings })).json).toEqual(POLICY);
+    const answer = await admin('PUT', PATH, POLICY, { settings, headers: { 'if-match': '*' } });
+    expect(answer).toMatchObject({ status: 409, code: 'CONFLICT' });
+    expect(answer.message).toContain('BERTH_POLICY');
+  });
+});
