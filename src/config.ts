@@ -57,6 +57,7 @@ const SettingsObject = v.object({
   BERTH_TRUSTED_PROXY: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_HTPASSWD: v.optional(v.string()),
   BERTH_HTPASSWD_MAX_COST: v.optional(wholeNumber(4, 14), '12'),
+  BERTH_ON_CLOUDFLARE: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_UPLOAD_EXPIRY_SECONDS: v.optional(wholeNumber(1, LONGEST_UPLOAD_SECONDS), '86400'),
   BERTH_GRACE_SECONDS: v.optional(wholeNumber(0, LONGEST_GRACE_SECONDS), '86400'),
   BERTH_EXISTENCE_CACHE_SECONDS: v.optional(wholeNumber(0, LONGEST_EXISTENCE_CACHE_SECONDS), '60'),
@@ -103,7 +104,7 @@ type LocationHint = v.InferOutput<typeof SettingsSchema>['BERTH_LOCATION_HINT'];
 export interface Config {
   /** What opens the admin API always. */
   readonly adminPassword: string | undefined;
-  /** What a caller without credentials may do. */
+  /** What a caller without credentials may do, where there is no policy. */
   readonly anonymous: 'none' | 'read' | 'read-write';
   /** Set by `npm start` on a loopback address: requests that provably come from this machine may do everything. */
   readonly openLoopback: boolean;
@@ -114,12 +115,14 @@ export interface Config {
   readonly allowMissing: boolean;
   /** Scheme, host and port under which clients reach the registry, where an operator says so. */
   readonly publicUrl: string | undefined;
-  /** Whether the registry stands behind a proxy whose X-Forwarded-Proto and X-Forwarded-Host can be believed. */
+  /** Whether the registry stands behind a proxy whose X-Forwarded-Proto, -Host and -For can be believed. */
   readonly trustedProxy: boolean;
   /** The text of an htpasswd file, or empty (auth/htpasswd.ts reads it). */
   readonly htpasswd: string;
   /** The highest cost that a line of it may have. */
   readonly htpasswdMaxCost: number;
+  /** Whether every request comes through Cloudflare, which says in CF-Connecting-IP where from. */
+  readonly onCloudflare: boolean;
   /** How long an upload session lives after its POST. */
   readonly uploadExpiryMs: number;
   /** How long a blob that nothing refers to is kept, first by its repository, then by the directory. */
@@ -154,6 +157,7 @@ export function parseConfig(environment: unknown): Config {
     trustedProxy: settings.BERTH_TRUSTED_PROXY === 'on',
     htpasswd: wholeHtpasswd(environment),
     htpasswdMaxCost: settings.BERTH_HTPASSWD_MAX_COST,
+    onCloudflare: settings.BERTH_ON_CLOUDFLARE === 'on',
     uploadExpiryMs: settings.BERTH_UPLOAD_EXPIRY_SECONDS * SECONDS_MS,
     graceMs: settings.BERTH_GRACE_SECONDS * SECONDS_MS,
     existenceCacheMs: settings.BERTH_EXISTENCE_CACHE_SECONDS * SECONDS_MS,

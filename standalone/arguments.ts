@@ -23,6 +23,10 @@ export interface ServeCommand {
   readonly storage: StorageKind;
   /** Whether what is acknowledged is to survive a power cut. */
   readonly sync: boolean;
+  /** The file with the policy, as it was typed; relative to the working directory, as `data` is. */
+  readonly policy: string | undefined;
+  /** The file with names and passwords, in the same way. */
+  readonly htpasswd: string | undefined;
 }
 
 export type Command =
@@ -43,6 +47,9 @@ export const HELP = `Serves a Berth registry on this machine.
                not absolute
   --storage S  filesystem: blobs are plain files (the default); r2: the emulator of
                Cloudflare's bucket, slower, for work on Berth itself
+  --htpasswd F people who may sign in: a file of bcrypt lines, as htpasswd -B makes them;
+               as BERTH_HTPASSWD
+  --policy F   the file that says who may do what (docs/policy.md); as BERTH_POLICY
   --no-sync    answers before the disk has the bytes: faster, but what was just
                pushed may not survive a power cut
   --version    prints the version
@@ -50,10 +57,18 @@ export const HELP = `Serves a Berth registry on this machine.
 
 Settings are environment variables that start with BERTH_; docs/configuration.md explains each.`;
 
-const VALUE_OPTIONS = ['port', 'host', 'data', 'storage'] as const;
+const VALUE_OPTIONS = ['port', 'host', 'data', 'storage', 'policy', 'htpasswd'] as const;
 type ValueOption = (typeof VALUE_OPTIONS)[number];
+type FileOption = 'policy' | 'htpasswd';
 
-const EXAMPLES: Record<ValueOption, string> = { port: '8788', host: '127.0.0.1', data: '/srv/berth', storage: 'r2' };
+const EXAMPLES: Record<ValueOption, string> = {
+  port: '8788',
+  host: '127.0.0.1',
+  data: '/srv/berth',
+  storage: 'r2',
+  policy: '/etc/berth/policy.json',
+  htpasswd: '/etc/berth/htpasswd',
+};
 
 export function parseArguments(words: readonly string[]): Command {
   // Not strict: the messages of strict mode are written for programmers, and the tokens tell all that ours need.
@@ -64,6 +79,8 @@ export function parseArguments(words: readonly string[]): Command {
       host: { type: 'string' },
       data: { type: 'string' },
       storage: { type: 'string' },
+      policy: { type: 'string' },
+      htpasswd: { type: 'string' },
       'no-sync': { type: 'boolean' },
       version: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -72,7 +89,7 @@ export function parseArguments(words: readonly string[]): Command {
     allowPositionals: true,
     tokens: true,
   });
-  const values: Record<ValueOption, string> = {
+  const values: Record<Exclude<ValueOption, FileOption>, string> & Partial<Record<FileOption, string>> = {
     port: String(DEFAULT_PORT),
     host: DEFAULT_HOST,
     data: DEFAULT_DATA_DIRECTORY,
@@ -119,7 +136,8 @@ export function parseArguments(words: readonly string[]): Command {
   const storage = STORAGE_KINDS.find((kind) => kind === values.storage);
   if (storage === undefined)
     return mistake(`--storage ${quote(values.storage)} is unknown. Give one of ${STORAGE_KINDS.join(' and ')}.`);
-  return { kind: 'serve', port, host, data: values.data, storage, sync };
+  const { data, policy, htpasswd } = values;
+  return { kind: 'serve', port, host, data, storage, sync, policy, htpasswd };
 }
 
 function mistake(message: string): Command {

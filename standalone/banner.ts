@@ -4,7 +4,6 @@
  */
 import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
-import type { Config } from '../src/config.ts';
 import { exposureWarnings, isLoopback, rightsAt } from './exposure.ts';
 import type { Access } from './exposure.ts';
 import type { Terminal } from './terminal.ts';
@@ -41,7 +40,9 @@ export function announce(
 
 function hints({ url, host, access }: Serving): string[] {
   const { name, remark } = nameToType(url, host);
-  const commands = COMMANDS[rightsAt(host, access)](name);
+  const commands = access.asksWho
+    ? ['Sign in first:', `  docker login ${name}`]
+    : COMMANDS[rightsAt(host, access)](name);
   if (commands.length === 0) return [];
   return [
     ...commands,
@@ -49,7 +50,7 @@ function hints({ url, host, access }: Serving): string[] {
     ...(isLoopback(host)
       ? []
       : [`Docker wants TLS there, or "${name}" under "insecure-registries": docs/troubleshooting.md`]),
-    ...(access.openLoopback
+    ...(rightsAt(host, access) !== 'by-policy' && access.openLoopback
       ? [
           'Open to this machine only. Do not let a tunnel or proxy forward to this port: whoever comes through is let in.',
         ]
@@ -70,8 +71,9 @@ function nameToType(url: string, host: string): { readonly name: string; readonl
   };
 }
 
-const COMMANDS: Record<Config['anonymous'], (registry: string) => string[]> = {
+const COMMANDS: Record<ReturnType<typeof rightsAt>, (registry: string) => string[]> = {
   none: () => [],
+  'by-policy': (registry) => ['The policy says who may do what. Sign in:', `  docker login ${registry}`],
   read: (registry) => ['Pull what is there:', `  docker pull ${registry}/NAME`],
   'read-write': (registry) => [
     'Push something:',

@@ -4,13 +4,26 @@
  * bound to anything else only BERTH_ANONYMOUS opens it.
  */
 import { BlockList, isIPv6 } from 'node:net';
-import { ConfigurationError, parseConfig, SETTING_NAMES, type Config } from '../src/config.ts';
+import { configuredPolicy, ignoredAnonymous } from '../src/auth/configured-policy.ts';
+import { htpasswdOf } from '../src/auth/htpasswd.ts';
+import type { Policy } from '../src/auth/policy.ts';
+import {
+  ConfigurationError,
+  isSecretSetting,
+  isSettingName,
+  parseConfig,
+  SETTING_NAMES,
+  type Config,
+} from '../src/config.ts';
 import { EXIT_USAGE, StartFailure } from './start-failure.ts';
 
 export type Variables = Readonly<Record<string, unknown>>;
 
 const ANONYMOUS = 'BERTH_ANONYMOUS';
 const OPEN_LOOPBACK = 'BERTH_OPEN_LOOPBACK';
+const POLICY = 'BERTH_POLICY';
+/** Is for Cloudflare alone: what a client says of its own address here is not to be believed. */
+const ON_CLOUDFLARE = 'BERTH_ON_CLOUDFLARE';
 /** Here the objects are as near as a cache would be, and every change is seen at once. */
 const OWN_DEFAULTS: Variables = { BERTH_EXISTENCE_CACHE_SECONDS: '0' };
 const SETTING_PREFIX = 'BERTH_';
@@ -33,7 +46,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * The Worker's variables: what suits one machine, then those of wrangler.toml, then the environment's own BERTH_ settings, and nothing else of the
  * environment. Whether loopback is open is decided here alone: a variable that is left over from another start must
- * not open a registry that the network can reach. Who types BERTH_ANONYMOUS=none wants it closed, on loopback too.
+ * not open a registry that the network can reach. Who types BERTH_ANONYMOUS=none wants it closed, on loopback too; and
+ * a policy says of everybody what they may do.
  * Throws StartFailure where a name or a value is wrong.
  */
 export function workerVariables(
@@ -42,10 +56,10 @@ export function workerVariables(
   host: string,
 ): Record<string, unknown> {
   const settings = settingsOf(environment, Object.keys(configured));
-  const { [OPEN_LOOPBACK]: chosen, ...others } = { ...OWN_DEFAULTS, ...configured, ...settings };
-  const variables = isLoopback(host)
-    ? { ...others, [OPEN_LOOPBACK]: chosen ?? (settings[ANONYMOUS] === 'none' ? 'off' : 'on') }
-    : others;
+  const given: Variables = { ...OWN_DEFAULTS, ...configured, ...settings };
+  const { [OPEN_LOOPBACK]: chosen, [ON_CLOUDFLARE]: _, ...others } = given;
+  const isClosed = settings[ANONYMOUS] === 'none' || POLICY in others;
+  const variables = isLoopback(host) ? { ...others, [OPEN_LOOPBACK]: chosen ?? (isClosed ? 'off' : 'on') } : others;
   refuseWrongValues(variables);
   return variables;
 }
@@ -55,7 +69,7 @@ function settingsOf(environment: Environment, configured: readonly string[]): Re
   const settings: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment)) {
     if (!name.startsWith(SETTING_PREFIX) || OTHER_NAMES.test(name)) continue;
-    if (!SETTING_NAMES.includes(name) && !configured.includes(name)) throw new StartFailure(unknown(name), USAGE);
+    if (!isSettingName(name) && !configured.includes(name)) throw new StartFailure(unknown(name), USAGE);
     if (value !== undefined && value !== '') settings[name] = value;
   }
   return settings;
@@ -102,11 +116,15 @@ function distance(one: string, other: string): number {
 /** A wrong value would make the Worker refuse every request; here is the person who can put it right. */
 function refuseWrongValues(variables: Variables): void {
   try {
-    parseConfig(variables);
+    const config = parseConfig(variables);
+    configuredPolicy(config);
+    htpasswdOf(config);
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     // The Worker's own message leaves the value out, since its log is read by others.
-    const given = SETTING_NAMES.filter((name) => error.message.includes(`${name} must`) && name in variables);
+    const given = SETTING_NAMES.filter(
+      (name) => error.message.includes(`${name} must`) && name in variables && !isSecretSetting(name),
+    );
     const values = given.map((name) => `${name}=${JSON.stringify(variables[name])}`).join(', ');
     throw new StartFailure(
       `${error.message}${values === '' ? '' : ` (given: ${values})`}. docs/configuration.md explains every setting.`,
@@ -115,15 +133,26 @@ function refuseWrongValues(variables: Variables): void {
   }
 }
 
-export type Access = Pick<Config, 'anonymous' | 'openLoopback'>;
+/** The settings that say who may come in, and the policy that they make. */
+export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'trustedProxy'> & {
+  readonly policy: Policy;
+  /** Whether there are lines of htpasswd: then nobody comes in for being on this machine. */
+  readonly hasPeople: boolean;
+};
+
+export function accessOf(config: Config): Access {
+  const hasPeople = htpasswdOf(config).size > 0;
+  return { ...config, openLoopback: config.openLoopback && !hasPeople, policy: configuredPolicy(config), hasPeople };
+}
 
 /** What somebody may do who is on the right side of the address: this machine for loopback, the network for others. */
-export function rightsAt(host: string, { anonymous, openLoopback }: Access): Config['anonymous'] {
+export function rightsAt(host: string, { anonymous, openLoopback, policy }: Access): Config['anonymous'] | 'by-policy' {
+  if (policy.kind === 'document') return 'by-policy';
   return isLoopback(host) && openLoopback ? 'read-write' : anonymous;
 }
 
 export interface ExposureWarning {
-  readonly event: 'closed' | 'exposed' | 'setting-ignored';
+  readonly event: 'closed' | 'exposed' | 'setting-ignored' | 'rule-ignored';
   readonly message: string;
 }
 
@@ -136,16 +165,34 @@ export function exposureWarnings(host: string, access: Access, environment: Envi
       message: `BERTH_OPEN_LOOPBACK=on has no effect here: ${host} is not a loopback address. BERTH_ANONYMOUS decides alone.`,
     });
   const rights = rightsAt(host, access);
+  if (access.policy.kind === 'document') return [...warnings, ...policyWarnings(access, access.policy)];
   if (rights === 'none')
     warnings.push({
       event: 'closed',
-      message: `Closed: every request is refused. BERTH_ANONYMOUS=read or BERTH_ANONYMOUS=read-write opens the registry to everyone who reaches this address${isLoopback(host) ? ', BERTH_OPEN_LOOPBACK=on to programs on this machine' : ''}.`,
+      message: access.hasPeople
+        ? 'Closed: whoever signs in may do nothing yet. --policy FILE says who may do what (docs/policy.md); BERTH_ANONYMOUS=read or BERTH_ANONYMOUS=read-write opens the registry to everyone who reaches this address.'
+        : `Closed: every request is refused. BERTH_ANONYMOUS=read or BERTH_ANONYMOUS=read-write opens the registry to everyone who reaches this address${isLoopback(host) ? ', BERTH_OPEN_LOOPBACK=on to programs on this machine' : ''}.`,
     });
   else if (!isLoopback(host))
     warnings.push({
       event: 'exposed',
       message: `anyone who reaches this address may ${rights === 'read' ? 'pull' : 'pull, push and delete'} everything, since BERTH_ANONYMOUS is ${rights}. BERTH_ANONYMOUS=none closes the registry.`,
     });
+  return warnings;
+}
+
+/** What stands in the settings and can have no effect. */
+function policyWarnings(access: Access, { rules }: Extract<Policy, { kind: 'document' }>): ExposureWarning[] {
+  const warnings: ExposureWarning[] = [];
+  const ignored = ignoredAnonymous(access);
+  if (ignored !== undefined) warnings.push({ event: 'setting-ignored', message: ignored });
+  const bound = rules.filter(({ networks }) => networks !== undefined).map(({ name }) => JSON.stringify(name));
+  if (bound.length > 0 && !access.trustedProxy) {
+    warnings.push({
+      event: 'rule-ignored',
+      message: `the policy names networks in ${bound.join(', ')}: such a rule allows nothing here, since npm start does not know where a client is. Behind a proxy that sets X-Forwarded-For, BERTH_TRUSTED_PROXY=on lets it know.`,
+    });
+  }
   return warnings;
 }
 

@@ -13,7 +13,9 @@ import { builtWorker } from './built-worker.ts';
 import { Control } from './control.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { connectionLimit, descriptorLimit, FEW_DESCRIPTORS } from './descriptors.ts';
-import { workerVariables } from './exposure.ts';
+import { accessOf, workerVariables } from './exposure.ts';
+import { withHtpasswdOf } from './htpasswd-file.ts';
+import { withPolicyOf } from './policy-file.ts';
 import { checkPort } from './port.ts';
 import { Files } from './files/files.ts';
 import { Runtime } from './runtime.ts';
@@ -56,9 +58,9 @@ async function main(words: readonly string[], root: string): Promise<void> {
 }
 
 async function serve(
-  { host, port, data: typedData, storage, sync }: ServeCommand,
+  { host, port, data: typedData, storage, sync, policy, htpasswd }: ServeCommand,
   root: string,
-  environment: NodeJS.ProcessEnv,
+  ownEnvironment: NodeJS.ProcessEnv,
   terminal: Terminal,
 ): Promise<void> {
   const starting = new AbortController();
@@ -75,6 +77,7 @@ async function serve(
   });
 
   // What was typed wrongly is said first, whatever else is in the way.
+  const environment = withPolicyOf(policy, withHtpasswdOf(htpasswd, ownEnvironment));
   workerVariables({}, environment, host);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({
@@ -97,7 +100,7 @@ async function serve(
     if (starting.signal.aborted) process.exit(0);
   });
   const variables = workerVariables(worker.options.bindings, environment, host);
-  const access = parseConfig(variables);
+  const access = accessOf(parseConfig(variables));
   const lost = (reason: string): void => {
     terminal.failure(reason);
     process.exit(EXIT_FAILED);

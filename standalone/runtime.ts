@@ -179,6 +179,8 @@ function miniflareOptions(settings: RuntimeSettings): MiniflareOptions {
       {
         ...worker.options,
         ...storageOptions(settings),
+        // Here is one isolate, which counts by itself (src/http/access/guesses.ts).
+        ratelimits: {},
         name: worker.name,
         modules: [{ type: 'ESModule', path: BUNDLE_FILE, contents: worker.bundle }],
         bindings: v.parse(JsonRecord, variables),

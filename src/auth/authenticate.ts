@@ -1,42 +1,189 @@
 /**
- * Who sent a request. There are no accounts yet, so a caller is anonymous, or is on this very machine.
+ * Who asks: from credentials to a principal (ADR 10). A secret that Berth made is found by its SHA-256 and costs nothing to
+ * check; any other password is an htpasswd line's; a token is Berth's own. Whatever was proven once is looked at again with
+ * each request: the credential behind a token has to stand, and its owner's groups and its limits are those of today.
  *
- * "On this machine" has to survive proxies, tunnels and web pages: the host is a loopback name (a page that rebinds its
- * own name to 127.0.0.1 sends that name), there is no Origin (a page that fetches across origins sends one), and no
- * header that a proxy or Cloudflare adds. What forwards bytes and adds nothing (a bare `proxy_pass`, a TCP tunnel) cannot
- * be told apart: `npm start` says so. `npm start` switches it on, and only when it listens on loopback.
+ * What is refused is refused in one way for each kind of credential, and why is for the log alone.
  */
-import type { Config } from '../config.ts';
-import type { Principal } from './policy.ts';
+import type { Credentials } from './credentials.ts';
+import { htpasswdMark, lineOfMark, type Htpasswd, type HtpasswdLine } from './htpasswd.ts';
+import { verifyToken, type Issuer, type Key, type TokenClaims } from './jwt.ts';
+import type { PasswordChecks } from './password-checks.ts';
+import type { Limit, Principal } from './principal.ts';
+import { hashOf, parseSecret, type SecretKind } from './secret.ts';
 
-const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
-const FORWARDING_HEADERS = [
-  'forwarded',
-  'via',
-  'x-real-ip',
-  'x-client-ip',
-  'true-client-ip',
-  'x-scheme',
-  'origin',
-  'referer',
-  // Browsers send both; Node's fetch sends Sec-Fetch-Mode alone.
-  'sec-fetch-site',
-  'sec-fetch-dest',
-];
-const FORWARDING_PREFIXES = ['x-forwarded', 'x_forwarded', 'x-original-', 'x-envoy-', 'cf-'];
-
-export function authenticate(request: Request, config: Pick<Config, 'openLoopback'>): Principal {
-  if (!config.openLoopback) return { kind: 'anonymous' };
-  const notLocal = foreignSign(request.headers);
-  return notLocal === undefined ? { kind: 'local' } : { kind: 'anonymous', notLocal };
+/** A credential of the accounts that counts now. */
+export interface StoredCredential {
+  readonly id: string;
+  readonly kind: SecretKind;
+  readonly owner:
+    | { readonly kind: 'user'; readonly name: string; readonly groups: readonly string[] }
+    | { readonly kind: 'robot'; readonly name: string };
+  readonly limit: Limit | undefined;
+  readonly service: string | undefined;
+  readonly parent: string | undefined;
 }
 
-/** What tells that a request may come from elsewhere. A word of the lists above, never one of the request's own. */
-function foreignSign(headers: Headers): string | undefined {
-  if (!LOOPBACK_HOST.test(headers.get('host') ?? '')) return 'host';
-  const header = FORWARDING_HEADERS.find((name) => headers.has(name));
-  if (header !== undefined) return header;
-  const names = [...headers.keys()];
-  const prefix = FORWARDING_PREFIXES.find((start) => names.some((name) => name.startsWith(start)));
-  return prefix === undefined ? undefined : `${prefix}*`;
+/** What an isolate knows, and what it counts. */
+export interface Means {
+  readonly htpasswd: Htpasswd;
+  readonly checks: PasswordChecks;
+  readonly keys: readonly Key[];
+  /** Undefined where the registry has no public URL: then it makes and takes no tokens. */
+  readonly issuer: Issuer | undefined;
+  /** In ms since the epoch. */
+  readonly now: number;
+  readonly bySecret: (hash: string) => Promise<StoredCredential | undefined>;
+  /** Whether a secret was used here of late: then its use is no news. */
+  readonly isInUse: (hash: string) => boolean;
+  readonly byId: (id: string) => Promise<StoredCredential | undefined>;
+  /** How long this client has to wait before its guess at a name's password is looked at. */
+  readonly waitSeconds: (name: string) => number | undefined;
+  readonly countWrong: (name: string) => Promise<void>;
+}
+
+/** What somebody signed in with. `bearer`: a token of the token endpoint. */
+export type Proof = SecretKind | 'htpasswd' | 'bearer';
+
+export interface SignedIn {
+  readonly kind: 'signed-in';
+  readonly principal: Principal;
+  readonly proof: Proof;
+  /** What a token made of it is bound to: a credential's id or a line's mark. */
+  readonly credential: string;
+  /** Whether this is news, and no repetition of what was found right a moment ago. */
+  readonly isFresh: boolean;
+}
+
+export type SignIn =
+  | SignedIn
+  /** `reason` is for the log. */
+  | {
+      readonly kind: 'refused';
+      readonly proof: 'password' | 'bearer';
+      readonly reason: string;
+      readonly message: string;
+    }
+  | { readonly kind: 'too-many'; readonly seconds: number }
+  | { readonly kind: 'busy' };
+
+const WRONG_PASSWORD_MESSAGE = 'the name or the password is wrong, or it has expired or was revoked';
+const WRONG_TOKEN_MESSAGE = 'this token is not valid, or not any more: sign in again';
+const REFRESH_MESSAGE = 'a refresh token opens nothing but the token endpoint';
+/** A JWT in the place of a password: nobody's bcrypt is to be spent on it. */
+const JWT_FORM = /^[\w-]{10,}\.[\w-]{10,}\.[\w-]*$/;
+
+/** @param given `none` is nobody, and not for here */
+export async function signIn(given: Exclude<Credentials, { kind: 'none' }>, means: Means): Promise<SignIn> {
+  switch (given.kind) {
+    case 'malformed':
+      return refused(
+        'password',
+        'malformed',
+        'the Authorization header is not one of Basic or Bearer that can be read',
+      );
+    case 'bearer':
+      return byToken(given.token, means);
+    case 'basic':
+      return byPassword(given.name, given.password, means);
+  }
+}
+
+/** Basic, and the token endpoint's `password` grant. */
+export async function byPassword(name: string, password: string, means: Means): Promise<SignIn> {
+  if (JWT_FORM.test(password)) return refused('password', 'a token as a password', WRONG_PASSWORD_MESSAGE);
+  const kind = parseSecret(password);
+  if (kind === undefined) return byHtpasswd(name, password, means);
+  if (kind === 'refresh') return refused('password', 'a refresh token as a password', REFRESH_MESSAGE);
+  const hash = hashOf(password);
+  const isFresh = !means.isInUse(hash);
+  const found = await means.bySecret(hash);
+  if (found !== undefined && found.owner.name === name) return signedIn(found, isFresh);
+  return wrong(name, found === undefined ? 'unknown secret' : "another owner's secret", means);
+}
+
+/** The token endpoint's `refresh_token` grant. */
+export async function byRefreshToken(token: string, { service }: Issuer, means: Means): Promise<SignIn> {
+  const found = parseSecret(token) === 'refresh' ? await means.bySecret(hashOf(token)) : undefined;
+  if (found?.kind !== 'refresh') return wrong('', 'unknown refresh token', means, WRONG_TOKEN_MESSAGE);
+  if (found.service !== service) return refused('password', 'for another service', WRONG_TOKEN_MESSAGE);
+  if (!stands(found, means.htpasswd)) return refused('password', 'its htpasswd line is gone', WRONG_TOKEN_MESSAGE);
+  return signedIn(found, true);
+}
+
+async function byHtpasswd(name: string, password: string, means: Means): Promise<SignIn> {
+  const { htpasswd, checks } = means;
+  if (htpasswd.size === 0) return wrong(name, 'unknown password', means);
+  const known = checks.recall(htpasswd, name, password);
+  if (known !== undefined) return signedInByLine(known, false);
+  const seconds = means.waitSeconds(name);
+  if (seconds !== undefined) return { kind: 'too-many', seconds };
+  const result = await checks.check(htpasswd, name, password, () => means.waitSeconds(name) === undefined);
+  if (result === 'busy') return tooManyOr(name, means, { kind: 'busy' });
+  const line = htpasswd.get(name);
+  if (result === 'right' && line !== undefined) return signedInByLine(line, true);
+  return wrong(name, 'wrong password', means);
+}
+
+async function byToken(token: string, means: Means): Promise<SignIn> {
+  const { issuer, keys, now } = means;
+  if (issuer === undefined) return refused('bearer', 'no public URL', WRONG_TOKEN_MESSAGE);
+  const verified = await verifyToken(token, keys, issuer, now);
+  if (verified.kind === 'invalid') return refused('bearer', verified.reason, WRONG_TOKEN_MESSAGE);
+  const { claims } = verified;
+  const owner = await ownerOf(claims, means);
+  if (owner === undefined) return refused('bearer', 'its credential is gone', WRONG_TOKEN_MESSAGE);
+  const { scope, credential } = claims;
+  return { kind: 'signed-in', principal: { ...owner, scope }, proof: 'bearer', credential, isFresh: false };
+}
+
+type Owner = Exclude<Principal, { kind: 'local' }>;
+
+/** Whom a token stands for, as long as what it was made for stands. */
+async function ownerOf(claims: TokenClaims, means: Means): Promise<Owner | undefined> {
+  if (claims.kind === 'anonymous') return { kind: 'anonymous' };
+  const line = lineOfMark(means.htpasswd, claims.credential);
+  if (line !== undefined) return claims.kind === 'user' && line.name === claims.name ? userOfLine(line) : undefined;
+  const found = await means.byId(claims.credential);
+  if (found === undefined || !stands(found, means.htpasswd)) return undefined;
+  return found.owner.kind === claims.kind && found.owner.name === claims.name ? principalOf(found) : undefined;
+}
+
+/** A refresh token of an htpasswd line dies with the line, and only whoever reads the lines can tell. */
+function stands({ parent }: StoredCredential, lines: Htpasswd): boolean {
+  return parent?.startsWith('htpasswd:') !== true || lineOfMark(lines, parent) !== undefined;
+}
+
+function signedIn(found: StoredCredential, isFresh: boolean): SignedIn {
+  return { kind: 'signed-in', principal: principalOf(found), proof: found.kind, credential: found.id, isFresh };
+}
+
+function signedInByLine(line: HtpasswdLine, isFresh: boolean): SignedIn {
+  return { kind: 'signed-in', principal: userOfLine(line), proof: 'htpasswd', credential: htpasswdMark(line), isFresh };
+}
+
+function principalOf({ owner, limit }: StoredCredential): Owner {
+  const limits = limit === undefined ? [] : [limit];
+  return owner.kind === 'robot'
+    ? { kind: 'robot', name: owner.name, limits }
+    : { kind: 'user', name: owner.name, groups: owner.groups, limits };
+}
+
+function userOfLine({ name }: HtpasswdLine): Owner {
+  return { kind: 'user', name, groups: [], limits: [] };
+}
+
+/** Counts it; a client that has guessed too often hears how long to wait, also when this one was looked at. */
+async function wrong(name: string, reason: string, means: Means, message = WRONG_PASSWORD_MESSAGE): Promise<SignIn> {
+  await means.countWrong(name);
+  return tooManyOr(name, means, refused('password', reason, message));
+}
+
+function tooManyOr(name: string, means: Means, otherwise: SignIn): SignIn {
+  const seconds = means.waitSeconds(name);
+  return seconds === undefined ? otherwise : { kind: 'too-many', seconds };
+}
+
+function refused(proof: 'password' | 'bearer', reason: string, message: string): SignIn {
+  return { kind: 'refused', proof, reason, message };
 }

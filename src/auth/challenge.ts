@@ -3,7 +3,7 @@
  * A token server has an address, which is never taken from a request's own Host: whoever sends that would have a client
  * bring its password elsewhere. So without `BERTH_PUBLIC_URL` the challenge is Basic, which every client knows.
  */
-import type { Right } from './policy.ts';
+import type { Right } from './decision.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { formatScope, NO_SCOPE, type Scope } from './scope.ts';
 

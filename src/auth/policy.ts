@@ -1,61 +1,227 @@
 /**
  * Who may do what. Pure: no I/O, no clock.
- * There is one policy so far, a setting: what a caller without credentials may do. Default: nothing.
+ *
+ * A policy is a document of rules, or where there is none the setting BERTH_ANONYMOUS. What no rule allows is refused.
+ * A rule allows what fits all of its parts, and no rule takes away what another one gives, so their order decides
+ * nothing but which one the log names. The limits of a credential and the scope of a token then narrow that.
  */
 import type { Config } from '../config.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
+import type { Circumstances, Decision, Refused, Right } from './decision.ts';
+import { parsePattern, type Pattern } from './patterns.ts';
+import type { PolicyDocument, Rule } from './policy-document.ts';
+import { covers, isAboutRepository, isForCaller, lacksOf, type Lack, type Question } from './policy-rules.ts';
+import { decideBySetting } from './policy-setting.ts';
+import { principalName, type Action, type Limit, type Principal } from './principal.ts';
+
+export type Policy = { readonly kind: 'setting'; readonly anonymous: Config['anonymous'] } | PolicyDocument;
+
+/** Of the rules that came close, so many are told. */
+const MOST_CLOSE_RULES = 5;
+/** A rule that lacks more has nothing to do with the question. */
+const MOST_LACKS = 2;
+
+const DOING = { pull: 'pull from', push: 'push to', delete: 'delete in' } as const satisfies Record<Action, string>;
 
 /**
- * What a route needs. `ping` is the API's base, which tells nothing but that the caller may come in; `catalog` is the list
- * of all repositories.
+ * @param repository undefined for a right that is of none; and for every one at once, which is also what a name stands
+ *   for that no repository can have
  */
-export type Right = 'ping' | 'catalog' | 'pull' | 'push' | 'delete';
-const READING: ReadonlySet<Right> = new Set(['ping', 'catalog', 'pull']);
-
-/** `local`: provably somebody on the machine that an open-on-loopback registry runs on. */
-export interface Principal {
-  kind: 'anonymous' | 'local';
-  /** Where loopback is open, what kept the caller from being local: `host`, or the header that tells. */
-  notLocal?: string;
-}
-
-export type Decision = { allowed: true; rule: string } | { allowed: false; rule: string; message: string };
-
-const CLOSED_MESSAGE =
-  'this registry is closed: the setting BERTH_ANONYMOUS is "none". ' +
-  'Its operator can open it for everyone who reaches it with BERTH_ANONYMOUS=read or read-write.';
-const READ_ONLY_MESSAGE =
-  'this registry is open for pulls only: the setting BERTH_ANONYMOUS is "read". ' +
-  'Its operator can open it for pushes too with BERTH_ANONYMOUS=read-write.';
-// Which of the two it was stands in the log alone.
-const NOT_LOCAL =
-  'this request is not taken for one: it names another host than localhost or 127.0.0.1, ' +
-  'or it carries a header that a proxy or a browser adds. ';
-const NOT_LOCAL_MESSAGE =
-  `this registry is open to programs on its own machine only, and ${NOT_LOCAL}` +
-  'Speak to 127.0.0.1 directly; or its operator can open it for everyone who reaches it with BERTH_ANONYMOUS=read or read-write.';
-const NOT_LOCAL_READ_ONLY_MESSAGE =
-  `this registry takes pushes from programs on its own machine only, and ${NOT_LOCAL}` +
-  'Speak to 127.0.0.1 directly; or its operator can open it for pushes by everyone who reaches it with BERTH_ANONYMOUS=read-write.';
-
 export function authorize(
-  policy: Pick<Config, 'anonymous'>,
+  policy: Policy,
   principal: Principal,
   right: Right,
-  // The one policy makes no difference between repositories; every caller names it all the same.
-  _repository: RepositoryName | undefined,
+  repository: RepositoryName | undefined,
+  circumstances: Circumstances,
 ): Decision {
-  if (principal.kind === 'local') return { allowed: true, rule: 'open on loopback' };
-  const rule = `BERTH_ANONYMOUS=${policy.anonymous}`;
-  const loopbackIsOpen = principal.notLocal !== undefined;
-  switch (policy.anonymous) {
-    case 'read-write':
-      return { allowed: true, rule };
-    case 'read':
-      return READING.has(right)
-        ? { allowed: true, rule }
-        : { allowed: false, rule, message: loopbackIsOpen ? NOT_LOCAL_READ_ONLY_MESSAGE : READ_ONLY_MESSAGE };
-    case 'none':
-      return { allowed: false, rule, message: loopbackIsOpen ? NOT_LOCAL_MESSAGE : CLOSED_MESSAGE };
+  const decision =
+    policy.kind === 'setting'
+      ? decideBySetting(policy.anonymous, principal, right)
+      : decideByDocument(policy.rules, principal, right, repository, circumstances);
+  if (!decision.allowed) return decision;
+  return beyondLimits(principal, right, repository) ?? beyondScope(principal, right, repository) ?? decision;
+}
+
+/** A rule that did not allow it, and what of it did not fit. */
+export interface CloseRule {
+  readonly rule: string;
+  readonly lacks: readonly Lack[];
+}
+
+/**
+ * The decision, and the rules that came close: those of a document that lack one part or two, the closest first. Where
+ * it is allowed, there is nothing to be close to.
+ */
+export function explain(
+  policy: Policy,
+  principal: Principal,
+  action: Action,
+  repository: RepositoryName,
+  circumstances: Circumstances,
+): { readonly decision: Decision; readonly close: readonly CloseRule[] } {
+  const decision = authorize(policy, principal, action, repository, circumstances);
+  if (policy.kind === 'setting' || decision.allowed) return { decision, close: [] };
+  const question = { principal, action, repository, circumstances };
+  const close = policy.rules
+    .map((rule) => ({ rule: rule.name, lacks: lacksOf(rule, question) }))
+    .filter(({ lacks }) => lacks.length > 0 && lacks.length <= MOST_LACKS)
+    .sort((one, other) => one.lacks.length - other.lacks.length);
+  return { decision, close: close.slice(0, MOST_CLOSE_RULES) };
+}
+
+/**
+ * Which repositories a caller may pull, for a list of many names. The scope of a token is none of it: the token that may
+ * list names no repository.
+ */
+export function readableBy(
+  policy: Policy,
+  principal: Principal,
+  circumstances: Circumstances,
+): 'every' | ((repository: RepositoryName) => boolean) {
+  const limits = limitsOf(principal);
+  const isWithin = (repository: RepositoryName) =>
+    limits.every((limit) => isLimitedTo(limit, 'pull', repository, principal));
+  if (policy.kind === 'setting') {
+    if (!decideBySetting(policy.anonymous, principal, 'pull').allowed) return () => false;
+    return limits.length === 0 ? 'every' : isWithin;
   }
+  const asked = { principal, action: 'pull', circumstances } as const;
+  const rules = policy.rules.filter((rule) => isForCaller(rule, asked));
+  const isEvery = rules.some((rule) => isAboutRepository(rule, { ...asked, repository: undefined }));
+  if (isEvery) return limits.length === 0 ? 'every' : isWithin;
+  return (repository) =>
+    rules.some((rule) => isAboutRepository(rule, { ...asked, repository })) && isWithin(repository);
+}
+
+/** Whether everybody may pull from it, wherever they are and for as long as this policy holds. */
+export function isPublic(policy: Policy, repository: RepositoryName): boolean {
+  const anywhere = { address: undefined, now: Number.POSITIVE_INFINITY };
+  return authorize(policy, { kind: 'anonymous' }, 'pull', repository, anywhere).allowed;
+}
+
+function decideByDocument(
+  rules: readonly Rule[],
+  principal: Principal,
+  right: Right,
+  repository: RepositoryName | undefined,
+  circumstances: Circumstances,
+): Decision {
+  switch (right) {
+    case 'ping':
+      return decidePing(principal);
+    case 'catalog': {
+      const listing = rules.find((rule) => isForCaller(rule, { principal, action: 'pull', circumstances }));
+      if (listing !== undefined) return { allowed: true, rule: listing.name, moves: 'any' };
+      return refused(
+        `${subjectOf(principal)} may not pull anything here, so there is nothing to list. ${help(principal)}`,
+      );
+    }
+    case 'pull':
+    case 'push':
+    case 'delete':
+      return decideAction(rules, { principal, action: right, repository, circumstances });
+  }
+}
+
+/** docker logs in only where the base asks it to; everything that may be pulled without can be pulled all the same. */
+function decidePing(principal: Principal): Decision {
+  const isKnown = principal.kind === 'user' || principal.kind === 'robot';
+  const hasToken = 'scope' in principal && principal.scope !== undefined;
+  if (isKnown || hasToken) return { allowed: true, rule: isKnown ? 'signed in' : 'token', moves: 'any' };
+  return refused(help(principal));
+}
+
+function decideAction(rules: readonly Rule[], question: Question): Decision {
+  const allowing = rules.filter((rule) => isForCaller(rule, question) && isAboutRepository(rule, question));
+  const [first] = allowing;
+  if (first === undefined) return refusedByRules(rules, question);
+  if (question.action !== 'push') return { allowed: true, rule: first.name, moves: 'any' };
+  const moving = allowing.find(({ overwrite }) => overwrite);
+  if (moving !== undefined) return { allowed: true, rule: moving.name, moves: 'any' };
+  const exempt = [...new Set(allowing.flatMap(({ mutableTags }) => mutableTags))];
+  return { allowed: true, rule: first.name, moves: { exempt } };
+}
+
+/**
+ * The message is that of the closest rule that has one: of those about this repository, the one that lacks the fewest
+ * parts, and the first of these. A rule about another repository has nothing to say.
+ */
+function refusedByRules(rules: readonly Rule[], question: Question): Refused {
+  let closest: { rule: Rule; lacks: number } | undefined;
+  for (const rule of rules) {
+    if (rule.message === undefined || !isAboutRepository(rule, question)) continue;
+    const lacks = lacksOf(rule, question).length;
+    if (closest === undefined || lacks < closest.lacks) closest = { rule, lacks };
+  }
+  const { principal, action, repository } = question;
+  if (closest !== undefined) return refused(closest.rule.message ?? '', closest.rule.name);
+  const where = repository ?? 'this name';
+  return refused(`${subjectOf(principal)} may not ${DOING[action]} ${where}. ${help(principal, action)}`);
+}
+
+/** A credential may be for a part of what its owner may do. */
+function beyondLimits(principal: Principal, right: Right, repository: RepositoryName | undefined): Refused | undefined {
+  if (right === 'ping') return undefined;
+  const action = right === 'catalog' ? 'pull' : right;
+  const isWithin = limitsOf(principal).every((limit) =>
+    right === 'catalog' ? limit.actions.includes(action) : isLimitedTo(limit, action, repository, principal),
+  );
+  if (isWithin) return undefined;
+  const what = right === 'catalog' ? 'list repositories' : `${DOING[action]} ${repository ?? 'this name'}`;
+  return refused(
+    `this credential of ${principalName(principal)} is limited, and may not ${what}. Use another one, or have one made that may.`,
+    'limits of the credential',
+  );
+}
+
+function beyondScope(principal: Principal, right: Right, repository: RepositoryName | undefined): Refused | undefined {
+  const scope = 'scope' in principal ? principal.scope : undefined;
+  if (scope === undefined || right === 'ping') return undefined;
+  if (right === 'catalog') return scope.catalog ? undefined : tooNarrow('registry:catalog:*');
+  const isGranted = scope.grants.some((grant) => grant.repository === repository && grant.actions.includes(right));
+  return isGranted ? undefined : tooNarrow(`repository:${repository ?? '<name>'}:${right}`);
+}
+
+function tooNarrow(scope: string): Refused {
+  return {
+    allowed: false,
+    rule: 'scope of the token',
+    reason: 'scope',
+    message: `the token that was sent does not cover this: ask for one with the scope ${scope}`,
+  };
+}
+
+function isLimitedTo(
+  { repositories, actions }: Limit,
+  action: Action,
+  repository: RepositoryName | undefined,
+  principal: Principal,
+): boolean {
+  return actions.includes(action) && patternsOf(repositories).some((pattern) => covers(pattern, repository, principal));
+}
+
+/** What is no pattern limits to nothing. */
+function patternsOf(texts: readonly string[]): Pattern[] {
+  return texts.flatMap((text) => {
+    const result = parsePattern(text);
+    return result.ok ? [result.pattern] : [];
+  });
+}
+
+function limitsOf(principal: Principal): readonly Limit[] {
+  return 'limits' in principal ? principal.limits : [];
+}
+
+function refused(message: string, rule = 'no rule'): Refused {
+  return { allowed: false, rule, message, reason: 'policy' };
+}
+
+function subjectOf(principal: Principal): string {
+  return 'name' in principal ? principalName(principal) : 'a caller without credentials';
+}
+
+function help(principal: Principal, action?: Action): string {
+  if (!('name' in principal)) return 'Sign in first, for example with docker login.';
+  const what = action === undefined ? 'pull' : action;
+  return `Whoever runs this registry can add a rule to its policy that lets ${principalName(principal)} ${what} there.`;
 }

@@ -4,17 +4,21 @@
  * failure is caught here.
  */
 import { Router, type IRequest } from 'itty-router';
-import { authenticate } from '../auth/authenticate.ts';
-import { authorize, type Right } from '../auth/policy.ts';
+import { scopeOfRoute } from '../auth/challenge.ts';
+import type { Allowed, Right } from '../auth/decision.ts';
+import { authorize } from '../auth/policy.ts';
 import { drain } from '../objects/upload/drain.ts';
 import { RegistryError } from '../oci/error.ts';
 import { parseRepositoryName } from '../oci/repository-name.ts';
 import { asPerson } from './account/person.ts';
 import { asAdministrator } from './admin/administrator.ts';
+import { callerOf, openAccess } from './access/access.ts';
+import { isNobody, refusal, SIGN_IN } from './access/refusal.ts';
 import { openServices, type Context } from './context.ts';
 import { NEVER_CACHED } from './caching.ts';
+import { clientAddress } from './client-address.ts';
 import { errorResponse, explained } from './error-response.ts';
-import { logRequest, type RequestRecord } from './request-log.ts';
+import { logRequest, type Note, type RequestRecord } from './request-log.ts';
 import { openStore } from '../storage/stores.ts';
 import { ROUTES, type Method, type Route } from './routes.ts';
 
@@ -95,25 +99,31 @@ function toBase(): Response {
 
 async function run(route: Route, request: IRequest & Request, { env, execution, record }: Call): Promise<Response> {
   record.route = route.name;
-  const services = openServices(env, (work) => {
+  const hold = (work: Promise<unknown>): void => {
     execution.waitUntil(work);
-  });
+  };
+  const services = openServices(env, hold);
   record.meter = services.meter;
-  const principal = authenticate(request, services.config);
+  const note: Note = (said) => Object.assign(record, said);
   const params: Readonly<Record<string, string | undefined>> = request.params;
-  const context: Context = { ...services, id: record.id, request, url: new URL(request.url), principal, params };
-  if (route.right === 'anyone') return route.handler(context);
-  if (route.right === 'admin') return route.handler(await asAdministrator(context));
-  if (route.right === 'own-tokens') return route.handler(await asPerson(context));
-  if (route.right === 'ping' || route.right === 'catalog') {
-    demand(context, record, route.right, undefined);
-    return route.handler(context);
-  }
+  const circumstances = { address: clientAddress(request, services.config), now: Date.now() };
+  const arrival = { ...services, id: record.id, note, request, url: new URL(request.url), circumstances, params };
+  const nobody: Context = { ...arrival, principal: { kind: 'anonymous' } };
+  if (route.right === 'anyone') return route.handler(nobody);
+  // Before the policy is looked at: a broken one is put right here.
+  if (route.right === 'admin') return route.handler(await asAdministrator(nobody, env));
+  if (route.right === 'own-tokens') return route.handler(await asPerson(nobody));
+  const access = await openAccess({ ...arrival, limiters: env, hold });
+  const { policy, asksWho } = access;
+  if (route.right === 'sign-in') return route.handler({ ...nobody, policy, access });
   const repository = parseRepositoryName(params['name'] ?? '');
   record.repository = repository;
   // Who knows the whole id of an upload may be able to write it.
   record.reference = params['reference'] ?? params['digest'] ?? params['upload']?.slice(0, LOGGED_ID_CHARACTERS);
-  demand(context, record, route.right, repository);
+  const principal = await callerOf(access, arrival, scopeOfRoute(route.right, repository));
+  const context: Context = { ...arrival, principal, policy };
+  const { moves } = demand({ ...context, asksWho }, record, route.right, repository);
+  if (route.right === 'ping' || route.right === 'catalog') return route.handler(context);
   if (repository === undefined) {
     throw new RegistryError('NAME_INVALID', {
       message:
@@ -121,7 +131,7 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
       detail: { name: params['name']?.slice(0, 300) },
     });
   }
-  return inNamespace(context, await route.handler({ ...context, repository }));
+  return inNamespace(context, await route.handler({ ...context, repository, moves }));
 }
 
 /** A pull that names this registry as its source (spec, "Registry Proxying") is told so. Of no other does it hold content. */
@@ -134,18 +144,18 @@ function inNamespace({ config, request, url }: Context, response: Response): Res
 
 /** Throws unless the policy grants the right. Before anything is looked up, so that nothing can be told apart. */
 function demand(
-  { config, principal }: Context,
+  context: Context & { readonly asksWho: boolean },
   record: RequestRecord,
   right: Right,
   repository: ReturnType<typeof parseRepositoryName>,
-): void {
-  const decision = authorize(config, principal, right, repository);
-  if (decision.allowed) return;
-  record.notLocal = principal.notLocal;
-  throw new RegistryError('UNAUTHORIZED', {
-    message: decision.message,
-    headers: { 'www-authenticate': 'Basic realm="Berth"' },
-  });
+): Allowed {
+  const { policy, principal, circumstances, asksWho } = context;
+  const mustSignIn = right === 'ping' && asksWho && isNobody(principal);
+  const decision = mustSignIn ? SIGN_IN : authorize(policy, principal, right, repository, circumstances);
+  if (decision.allowed) return decision;
+  record.notLocal = principal.kind === 'anonymous' ? principal.notLocal : undefined;
+  record.refusedBy = decision.rule;
+  throw refusal(context, right, repository, decision);
 }
 
 function notAllowed(method: string, path: string): never {

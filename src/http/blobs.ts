@@ -13,7 +13,7 @@ import {
 import { digestOf, type RepositoryContext } from './context.ts';
 
 export async function getBlob(context: RepositoryContext): Promise<Response> {
-  const { request, repository, registry, config, params } = context;
+  const { request, repository, registry, params } = context;
   const digest = digestOf(params['digest'] ?? '');
   const isHead = request.method === 'HEAD';
   const location = await (isHead ? registry.headBlob(repository, digest) : registry.locateBlob(repository, digest));
@@ -21,7 +21,7 @@ export async function getBlob(context: RepositoryContext): Promise<Response> {
   demandMatch(request, digest);
   const { size } = location;
   const headers = new Headers({
-    'cache-control': immutable(config),
+    'cache-control': immutable(context),
     'docker-content-digest': digest,
     etag: entityTag(digest),
   });

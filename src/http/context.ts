@@ -1,6 +1,10 @@
 /** What a handler is given: the request, what it may use, and what is logged of it. */
 import { configOf, ConfigurationError, type Config } from '../config.ts';
-import type { Principal } from '../auth/policy.ts';
+import { configuredPolicy, ignoredAnonymous } from '../auth/configured-policy.ts';
+import type { Circumstances, Moves } from '../auth/decision.ts';
+import { htpasswdOf } from '../auth/htpasswd.ts';
+import type { Policy } from '../auth/policy.ts';
+import type { Principal } from '../auth/principal.ts';
 import { RegistryError } from '../oci/error.ts';
 import { parseReference, parseTag, type Reference, type Tag } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
@@ -15,18 +19,26 @@ import { Uploads } from '../registry/uploads.ts';
 import { metered } from '../storage/metered.ts';
 import { openStore } from '../storage/stores.ts';
 
+import type { Access } from './access/access.ts';
+import type { Note } from './request-log.ts';
+
 /** Of bad input, this many characters are sent back. */
 const LONGEST_ECHO = 200;
 
 export interface Context {
   readonly id: string;
+  /** Tells the request's line of the log more. */
+  readonly note: Note;
   readonly request: Request;
   readonly url: URL;
   readonly config: Config;
   readonly principal: Principal;
-  readonly objects: Objects;
+  /** What counts now. */
+  readonly policy: Policy;
+  readonly circumstances: Circumstances;
   readonly registry: Registry;
   readonly uploads: Uploads;
+  readonly objects: Objects;
   readonly meter: WorkMeter;
   /** Path parameters of the route, still as they came. */
   readonly params: Readonly<Record<string, string | undefined>>;
@@ -35,11 +47,20 @@ export interface Context {
 /** A handler of a route below a repository. */
 export interface RepositoryContext extends Context {
   readonly repository: RepositoryName;
+  /** Which tags a push may move. */
+  readonly moves: Moves;
+}
+
+/** A handler that people sign in at: it looks at their credentials itself. */
+export interface SignInContext extends Context {
+  readonly access: Access;
 }
 
 interface Services {
   config: Config;
   objects: Objects;
+  /** The one that the settings make. */
+  policy: Policy;
   registry: Registry;
   uploads: Uploads;
   meter: WorkMeter;
@@ -47,13 +68,14 @@ interface Services {
 
 /** Everything that a request may use. Throws UNAVAILABLE when the settings are wrong: that opens nothing. */
 export function openServices(env: Env, waitUntil: (work: Promise<unknown>) => void): Services {
-  const config = settingsOf(env);
+  const { config, policy } = settingsOf(env);
   const meter = new WorkMeter();
   const objects = new Objects(env);
   const store = metered(openStore(env), meter);
   const cache = new ExistenceCache(config.existenceCacheMs, waitUntil);
   return {
     config,
+    policy,
     objects,
     meter,
     registry: new Registry(config, { objects, store, meter, cache, hold: waitUntil }),
@@ -61,9 +83,12 @@ export function openServices(env: Env, waitUntil: (work: Promise<unknown>) => vo
   };
 }
 
-function settingsOf(env: Env): Config {
+function settingsOf(env: Env): { config: Config; policy: Policy } {
   try {
-    return configOf(env);
+    const config = configOf(env);
+    // Read here, so that a wrong line opens nothing.
+    htpasswdOf(config);
+    return { config, policy: policyOf(config) };
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     logEvent('error', 'wrong settings', { problems: error.message });
@@ -73,6 +98,19 @@ function settingsOf(env: Env): Config {
     });
   }
 }
+
+/** Read once for each environment, which is once an isolate. */
+function policyOf(config: Config): Policy {
+  const known = policies.get(config);
+  if (known !== undefined) return known;
+  const policy = configuredPolicy(config);
+  policies.set(config, policy);
+  const ignored = policy.kind === 'document' ? ignoredAnonymous(config) : undefined;
+  if (ignored !== undefined) logEvent('warn', 'setting ignored', { message: ignored });
+  return policy;
+}
+
+const policies = new WeakMap<Config, Policy>();
 
 export function referenceOf({ params }: Context): Reference {
   const given = decoded(params['reference'] ?? '');

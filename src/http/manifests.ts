@@ -4,6 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
+import { matchesTag } from '../auth/patterns.ts';
 import { digestAlgorithm, formatDigest, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
 import { RegistryError } from '../oci/error.ts';
 import { parseManifest, type Manifest } from '../oci/manifest.ts';
@@ -21,7 +22,7 @@ import { warning } from './warning.ts';
 const LARGEST_REFERRER_ANNOTATIONS_BYTES = 64 * 1024;
 
 export async function getManifest(context: RepositoryContext): Promise<Response> {
-  const { request, repository, registry, config } = context;
+  const { request, repository, registry } = context;
   const reference = referenceOf(context);
   const isHead = request.method === 'HEAD';
   const found = await registry.getManifest(repository, reference, isHead ? 'head' : 'body');
@@ -29,7 +30,7 @@ export async function getManifest(context: RepositoryContext): Promise<Response>
   demandMatch(request, found.digest);
   const headers = new Headers({
     // Only a digest names the same bytes for ever.
-    'cache-control': reference.kind === 'digest' ? immutable(config) : NEVER_CACHED,
+    'cache-control': reference.kind === 'digest' ? immutable(context) : NEVER_CACHED,
     'docker-content-digest': found.digest,
     etag: entityTag(found.digest),
   });
@@ -53,7 +54,13 @@ export async function putManifest(context: RepositoryContext): Promise<Response>
   const manifest = parsed(bytes, request.headers.get('content-type') ?? undefined);
   const digest = digestFor(reference, bytes);
   const tags = tagsFor(context, reference);
-  const target = { reference, tags, preconditions: preconditionsOf(request), mayLack: config.allowMissing };
+  const target = {
+    reference,
+    tags,
+    fixedTags: fixedAmong(tags, context),
+    preconditions: preconditionsOf(request),
+    mayLack: config.allowMissing,
+  };
   const result = await registry.putManifest(repository, summary(manifest, digest, bytes), bytes, target);
   switch (result.kind) {
     case 'stored':
@@ -61,6 +68,8 @@ export async function putManifest(context: RepositoryContext): Promise<Response>
         status: 201,
         headers: storedHeaders(context, manifest, digest, tags, result),
       });
+    case 'tag-fixed':
+      throw tagFixed(result);
     case 'precondition-failed':
       throw preconditionFailed(result.current);
     case 'missing':
@@ -104,6 +113,20 @@ function tagsFor({ url }: RepositoryContext, reference: Reference): Tag[] {
   throw new RegistryError('UNSUPPORTED', {
     status: 400,
     message: 'tag= goes with a push by digest: PUT /v2/<name>/manifests/<digest>?tag=…',
+  });
+}
+
+/** The tags that this caller may give and not move. */
+function fixedAmong(tags: readonly Tag[], { moves }: RepositoryContext): readonly Tag[] {
+  if (moves === 'any') return [];
+  return tags.filter((tag) => !moves.exempt.some((pattern) => matchesTag(pattern, tag)));
+}
+
+function tagFixed({ tag, current, isDeleted }: Extract<PutManifestResult, { kind: 'tag-fixed' }>): RegistryError {
+  const leads = isDeleted ? 'was deleted and led to' : 'leads to';
+  return new RegistryError('DENIED', {
+    message: `the tag ${tag} ${leads} ${current}, and the policy does not let you move it; nothing was changed. Push under another tag`,
+    detail: { tag, current },
   });
 }
 

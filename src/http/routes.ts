@@ -2,7 +2,7 @@
  * The table of routes, each with the right that it needs. The right is checked before the handler runs; a route without
  * one does not compile. Names may hold slashes, so `:name+` is greedy; what it matched is parsed before it is used.
  */
-import type { Right } from '../auth/policy.ts';
+import type { Right } from '../auth/decision.ts';
 import type { PersonContext } from './account/person.ts';
 import { createOwnToken, listOwnTokens, revokeOwnToken } from './account/tokens.ts';
 import { createAccountToken, listAccountTokens, revokeAccountToken } from './admin/account-tokens.ts';
@@ -15,16 +15,19 @@ import {
   renewPassword,
 } from './admin/accounts.ts';
 import type { AdminContext } from './admin/administrator.ts';
+import { explainAccess } from './admin/explain.ts';
 import { rotateKeys } from './admin/keys.ts';
 import { getPolicy, listPolicies, putPolicy } from './admin/policy.ts';
 import { changeRobot, createRobot, deleteRobot, getRobot, listRobots, renewRobot } from './admin/robots.ts';
 import { base, health } from './base.ts';
 import { deleteBlob, getBlob } from './blobs.ts';
 import { listRepositories } from './catalog.ts';
-import type { Context, RepositoryContext } from './context.ts';
+import type { Context, RepositoryContext, SignInContext } from './context.ts';
 import { deleteManifest, getManifest, putManifest } from './manifests.ts';
 import { listReferrers } from './referrers.ts';
 import { listTags } from './tags.ts';
+import { getKeys } from './token/keys.ts';
+import { getToken, postToken } from './token/token.ts';
 import { appendToUpload, cancelUpload, closeUpload, getUpload, openUpload } from './uploads.ts';
 
 export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
@@ -40,11 +43,12 @@ interface RouteBase {
 type GeneralRight = 'ping' | 'catalog';
 
 /**
- * `anyone`: answers without authentication and tells nothing. `admin` and `own-tokens` are nobody's by policy: see
- * admin/administrator.ts and account/person.ts.
+ * `anyone`: answers without authentication and tells nothing. `sign-in`: answers without authentication, and looks at the
+ * credentials itself. `admin` and `own-tokens` are nobody's by policy: see admin/administrator.ts and account/person.ts.
  */
 export type Route =
   | (RouteBase & { right: 'anyone' | GeneralRight; handler: (context: Context) => Response | Promise<Response> })
+  | (RouteBase & { right: 'sign-in'; handler: (context: SignInContext) => Response | Promise<Response> })
   | (RouteBase & { right: 'admin'; handler: (context: AdminContext) => Response | Promise<Response> })
   | (RouteBase & { right: 'own-tokens'; handler: (context: PersonContext) => Response | Promise<Response> })
   | (RouteBase & {
@@ -57,6 +61,9 @@ const READ = ['GET', 'HEAD'] as const;
 export const ROUTES: readonly Route[] = [
   { name: 'health', method: READ, path: '/', right: 'anyone', handler: health },
   { name: 'health', method: READ, path: '/healthz', right: 'anyone', handler: health },
+  { name: 'token', method: 'GET', path: '/token', right: 'sign-in', handler: getToken },
+  { name: 'token', method: 'POST', path: '/token', right: 'sign-in', handler: postToken },
+  { name: 'keys', method: READ, path: '/.well-known/jwks.json', right: 'sign-in', handler: getKeys },
   { name: 'base', method: READ, path: '/v2/', right: 'ping', handler: base },
   { name: 'catalog', method: READ, path: '/v2/_catalog', right: 'catalog', handler: listRepositories },
   { name: 'tags', method: READ, path: '/v2/:name+/tags/list', right: 'pull', handler: listTags },
@@ -125,6 +132,7 @@ export const ROUTES: readonly Route[] = [
   { name: 'admin-policy', method: READ, path: '/admin/policy', right: 'admin', handler: getPolicy },
   { name: 'admin-policy', method: 'PUT', path: '/admin/policy', right: 'admin', handler: putPolicy },
   { name: 'admin-policies', method: READ, path: '/admin/policy/versions', right: 'admin', handler: listPolicies },
+  { name: 'admin-explain', method: 'POST', path: '/admin/access/explain', right: 'admin', handler: explainAccess },
   { name: 'admin-keys', method: 'POST', path: '/admin/keys/rotate', right: 'admin', handler: rotateKeys },
   { name: 'own-tokens', method: READ, path: '/account/tokens', right: 'own-tokens', handler: listOwnTokens },
   { name: 'own-tokens', method: 'POST', path: '/account/tokens', right: 'own-tokens', handler: createOwnToken },

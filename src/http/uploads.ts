@@ -4,10 +4,11 @@
  * `Range` and `Content-Range` have no unit here, unlike on a blob.
  */
 import { authorize } from '../auth/policy.ts';
+import { principalName } from '../auth/principal.ts';
 import { parseDigest, parseDigestAlgorithm, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
 import { RegistryError } from '../oci/error.ts';
 import { formatUploadRange, parseContentRange } from '../oci/range.ts';
-import { parseRepositoryName } from '../oci/repository-name.ts';
+import { parseRepositoryName, type RepositoryName } from '../oci/repository-name.ts';
 import { formatUploadId, type UploadId } from '../oci/upload-id.ts';
 import type { AppendResult } from '../objects/upload/messages.ts';
 import type { Owner, Taken } from '../registry/uploads.ts';
@@ -50,17 +51,21 @@ async function mountedOrNot(context: RepositoryContext): Promise<Digest | undefi
 
 /** The blob that was mounted, or `undefined`: then nobody can tell why not. */
 async function mountBlob(context: RepositoryContext): Promise<Digest | undefined> {
-  const { config, principal, registry, repository } = context;
+  const { registry, repository } = context;
   const digest = parseDigest(query(context, 'mount') ?? '');
   if (digest === undefined) return undefined;
   const from = query(context, 'from');
   if (from === undefined) {
-    const mayReadAll = authorize(config, principal, 'pull', undefined).allowed;
-    return mayReadAll && (await registry.mountFromAnywhere(repository, digest)) ? digest : undefined;
+    return mayPull(context, undefined) && (await registry.mountFromAnywhere(repository, digest)) ? digest : undefined;
   }
   const source = parseRepositoryName(from);
-  const mayRead = source !== undefined && authorize(config, principal, 'pull', source).allowed;
+  const mayRead = source !== undefined && mayPull(context, source);
   return (await registry.mount(repository, digest, source ?? repository, mayRead)) ? digest : undefined;
+}
+
+/** Whether the caller may, under the policy and the very credential or token of this request (CVE-2026-117685). */
+function mayPull({ policy, principal, circumstances }: RepositoryContext, source: RepositoryName | undefined): boolean {
+  return authorize(policy, principal, 'pull', source, circumstances).allowed;
 }
 
 /** What the client will name the blob's digest by (end-4c). */
@@ -116,7 +121,7 @@ export async function cancelUpload(context: RepositoryContext): Promise<Response
 
 /** A session belongs to its repository and to the principal that opened it. */
 function ownerOf({ repository, principal }: RepositoryContext): Owner {
-  return { repository, principal: principal.kind };
+  return { repository, principal: principalName(principal) };
 }
 
 /** Where a chunk starts and how long it is, as far as the client says. */

@@ -8,7 +8,7 @@ import { logEvent } from '../observability/log.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Preconditions } from '../oci/precondition.ts';
 import type { Reference } from '../oci/reference.ts';
-import type { RepositoryName } from '../oci/repository-name.ts';
+import { parseRepositoryName, type RepositoryName } from '../oci/repository-name.ts';
 import type { Location } from '../objects/blob-directory/blob-directory.ts';
 import type { NewManifest, ReferrersPage } from '../objects/repository/manifests.ts';
 import type {
@@ -32,6 +32,12 @@ export interface FoundManifest {
   body: Uint8Array | ReadableStream | undefined;
 }
 
+/** `next`: what the next page comes after, where there may be one. It is no name that the caller may not see. */
+export interface RepositoriesPage {
+  names: readonly string[];
+  next: string | undefined;
+}
+
 interface RegistryParts {
   readonly objects: Objects;
   readonly store: StorageDriver;
@@ -39,6 +45,9 @@ interface RegistryParts {
   readonly cache: ExistenceCache;
   readonly hold: (work: Promise<unknown>) => void;
 }
+
+/** Of a list that its caller may see a part of; an isolate asks the policy about each. */
+const EXAMINED_NAMES = 1_000;
 
 /** Of all requests of this isolate. */
 const manifestReads = new SharedReads<GetManifestResult | undefined>();
@@ -197,8 +206,32 @@ export class Registry {
     return this.#read(repository, none, (object) => object.referrers(subject, type, after));
   }
 
-  listRepositories(last: string, limit: number): Promise<string[]> {
-    return this.#meter.callAgain(() => this.#objects.catalog().list(last, limit));
+  /**
+   * One page of repositories that have content, after `last`. Where the caller may not see every one, so many names are
+   * examined and no more: the page may be short, and `next` says all the same where the next one begins.
+   */
+  async listRepositories(
+    last: string,
+    size: number,
+    mayRead: 'every' | ((repository: RepositoryName) => boolean),
+  ): Promise<RepositoriesPage> {
+    const most = mayRead === 'every' ? size : EXAMINED_NAMES;
+    // One more tells whether there is a next page.
+    const limit = size === 0 ? 0 : most + 1;
+    const found = await this.#meter.callAgain(() => this.#objects.catalog().list(last, limit));
+    const names: string[] = [];
+    let examined = 0;
+    let isLastShown = false;
+    for (const name of found.slice(0, most)) {
+      if (names.length === size) break;
+      const repository = parseRepositoryName(name);
+      isLastShown = mayRead === 'every' || (repository !== undefined && mayRead(repository));
+      if (isLastShown) names.push(name);
+      examined += 1;
+    }
+    const end = examined < found.length ? found[examined - 1] : undefined;
+    if (end === undefined || isLastShown) return { names, next: end };
+    return { names, next: await this.#meter.callAgain(() => this.#objects.catalog().markerOf(end)) };
   }
 
   listTags(repository: RepositoryName, last: string, limit: number): Promise<ListTagsResult> {

@@ -100,7 +100,8 @@ describe('a large catalog', () => {
   beforeAll(async () => {
     await announce(names.slice(0, 1));
     await runInDurableObject(catalog(), (_object, { storage }) => {
-      for (const name of names.slice(1)) storage.sql.exec('INSERT INTO repositories VALUES (?, 1, 1)', name);
+      for (const name of names.slice(1))
+        storage.sql.exec('INSERT INTO repositories (name, present, sequence) VALUES (?, 1, 1)', name);
     });
   });
 

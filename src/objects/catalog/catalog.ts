@@ -7,6 +7,10 @@ import { WorkMeter, type Answer } from '../../observability/work.ts';
 import { Database } from '../database.ts';
 import { MIGRATIONS } from './schema.ts';
 
+/** Begins what stands for a name; no name has one. */
+const MARKER_SIGN = '~';
+const MARKER_BYTES = 16;
+
 export class Catalog extends DurableObject<Env> {
   readonly #database: Database;
 
@@ -19,7 +23,7 @@ export class Catalog extends DurableObject<Env> {
   set(name: string, present: boolean, sequence: number): Answer<null> {
     this.#database.ensure();
     this.#database.run(
-      `INSERT INTO repositories (name, present, sequence) VALUES (?, ?, ?)
+      `INSERT INTO repositories (name, present, sequence, marker) VALUES (?, ?, ?, lower(hex(randomblob(${String(MARKER_BYTES)}))))
        ON CONFLICT DO UPDATE SET present = excluded.present, sequence = excluded.sequence
        WHERE excluded.sequence > repositories.sequence`,
       name,
@@ -29,15 +33,29 @@ export class Catalog extends DurableObject<Env> {
     return new WorkMeter().answer(null);
   }
 
-  /** Names of repositories that have content, after `last`, at most `limit`, sorted by their bytes. */
+  /** Names of repositories that have content, after `last` (a name or a marker), at most `limit`, sorted by their bytes. */
   list(last: string, limit: number): Answer<string[]> {
     const meter = new WorkMeter();
     if (!this.#database.opened()) return meter.answer([]);
+    const after = last.startsWith(MARKER_SIGN) ? this.#named(last.slice(MARKER_SIGN.length)) : last;
+    if (after === undefined) return meter.answer([]);
     const rows = this.#database.all<{ name: string }>(
       'SELECT name FROM repositories WHERE present = 1 AND name > ? ORDER BY name LIMIT ?',
-      last,
+      after,
       limit,
     );
     return meter.answer(rows.map(({ name }) => name));
+  }
+
+  /** What stands for a name, and tells nothing of it, where the next page begins after one that its reader may not see. */
+  markerOf(name: string): Answer<string | undefined> {
+    const meter = new WorkMeter();
+    if (!this.#database.opened()) return meter.answer(undefined);
+    const row = this.#database.first<{ marker: string }>('SELECT marker FROM repositories WHERE name = ?', name);
+    return meter.answer(row === undefined ? undefined : `${MARKER_SIGN}${row.marker}`);
+  }
+
+  #named(marker: string): string | undefined {
+    return this.#database.first<{ name: string }>('SELECT name FROM repositories WHERE marker = ?', marker)?.name;
   }
 }

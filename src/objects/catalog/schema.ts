@@ -8,4 +8,10 @@ export const MIGRATIONS = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX repositories_present ON repositories (name) WHERE present = 1;
   `,
+  `
+  -- A random word that stands for the name where a page ends at one that its reader may not see.
+  ALTER TABLE repositories ADD COLUMN marker TEXT;
+  UPDATE repositories SET marker = lower(hex(randomblob(16)));
+  CREATE UNIQUE INDEX repositories_by_marker ON repositories (marker);
+  `,
 ] as const;

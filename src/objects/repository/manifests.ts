@@ -170,14 +170,20 @@ export class Manifests {
       digest,
     );
     if (row === undefined) return;
-    this.#database.run('DELETE FROM tags WHERE manifest = ?', row.id);
+    this.#forgetTags('t.manifest = ?', row.id);
     this.#edges.erase(row.id, digest);
     this.#database.run('DELETE FROM manifests WHERE id = ?', row.id);
     if (row.content_link !== null) this.#links.unuse(row.content_link);
   }
 
   deleteTag(tag: Tag): void {
-    this.#database.run('DELETE FROM tags WHERE name = ?', tag);
+    this.#forgetTags('t.name = ?', tag);
+  }
+
+  /** What a tag led to that was deleted and not given again since. */
+  deletedTag(tag: Tag): Digest | undefined {
+    const row = this.#database.first<{ digest: string }>('SELECT digest FROM deleted_tags WHERE name = ?', tag);
+    return row === undefined ? undefined : parseDigest(row.digest);
   }
 
   setTag(tag: Tag, digest: Digest, now: number): void {
@@ -188,6 +194,7 @@ export class Manifests {
       now,
       digest,
     );
+    this.#database.run('DELETE FROM deleted_tags WHERE name = ?', tag);
   }
 
   /** Tags after `last`, sorted by their bytes. */
@@ -235,6 +242,16 @@ export class Manifests {
 
   any(): boolean {
     return this.#database.first('SELECT 1 AS found FROM manifests LIMIT 1') !== undefined;
+  }
+
+  /** Deletes tags, and remembers what they led to: to delete a tag and give it anew is to move it. */
+  #forgetTags(condition: string, value: string | number): void {
+    this.#database.run(
+      `INSERT OR REPLACE INTO deleted_tags (name, digest)
+       SELECT t.name, m.digest FROM tags t JOIN manifests m ON m.id = t.manifest WHERE ${condition}`,
+      value,
+    );
+    this.#database.run(`DELETE FROM tags AS t WHERE ${condition}`, value);
   }
 
   /** Whether a pull would find the blob, as far as is known. */

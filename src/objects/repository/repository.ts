@@ -51,11 +51,20 @@ export interface PushTarget {
   /** What is pushed to; the conditions are on it where there are no tags. */
   reference: Reference;
   tags: readonly Tag[];
+  /** Those of `tags` that this push may give and not move. A front of an older release does not say. */
+  fixedTags?: readonly Tag[];
   preconditions: Preconditions;
   /** Whether it is taken although the repository lacks some of what it refers to. */
   mayLack: boolean;
 }
 
+/** A tag leads elsewhere, or did so before it was deleted, and this push may not move it. */
+interface TagFixed {
+  kind: 'tag-fixed';
+  tag: Tag;
+  current: Digest;
+  isDeleted: boolean;
+}
 interface PreconditionFailed {
   kind: 'precondition-failed';
   /** What the reference leads to instead. */
@@ -65,6 +74,7 @@ interface PreconditionFailed {
 export type PutManifestResult =
   | { kind: 'stored'; lacking: number; mediaType: string }
   | { kind: 'missing'; digests: Digest[] }
+  | TagFixed
   | PreconditionFailed
   | { kind: 'full' }
   | { kind: 'retry' };
@@ -223,8 +233,8 @@ export class Repository extends DurableObject<Env> {
   }
 
   /**
-   * Stores a manifest and moves its tags to it, if the preconditions hold. Everything that it needs must be here, unless
-   * a setting allows otherwise; or nothing changes.
+   * Stores a manifest and moves its tags to it, if they may be moved and the preconditions hold. Everything that it needs
+   * must be here, unless a setting allows otherwise; or nothing changes.
    */
   async putManifest(
     name: RepositoryName,
@@ -322,8 +332,16 @@ export class Repository extends DurableObject<Env> {
   /** Why a manifest cannot be pushed now. */
   #refusal(
     manifest: NewManifest,
-    { reference, tags, preconditions, mayLack }: PushTarget,
+    { reference, tags, fixedTags = [], preconditions, mayLack }: PushTarget,
   ): PutManifestResult | undefined {
+    // Before the conditions: they count only for who may do it at all (RFC 9110 §13.2.1).
+    for (const tag of fixedTags) {
+      const current = this.#manifests.digestOf({ kind: 'tag', tag });
+      const known = current ?? this.#manifests.deletedTag(tag);
+      if (known !== undefined && known !== manifest.digest) {
+        return { kind: 'tag-fixed', tag, current: known, isDeleted: current === undefined };
+      }
+    }
     // What the conditions protect: the tags that would move; without any, the manifest.
     const moved = tags.map((tag): Reference => ({ kind: 'tag', tag }));
     for (const protectedOne of moved.length > 0 ? moved : [reference]) {

@@ -97,4 +97,11 @@ export const MIGRATIONS = [
   CREATE INDEX manifests_by_subject_and_type ON manifests (subject, artifact_type) WHERE subject IS NOT NULL;
   CREATE INDEX manifests_by_content ON manifests (content_link) WHERE content_link IS NOT NULL;
   `,
+  `
+  -- What a tag led to when it was deleted, for pushes that may give tags and not move them. Gone once it is given again.
+  CREATE TABLE deleted_tags (
+    name TEXT PRIMARY KEY,
+    digest TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ] as const;

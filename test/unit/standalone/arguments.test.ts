@@ -9,6 +9,8 @@ const DEFAULTS = {
   data: '.berth',
   storage: 'filesystem',
   sync: true,
+  policy: undefined,
+  htpasswd: undefined,
 };
 
 test.each([
@@ -24,6 +26,8 @@ test.each([
   [['--data', 'somewhere/else'], { ...DEFAULTS, data: 'somewhere/else' }],
   [['--data=-odd'], { ...DEFAULTS, data: '-odd' }],
   [['--storage', 'r2'], { ...DEFAULTS, storage: 'r2' }],
+  [['--policy', 'access.json'], { ...DEFAULTS, policy: 'access.json' }],
+  [['--htpasswd', 'people'], { ...DEFAULTS, htpasswd: 'people' }],
   [['--no-sync'], { ...DEFAULTS, sync: false }],
   [['--help'], { kind: 'help' }],
   [['-h'], { kind: 'help' }],
@@ -42,7 +46,9 @@ test.each([
   [['--port='], '--port needs a value, for example: npm start -- --port 8788'],
   [['--host', '--port', '1'], '--host needs a value, for example: npm start -- --host 127.0.0.1'],
   [['--storage', 's3'], '--storage "s3" is unknown. Give one of filesystem and r2.'],
+  [['--policy'], '--policy needs a value, for example: npm start -- --policy /etc/berth/policy.json'],
   [['--storage'], '--storage needs a value, for example: npm start -- --storage r2'],
+  [['--htpasswd'], '--htpasswd needs a value, for example: npm start -- --htpasswd /etc/berth/htpasswd'],
   [['--no-sync=1'], '--no-sync takes no value: npm start -- --no-sync'],
   [['--version=yes'], '--version takes no value: npm start -- --version'],
   ...['65536', '-1', '1.5', '0x10', '80a', '123456'].map((port): [string[], string] => [
@@ -66,6 +72,7 @@ test('the help names every option with its default', () => {
     '--data DIR',
     '(.berth)',
     '--storage S',
+    '--policy F',
     '--no-sync',
     '--version',
     '--help, -h',

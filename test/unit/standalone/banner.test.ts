@@ -8,11 +8,24 @@ import { Terminal } from '../../../standalone/terminal.ts';
 
 type Anonymous = Serving['access']['anonymous'];
 
-function said(host: string, anonymous: Anonymous, openLoopback = false, isTTY = true): string[] {
+function said(
+  host: string,
+  anonymous: Anonymous,
+  openLoopback = false,
+  isTTY = true,
+  policy: Serving['access']['policy'] = { kind: 'setting', anonymous },
+): string[] {
   const out = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY });
   const url = `http://${host.includes(':') ? `[${host}]` : host}:8787`;
   announce(
-    { version: '1.2.3', url, host, data: '/srv/berth', workerdPid: 7, access: { anonymous, openLoopback } },
+    {
+      version: '1.2.3',
+      url,
+      host,
+      data: '/srv/berth',
+      workerdPid: 7,
+      access: { anonymous, openLoopback, trustedProxy: false, policy, hasPeople: false },
+    },
     {},
     // Both streams into one, in the order of writing.
     new Terminal(out, out, { NO_COLOR: '1' }),
@@ -65,4 +78,10 @@ test('away from a terminal all of it is JSON, the warning too', () => {
     expect.objectContaining({ level: 'info', event: 'serving', url: 'http://127.0.0.1:8787', data: '/srv/berth' }),
     expect.objectContaining({ level: 'warn', event: 'closed', url: 'http://127.0.0.1:8787' }),
   ]);
+});
+
+test('where a policy decides it says how to sign in, and promises nothing', () => {
+  const text = said('127.0.0.1', 'none', true, true, { kind: 'document', rules: [] }).join('\n');
+  expect(text).toContain('  docker login 127.0.0.1:8787');
+  expect(text).not.toMatch(/docker push|Open to this machine only|Closed/);
 });

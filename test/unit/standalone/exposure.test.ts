@@ -1,7 +1,16 @@
 /** Who may reach a registry that `npm start` serves. */
 import { expect, test } from 'vitest';
-import { exposureWarnings, isLoopback, rightsAt, urlHost, workerVariables } from '../../../standalone/exposure.ts';
+import {
+  accessOf,
+  exposureWarnings,
+  isLoopback,
+  rightsAt,
+  urlHost,
+  workerVariables,
+  type Access,
+} from '../../../standalone/exposure.ts';
 import { StartFailure } from '../../../standalone/start-failure.ts';
+import { parseConfig } from '../../../src/config.ts';
 
 test.each([
   ['127.0.0.1', true],
@@ -118,14 +127,30 @@ test.each([
   expect(message).toContain(` (given: ${given}). docs/configuration.md explains every setting.`);
 });
 
+const access = (
+  anonymous: Access['anonymous'],
+  openLoopback = false,
+  more: { policy?: string; trustedProxy?: boolean } = {},
+): Access =>
+  accessOf(
+    parseConfig({
+      BERTH_ANONYMOUS: anonymous,
+      BERTH_OPEN_LOOPBACK: openLoopback ? 'on' : 'off',
+      BERTH_TRUSTED_PROXY: more.trustedProxy === true ? 'on' : 'off',
+      ...(more.policy === undefined ? {} : { BERTH_POLICY: more.policy }),
+    }),
+  );
+
 test('this machine may do everything where loopback is open, and what BERTH_ANONYMOUS says elsewhere', () => {
-  expect(rightsAt('127.0.0.1', { anonymous: 'none', openLoopback: true })).toBe('read-write');
-  expect(rightsAt('127.0.0.1', { anonymous: 'read', openLoopback: false })).toBe('read');
-  expect(rightsAt('0.0.0.0', { anonymous: 'none', openLoopback: false })).toBe('none');
+  expect(rightsAt('127.0.0.1', access('none', true))).toBe('read-write');
+  expect(rightsAt('127.0.0.1', access('read'))).toBe('read');
+  expect(rightsAt('0.0.0.0', access('none'))).toBe('none');
 });
 
 const warned = (host: string, anonymous: 'none' | 'read' | 'read-write', openLoopback = false, environment = {}) =>
-  exposureWarnings(host, { anonymous, openLoopback }, environment).map(({ event, message }) => `${event}: ${message}`);
+  exposureWarnings(host, access(anonymous, openLoopback), environment).map(
+    ({ event, message }) => `${event}: ${message}`,
+  );
 
 test('an address that others can reach is warned of, with the setting that closes it', () => {
   expect(warned('::', 'read')).toEqual([
@@ -171,4 +196,72 @@ test('what is an option is told as one', () => {
   expect(() => workerVariables({}, { BERTH_PORT: '9000' }, '127.0.0.1')).toThrow(
     'BERTH_PORT is no setting. It is an option: npm start -- --port 8788',
   );
+});
+
+/** One rule, which allows everyone to pull, perhaps from these networks only. */
+const policy = (networks?: string[]) =>
+  JSON.stringify({
+    rules: [
+      {
+        ...{ name: 'office', subjects: ['anonymous'], repositories: ['**'], actions: ['pull'] },
+        ...(networks === undefined ? {} : { when: { networks } }),
+      },
+    ],
+  });
+
+test('a policy closes loopback, since it says of everybody what they may do', () => {
+  const typed = { BERTH_POLICY: policy() };
+  expect(workerVariables({}, typed, '127.0.0.1')).toMatchObject({ BERTH_OPEN_LOOPBACK: 'off' });
+  expect(workerVariables(typed, {}, '127.0.0.1')).toMatchObject({ BERTH_OPEN_LOOPBACK: 'off' });
+  expect(rightsAt('127.0.0.1', access('none', true, { policy: policy() }))).toBe('by-policy');
+});
+
+test('a policy with a mistake ends the start with its path and reason', () => {
+  const broken = policy().replace('"pull"', '"pul"');
+  expect(refusal({ BERTH_POLICY: broken })).toEqual([
+    2,
+    'BERTH_POLICY is no policy: rules[0].actions[0]: must be one of pull, push, delete, *. docs/configuration.md explains every setting.',
+  ]);
+});
+
+test('beside a policy BERTH_ANONYMOUS has no effect, and that is said', () => {
+  const said = exposureWarnings('0.0.0.0', access('read', false, { policy: policy() }), {});
+  expect(said.map(({ event }) => event)).toEqual(['setting-ignored']);
+  expect(said[0]?.message).toContain('BERTH_ANONYMOUS=read has no effect: there is a policy');
+  expect(exposureWarnings('0.0.0.0', access('none', false, { policy: policy() }), {})).toEqual([]);
+});
+
+test('a rule for a network that can never match is named, unless a proxy says where clients are', () => {
+  const bound = policy(['10.0.0.0/8']);
+  const said = exposureWarnings('0.0.0.0', access('none', false, { policy: bound }), {});
+  expect(said.map(({ event }) => event)).toEqual(['rule-ignored']);
+  expect(said[0]?.message).toContain('"office"');
+  expect(exposureWarnings('0.0.0.0', access('none', false, { policy: bound, trustedProxy: true }), {})).toEqual([]);
+});
+
+test('nobody on one machine is taken for coming through Cloudflare, whatever is set', () => {
+  const on = { BERTH_ON_CLOUDFLARE: 'on' };
+  for (const host of ['127.0.0.1', '0.0.0.0'])
+    expect(workerVariables(on, on, host)).not.toHaveProperty('BERTH_ON_CLOUDFLARE');
+});
+
+const HASH = `$2y$05$${'a'.repeat(53)}`;
+
+test('people who sign in close an open loopback, and are told that nothing is theirs without a policy', () => {
+  const config = parseConfig(workerVariables({}, { BERTH_HTPASSWD: `alice:${HASH}` }, '127.0.0.1'));
+  expect(accessOf(config)).toMatchObject({ openLoopback: false, hasPeople: true });
+  expect(rightsAt('127.0.0.1', accessOf(config))).toBe('none');
+  const [warning, ...others] = exposureWarnings('127.0.0.1', accessOf(config), {});
+  expect(others).toEqual([]);
+  expect(warning?.message).toMatch(/^Closed: whoever signs in may do nothing yet\. --policy FILE/);
+});
+
+test('the parts of BERTH_HTPASSWD are settings, and a wrong line of theirs is named without what stands there', () => {
+  const parts = { BERTH_HTPASSWD: `alice:${HASH}`, BERTH_HTPASSWD_2: `bob:${HASH}` };
+  expect(workerVariables({}, parts, '127.0.0.1')).toMatchObject(parts);
+  expect(refusal({ BERTH_HTPASSWD: 'alice:opensesame' })).toEqual([
+    2,
+    "BERTH_HTPASSWD line 1 has a hash for alice that is not bcrypt's ($2a$, $2b$ or $2y$): htpasswd -B makes one. docs/configuration.md explains every setting.",
+  ]);
+  expect(refusal({ BERTH_HTPASSWD_1: 'alice:opensesame' })?.[1]).toContain('BERTH_HTPASSWD_1 is no setting');
 });

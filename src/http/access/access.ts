@@ -1,0 +1,134 @@
+/**
+ * What counts of access while a request runs: the policy, whether anybody is asked who comes, and how credentials become a
+ * principal. It puts together what the settings say, what the isolate knows of the accounts (known.ts), and the checks of
+ * auth/.
+ */
+import { signIn, type Means } from '../../auth/authenticate.ts';
+import { challenge, serviceOf } from '../../auth/challenge.ts';
+import { parseAuthorization } from '../../auth/credentials.ts';
+import type { Circumstances } from '../../auth/decision.ts';
+import { htpasswdOf } from '../../auth/htpasswd.ts';
+import type { Issuer, Key } from '../../auth/jwt.ts';
+import { withoutCredentials } from '../../auth/open-loopback.ts';
+import { PasswordChecks } from '../../auth/password-checks.ts';
+import { parsePolicy } from '../../auth/policy-document.ts';
+import type { Policy } from '../../auth/policy.ts';
+import type { Principal } from '../../auth/principal.ts';
+import type { Scope } from '../../auth/scope.ts';
+import type { Config } from '../../config.ts';
+import type { Objects } from '../../objects/stubs.ts';
+import { RegistryError } from '../../oci/error.ts';
+import type { WorkMeter } from '../../observability/work.ts';
+import type { Note } from '../request-log.ts';
+import { Guesses, networkOf, type LimiterBindings } from './guesses.ts';
+import { KNOWN, type AccountsReader, type Asking } from './known.ts';
+import { auditSignIn, refusedSignIn } from './sign-in-answers.ts';
+
+/** One each an isolate. */
+const CHECKS = new PasswordChecks();
+const GUESSES = new Guesses();
+
+export interface AccessSources {
+  readonly config: Config;
+  /** The one that the settings make. */
+  readonly policy: Policy;
+  readonly objects: Objects;
+  readonly meter: WorkMeter;
+  readonly limiters: LimiterBindings;
+  readonly circumstances: Circumstances;
+  readonly hold: (work: Promise<unknown>) => void;
+}
+
+export interface Access {
+  readonly policy: Policy;
+  /** Whether there is an account, an htpasswd line or a policy: then it matters who comes, and loopback is not open. */
+  readonly asksWho: boolean;
+  readonly signingKey: Key;
+  readonly publicKeys: readonly Key[];
+  /** Undefined where the registry has no public URL. */
+  readonly issuer: Issuer | undefined;
+  readonly means: Means;
+}
+
+/** Of a request, what tells who sends it and what is logged of that. */
+interface Arrival {
+  readonly id: string;
+  readonly request: Request;
+  readonly config: Config;
+  readonly circumstances: Circumstances;
+  readonly note: Note;
+}
+
+/** Throws UNAVAILABLE where what counts cannot be told. */
+export async function openAccess(sources: AccessSources): Promise<Access> {
+  const { config, circumstances, limiters } = sources;
+  const asking: Asking = { accounts: accountsReader(sources), hold: sources.hold };
+  const snapshot = await KNOWN.snapshot(asking);
+  const htpasswd = htpasswdOf(config);
+  const policy =
+    sources.policy.kind === 'document' ? sources.policy : (storedPolicy(snapshot.policy) ?? sources.policy);
+  const issuer =
+    config.publicUrl === undefined ? undefined : { issuer: config.publicUrl, service: serviceOf(config.publicUrl) };
+  const network = networkOf(circumstances.address);
+  return {
+    policy,
+    asksWho: snapshot.hasAccounts || htpasswd.size > 0 || policy.kind === 'document',
+    signingKey: snapshot.signingKey,
+    publicKeys: snapshot.publicKeys,
+    issuer,
+    means: {
+      htpasswd,
+      checks: CHECKS,
+      keys: snapshot.publicKeys,
+      issuer,
+      now: circumstances.now,
+      isInUse: (hash) => KNOWN.isInUse(hash),
+      bySecret: (hash) => KNOWN.bySecret(hash, asking),
+      byId: (id) => KNOWN.byId(id, asking),
+      waitSeconds: (name) => GUESSES.waitSeconds(name, network, circumstances.now),
+      countWrong: (name) => GUESSES.count(name, network, circumstances.now, limiters),
+    },
+  };
+}
+
+/** What is asked twice changes nothing. */
+function accountsReader({ objects, meter }: AccessSources): AccountsReader {
+  return {
+    snapshot: () => meter.callAgain(() => objects.accounts().snapshot()),
+    findBySecret: (hash) => meter.callAgain(() => objects.accounts().findBySecret(hash)),
+    findById: (id) => meter.callAgain(() => objects.accounts().findById(id)),
+  };
+}
+
+/** Parsed once for each version that this isolate sees. */
+let parsedPolicy: { readonly document: string; readonly policy: Policy } | undefined;
+
+function storedPolicy(stored: { readonly document: string } | undefined): Policy | undefined {
+  if (stored === undefined) return undefined;
+  if (parsedPolicy?.document === stored.document) return parsedPolicy.policy;
+  const result = parsePolicy(stored.document);
+  // It was one when it was stored: an older Berth than the one that took it must not open what it closes.
+  if (!result.ok) throw new RegistryError('UNAVAILABLE', { message: "this registry's policy cannot be read here" });
+  parsedPolicy = { document: stored.document, policy: result.policy };
+  return result.policy;
+}
+
+/** Who sends a request to a route that is not open to anyone. Throws what a client is told whose credentials do not do. */
+export async function callerOf(
+  access: Access,
+  { request, config, circumstances, id, note }: Arrival,
+  scope: Scope,
+): Promise<Principal> {
+  // Where nobody has been given credentials, those of another registry do no harm.
+  if (!access.asksWho) return withoutCredentials(request, config);
+  const given = parseAuthorization(request.headers.get('authorization'));
+  if (given.kind === 'none') return { kind: 'anonymous' };
+  const result = await signIn(given, access.means);
+  if (result.kind === 'signed-in') {
+    if (result.isFresh) auditSignIn({ id, circumstances }, result);
+    note({ principal: result.principal });
+    return result.principal;
+  }
+  const error = given.kind === 'bearer' ? 'invalid_token' : undefined;
+  throw refusedSignIn(result, challenge(config.publicUrl, { scope, error }), { note, id, circumstances });
+}

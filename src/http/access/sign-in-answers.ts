@@ -1,0 +1,51 @@
+/** What follows a sign-in, the same at every door: a line of the audit log, and an answer where it did not succeed. */
+import type { SignedIn, SignIn } from '../../auth/authenticate.ts';
+import type { Circumstances } from '../../auth/decision.ts';
+import { principalName } from '../../auth/principal.ts';
+import { RegistryError } from '../../oci/error.ts';
+import { logEvent } from '../../observability/log.ts';
+import type { Note } from '../request-log.ts';
+
+const BUSY_SECONDS = '2';
+
+interface Asked {
+  readonly id: string;
+  readonly circumstances: Circumstances;
+}
+
+export function auditSignIn({ id, circumstances }: Asked, { principal, proof }: SignedIn, action = 'signed in'): void {
+  logEvent('info', 'audit', { action, actor: principalName(principal), proof, network: circumstances.address, id });
+}
+
+/** A name that nobody has is not logged: it may be a password that was typed in the wrong place. */
+export function refusedSignIn(
+  result: Exclude<SignIn, { kind: 'signed-in' }>,
+  challenge: string,
+  { note, id, circumstances }: Asked & { readonly note: Note },
+): RegistryError {
+  const reason = reasonOf(result);
+  note({ refusedBy: reason });
+  logEvent('warn', 'audit', { action: 'sign-in refused', reason, network: circumstances.address, id });
+  switch (result.kind) {
+    case 'refused':
+      return new RegistryError('UNAUTHORIZED', {
+        message: result.message,
+        headers: { 'www-authenticate': challenge },
+      });
+    case 'too-many':
+      return new RegistryError('TOOMANYREQUESTS', {
+        message: `there were too many wrong passwords from your network; try again in ${String(result.seconds)} seconds`,
+        headers: { 'retry-after': String(result.seconds) },
+      });
+    case 'busy':
+      return new RegistryError('UNAVAILABLE', {
+        message: 'too many passwords are being checked at once; try again in a moment',
+        headers: { 'retry-after': BUSY_SECONDS },
+      });
+  }
+}
+
+function reasonOf(result: Exclude<SignIn, { kind: 'signed-in' }>): string {
+  if (result.kind === 'refused') return result.reason;
+  return result.kind === 'too-many' ? 'too many guesses' : 'too many passwords at once';
+}

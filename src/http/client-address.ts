@@ -1,0 +1,24 @@
+/**
+ * Where a client is, as far as that can be known for sure. A header alone is never believed: anybody can send one.
+ *
+ * On Cloudflare it is `CF-Connecting-IP`, which Cloudflare sets on every request, and takes away where a client sends it.
+ * Behind a proxy that a setting trusts it is the last entry of `X-Forwarded-For`: each proxy adds the peer that it sees, so
+ * the ones before are whatever the client said. Under `npm start` without such a proxy nobody knows: the served port
+ * passes bytes to workerd and changes none (docs/adr/0006-a-front-that-answers-tls.md), so its peer is always the front.
+ */
+import { isAddress } from '../auth/networks.ts';
+import type { Config } from '../config.ts';
+
+export function clientAddress(
+  { headers }: Pick<Request, 'headers'>,
+  { onCloudflare, trustedProxy }: Pick<Config, 'onCloudflare' | 'trustedProxy'>,
+): string | undefined {
+  if (onCloudflare) return address(headers.get('cf-connecting-ip'));
+  if (trustedProxy) return address(headers.get('x-forwarded-for')?.split(',').at(-1));
+  return undefined;
+}
+
+function address(given: string | null | undefined): string | undefined {
+  const text = given?.trim() ?? '';
+  return isAddress(text) ? text : undefined;
+}

@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { withHtpasswdOf } from '../../../standalone/htpasswd-file.ts';
+import { StartFailure } from '../../../standalone/start-failure.ts';
+
+let folder: string;
+let file: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'berth-people-'));
+  file = join(folder, 'people');
+  writeFileSync(file, 'alice:hash\n');
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function refusal(path: string, environment: Record<string, string> = {}): string | undefined {
+  try {
+    withHtpasswdOf(path, environment);
+    return undefined;
+  } catch (error) {
+    if (error instanceof StartFailure && error.exitCode === 2) return error.message;
+    throw error;
+  }
+}
+
+test('what stands in the file is the setting, and everything else stays', () => {
+  expect(withHtpasswdOf(file, { HOME: '/home/you' })).toEqual({ HOME: '/home/you', BERTH_HTPASSWD: 'alice:hash\n' });
+  expect(withHtpasswdOf(undefined, { BERTH_HTPASSWD: 'bob:hash' })).toEqual({ BERTH_HTPASSWD: 'bob:hash' });
+});
+
+test('a file and its setting together are refused', () => {
+  expect(refusal(file, { BERTH_HTPASSWD: 'bob:hash' })).toBe(
+    '--htpasswd and BERTH_HTPASSWD both name people. Give one of them.',
+  );
+  expect(refusal(file, { BERTH_HTPASSWD: '' })).toBeUndefined();
+});
+
+test('a file that is not there, and one that would leave the registry open, are refused by name', () => {
+  const [absent, empty] = [join(folder, 'absent'), join(folder, 'empty')];
+  writeFileSync(empty, '\n');
+  expect(refusal(absent)).toBe(`--htpasswd ${absent} can't be read (ENOENT). Give the path of a file.`);
+  expect(refusal(empty)).toBe(`--htpasswd ${empty} is empty: htpasswd -B ${empty} NAME adds a line`);
+});
