@@ -1,6 +1,6 @@
 /** Who may do what: every route and method under every policy, and the registry that opens on loopback alone. */
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { authenticate } from '../../src/auth/authenticate.ts';
+import { withoutCredentials } from '../../src/auth/open-loopback.ts';
 import { ROUTES, type Method, type Route } from '../../src/http/routes.ts';
 import { imageOf, openSession, pushed, putManifest, refusal, sendWith, type Sent, type Settings } from './client.ts';
 import { LogLines } from './log-lines.ts';
@@ -45,7 +45,7 @@ function bodyFor(method: Method): Sent {
 }
 
 function isGranted(policy: (typeof POLICIES)[number], { right }: Route): boolean {
-  if (right === 'anyone' || policy === 'read-write') return true;
+  if (right === 'anyone' || right === 'sign-in' || policy === 'read-write') return true;
   return policy === 'read' && ['ping', 'catalog', 'pull'].includes(right);
 }
 
@@ -60,7 +60,7 @@ describe('the table of routes', () => {
     for (const { route, method, label } of CASES) {
       const isRead = method === 'GET' || method === 'HEAD';
       if (route.path === '/v2/_catalog') expect(route.right, label).toBe('catalog');
-      else if (!route.path.includes(':name+')) expect(['anyone', 'ping'], label).toContain(route.right);
+      else if (!route.path.includes(':name+')) expect(['anyone', 'sign-in', 'ping'], label).toContain(route.right);
       else if (route.path.includes('/uploads/')) expect(route.right, label).toBe('push');
       else expect(route.right, label).toBe(isRead ? 'pull' : method === 'DELETE' ? 'delete' : 'push');
     }
@@ -119,7 +119,7 @@ describe('a registry that nobody has configured', () => {
   const unset: Settings = { BERTH_ANONYMOUS: undefined, BERTH_OPEN_LOOPBACK: undefined };
 
   it('is closed, also to callers from loopback', async () => {
-    for (const { route, method, label } of CASES.filter(({ route }) => route.right !== 'anyone')) {
+    for (const { route, method, label } of CASES.filter(({ route }) => !['anyone', 'sign-in'].includes(route.right))) {
       const sent = { ...bodyFor(method), headers: { host: '127.0.0.1:8787' } };
       expect((await sendWith(unset, method, paths.existing(route), sent)).status, label).toBe(401);
     }
@@ -176,7 +176,7 @@ describe('a wrong setting', () => {
 describe('a registry that is open on loopback', () => {
   const settings: Settings = { BERTH_ANONYMOUS: 'none', BERTH_OPEN_LOOPBACK: 'on' };
   const principal = (headers: Record<string, string>, openLoopback = true) =>
-    authenticate(new Request('http://127.0.0.1/v2/', { headers }), { openLoopback });
+    withoutCredentials(new Request('http://127.0.0.1/v2/', { headers }), { openLoopback });
   const kind = (headers: Record<string, string>, openLoopback = true) => principal(headers, openLoopback).kind;
 
   it.each(['localhost', 'LocalHost:8787', '127.0.0.1', '127.0.0.1:8787', '127.8.9.10:80', '[::1]', '[::1]:8787'])(

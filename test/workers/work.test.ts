@@ -3,8 +3,8 @@
  * a user pays for, and exact, so they are held to bounds, in a small repository and in one ten times as large.
  */
 import { formatDigest } from '../../src/oci/digest.ts';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PUSH_FORMS, demand, headBlob, imageOf, pushed, putManifest, sendWith, type Settings } from './client.ts';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PUSH_FORMS, demand, headBlob, imageOf, pushed, putManifest, send, sendWith, type Settings } from './client.ts';
 import { LogLines } from './log-lines.ts';
 import { newBlob, type Blob } from './world.ts';
 
@@ -15,6 +15,10 @@ const CACHED: Settings = { BERTH_EXISTENCE_CACHE_SECONDS: '60' };
 const LARGE_MANIFEST_BYTES = 70 * KIB;
 
 let log: LogLines;
+/** An isolate asks once who may come in, and again each minute. */
+beforeAll(async () => {
+  await send('GET', '/v2/');
+});
 beforeEach(() => {
   log = new LogLines();
 });

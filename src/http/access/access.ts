@@ -18,7 +18,7 @@ import type { Scope } from '../../auth/scope.ts';
 import type { Config } from '../../config.ts';
 import type { Objects } from '../../objects/stubs.ts';
 import { RegistryError } from '../../oci/error.ts';
-import type { WorkMeter } from '../../observability/work.ts';
+import { WorkMeter } from '../../observability/work.ts';
 import type { Note } from '../request-log.ts';
 import { Guesses, networkOf, type LimiterBindings } from './guesses.ts';
 import { KNOWN, type AccountsReader, type Asking } from './known.ts';
@@ -62,7 +62,11 @@ interface Arrival {
 /** Throws UNAVAILABLE where what counts cannot be told. */
 export async function openAccess(sources: AccessSources): Promise<Access> {
   const { config, circumstances, limiters } = sources;
-  const asking: Asking = { accounts: accountsReader(sources), hold: sources.hold };
+  const asking: Asking = {
+    accounts: accountsReader(sources.objects, sources.meter),
+    later: accountsReader(sources.objects, new WorkMeter()),
+    hold: sources.hold,
+  };
   const snapshot = await KNOWN.snapshot(asking);
   const htpasswd = htpasswdOf(config);
   const policy =
@@ -92,7 +96,7 @@ export async function openAccess(sources: AccessSources): Promise<Access> {
 }
 
 /** What is asked twice changes nothing. */
-function accountsReader({ objects, meter }: AccessSources): AccountsReader {
+function accountsReader(objects: Objects, meter: WorkMeter): AccountsReader {
   return {
     snapshot: () => meter.callAgain(() => objects.accounts().snapshot()),
     findBySecret: (hash) => meter.callAgain(() => objects.accounts().findBySecret(hash)),

@@ -34,9 +34,11 @@ interface Belief<T> {
   renewalBegan?: number;
 }
 
-/** A request's own means: its meter counts the calls, and `hold` keeps what goes on after its answer. */
+/** A request's own means: its meter counts the calls of `accounts`, and `hold` keeps what goes on after its answer. */
 export interface Asking {
   readonly accounts: AccountsReader;
+  /** For what is asked after the answer, and is no cost of this request. */
+  readonly later: AccountsReader;
   readonly hold: (work: Promise<unknown>) => void;
 }
 
@@ -51,9 +53,9 @@ export class Known {
   #era = 0;
 
   async snapshot(asking: Asking): Promise<AccessSnapshot> {
-    const load = async (): Promise<AccessSnapshot> => {
+    const load = async (accounts: AccountsReader): Promise<AccessSnapshot> => {
       const [askedAt, era] = [Date.now(), this.#era];
-      const value = await asking.accounts.snapshot();
+      const value = await accounts.snapshot();
       if (era === this.#era) this.#snapshot = { value, askedAt };
       return value;
     };
@@ -62,14 +64,14 @@ export class Known {
       renewInBackground(belief, load, asking);
       return belief.value;
     }
-    await this.#shared(SNAPSHOT, load, asking);
+    await this.#shared(SNAPSHOT, () => load(asking.accounts), asking);
     // Of a call that was shared the value is there; one that everybody forgot meanwhile is asked for again.
-    return this.#snapshot?.value ?? load();
+    return this.#snapshot?.value ?? load(asking.accounts);
   }
 
   /** The credential whose secret has this SHA-256, as long as it counts. */
   bySecret(hash: string, asking: Asking): Promise<Credential | undefined> {
-    return this.#credential(`secret ${hash}`, () => asking.accounts.findBySecret(hash), asking);
+    return this.#credential(`secret ${hash}`, (accounts) => accounts.findBySecret(hash), asking);
   }
 
   /** Whether the secret was used here of late. */
@@ -78,7 +80,7 @@ export class Known {
   }
 
   byId(id: string, asking: Asking): Promise<Credential | undefined> {
-    return this.#credential(`id ${id}`, () => asking.accounts.findById(id), asking);
+    return this.#credential(`id ${id}`, (accounts) => accounts.findById(id), asking);
   }
 
   /** After a change that this isolate made itself: its maker sees it at once. */
@@ -90,12 +92,12 @@ export class Known {
 
   async #credential(
     key: string,
-    find: () => Promise<Credential | undefined>,
+    find: (accounts: AccountsReader) => Promise<Credential | undefined>,
     asking: Asking,
   ): Promise<Credential | undefined> {
-    const load = async (): Promise<Credential | undefined> => {
+    const load = async (accounts: AccountsReader): Promise<Credential | undefined> => {
       const [askedAt, era] = [Date.now(), this.#era];
-      const value = await find();
+      const value = await find(accounts);
       if (era !== this.#era) return value;
       if (value === undefined) this.#credentials.delete(key);
       else this.#remember(key, { value, askedAt });
@@ -103,7 +105,7 @@ export class Known {
     };
     const belief = this.#credentials.get(key);
     if (belief === undefined || !isFresh(belief)) {
-      const found = await this.#shared(key, load, asking);
+      const found = await this.#shared(key, () => load(asking.accounts), asking);
       return found !== undefined && 'owner' in found ? unexpired(found) : undefined;
     }
     renewInBackground(belief, load, asking);
@@ -138,12 +140,16 @@ function isFresh({ askedAt }: Belief<unknown>): boolean {
   return age >= 0 && age <= LONGEST_BELIEF_MS;
 }
 
-function renewInBackground(belief: Belief<unknown>, load: () => Promise<unknown>, { hold }: Asking): void {
+function renewInBackground(
+  belief: Belief<unknown>,
+  load: (accounts: AccountsReader) => Promise<unknown>,
+  { later, hold }: Asking,
+): void {
   const now = Date.now();
   if (now - belief.askedAt < RENEWED_FROM_MS) return;
   if (belief.renewalBegan !== undefined && now - belief.renewalBegan < RENEWAL_PATIENCE_MS) return;
   belief.renewalBegan = now;
-  const renewal = load().catch((error: unknown) => {
+  const renewal = load(later).catch((error: unknown) => {
     logEvent('warn', 'accounts unreachable', { error: String(error) });
   });
   hold(renewal);

@@ -13,13 +13,13 @@ import { signToken, TOKEN_LIFETIME_SECONDS, type Issuer, type TokenClaims } from
 import { authorize } from '../../auth/policy.ts';
 import type { Principal } from '../../auth/principal.ts';
 import { formatScope, parseScopes, type Scope } from '../../auth/scope.ts';
-import { formatSecret, hashOf, SECRET_RANDOM_BYTES } from '../../auth/secret.ts';
 import { RegistryError } from '../../oci/error.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
 import { auditSignIn, refusedSignIn } from '../access/sign-in-answers.ts';
 import type { Access } from '../access/access.ts';
 import { readBody } from '../body.ts';
 import type { SignInContext } from '../context.ts';
+import { freshSecret } from '../fresh-secret.ts';
 
 const LONGEST_FORM_BYTES = 32 * 1024;
 const FORM = 'application/x-www-form-urlencoded';
@@ -163,13 +163,13 @@ async function newRefreshToken(
 ): Promise<string | undefined> {
   if (proven === undefined || !('name' in proven.principal)) return undefined;
   if (proven.proof !== 'password' && proven.proof !== 'htpasswd') return undefined;
-  const secret = formatSecret('refresh', crypto.getRandomValues(new Uint8Array(SECRET_RANDOM_BYTES)));
+  const { secret, secretHash } = freshSecret('refresh');
   const made = await meter.call(
     objects.accounts().makeRefresh({
       parent: proven.credential,
       owner: proven.principal.name,
       service,
-      secretHash: hashOf(secret),
+      secretHash,
     }),
   );
   // Revoked a moment ago: the token that is made now will be found to have no credential.

@@ -54,7 +54,7 @@ class Accounts implements AccountsReader {
 let accounts: Accounts;
 let known: Known;
 let held: Promise<unknown>[];
-const asking = () => ({ accounts, hold: (work: Promise<unknown>) => void held.push(work) });
+const asking = () => ({ accounts, later: accounts, hold: (work: Promise<unknown>) => void held.push(work) });
 /** What goes on after the answers is done. */
 const settle = () => Promise.all(held.splice(0));
 const after = (seconds: number) => vi.setSystemTime(START + seconds * SECOND);
