@@ -33,6 +33,8 @@ export interface BerthOptions {
   readonly storage?: 'filesystem' | 'r2';
   /** False: with --no-sync. */
   readonly sync?: boolean;
+  /** The file that says who may do what. */
+  readonly policy?: string;
   /** Settings (BERTH_…) and whatever else should differ from this process's environment; undefined unsets. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** `npm` runs `npm start`, with npm and its shell around; `node`, the default, only the program. */
@@ -100,13 +102,14 @@ export class BerthRun {
   readonly #group: number;
 
   constructor(options: BerthOptions & { readonly words?: readonly string[] }) {
-    const { port = 0, host, storage, sync = true, environment = {}, through = 'node', root = ROOT } = options;
+    const { port = 0, host, storage, sync = true, policy, environment = {}, through = 'node', root = ROOT } = options;
     this.data = options.data ?? temporaryDirectory();
     const words = options.words ?? [
       ...['--port', String(port), '--data', this.data],
       ...(host === undefined ? [] : ['--host', host]),
       ...(storage === undefined ? [] : ['--storage', storage]),
       ...(sync ? [] : ['--no-sync']),
+      ...(policy === undefined ? [] : ['--policy', policy]),
     ];
     const program =
       through === 'npm'

@@ -2,7 +2,9 @@
 import { listDurableObjectIds, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { MIGRATIONS as CATALOG_MIGRATIONS } from '../../src/objects/catalog/schema.ts';
 import { Database } from '../../src/objects/database.ts';
+import { MIGRATIONS as REPOSITORY_MIGRATIONS } from '../../src/objects/repository/schema.ts';
 import { Tasks, TASKS_SCHEMA, type TaskOutcome } from '../../src/objects/tasks.ts';
 import { crash, newBlob, newWorld, objects, passTime, pushBlob, repositoryName, request, served } from './world.ts';
 
@@ -41,6 +43,36 @@ describe('a store', () => {
       return present.all('SELECT name, size FROM things');
     });
     expect(rows).toEqual([{ name: 'kept', size: 0 }]);
+  });
+
+  it('of the catalog that an older release wrote gets a mark for every name, each its own', async () => {
+    const rows = await inStorage((storage) => {
+      const old = new Database(storage, 'Catalog', CATALOG_MIGRATIONS.slice(0, 1));
+      old.ensure();
+      for (const name of ['a', 'b', 'c']) old.run('INSERT INTO repositories VALUES (?, 1, 1)', name);
+      const present = new Database(storage, 'Catalog', CATALOG_MIGRATIONS);
+      expect(present.opened()).toBe(true);
+      return present.all<{ name: string; marker: string }>('SELECT name, marker FROM repositories');
+    });
+    expect(rows.map(({ name }) => name)).toEqual(['a', 'b', 'c']);
+    expect(new Set(rows.map(({ marker }) => marker)).size).toBe(3);
+    for (const { marker } of rows) expect(marker).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it('of a repository that an older release wrote goes to the present one from each of its versions', async () => {
+    for (let version = 1; version < REPOSITORY_MIGRATIONS.length; version += 1) {
+      const tags = await inStorage((storage) => {
+        const old = new Database(storage, 'Repository', REPOSITORY_MIGRATIONS.slice(0, version));
+        old.ensure();
+        old.run("INSERT INTO manifests (digest, media_type, size, pushed_at) VALUES ('sha256:x', 'a/b', 1, 0)");
+        old.run("INSERT INTO tags SELECT 'kept', id, 0 FROM manifests");
+        const present = new Database(storage, 'Repository', REPOSITORY_MIGRATIONS);
+        expect(present.opened()).toBe(true);
+        expect(present.all('SELECT * FROM deleted_tags')).toEqual([]);
+        return present.all('SELECT name FROM tags');
+      });
+      expect(tags, String(version)).toEqual([{ name: 'kept' }]);
+    }
   });
 
   it('is refused in one line when a newer release has written it', async () => {
