@@ -8,12 +8,14 @@
  *   blobs/, uploads/, held/   the bytes of blobs as plain files: files/layout.ts.
  *   files.socket          where the file service listens.
  *   control.socket        where the tools beside the registry ask for a standstill: control.ts.
+ *   admin-password        what opens the admin API: admin-password.ts.
  *   backup.json           says that this is a backup, which `npm run backup` may renew.
  *   verify/, state.new/   a copy of the databases that `npm run verify` or `npm run backup` works with.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { ADMIN_PASSWORD, NEW_ADMIN_PASSWORD } from './admin-password.ts';
 import type { StorageKind } from './arguments.ts';
 import { ALIVE, leftoverGone, LOCK, openForWriting, tryLock } from './directory-lock.ts';
 import { demandOwnDirectory, PRIVATE_DIRECTORY_MODE, refuseLink } from './directory-owner.ts';
@@ -32,7 +34,7 @@ export const BACKUP_FILE = 'backup.json';
 export const VERIFY = 'verify';
 const OWN_NAMES: ReadonlySet<string> = new Set([
   ...[LOCK, ALIVE, VERSION, NEW_VERSION, STATE, NEW_STATE, BLOBS, UPLOADS, HELD],
-  ...[SOCKET, CONTROL_SOCKET, BACKUP_FILE, VERIFY],
+  ...[SOCKET, CONTROL_SOCKET, BACKUP_FILE, VERIFY, ADMIN_PASSWORD, NEW_ADMIN_PASSWORD],
 ]);
 
 export interface DataDirectory {

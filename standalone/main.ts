@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { parseConfig } from '../src/config.ts';
+import { withAdminPassword } from './admin-password.ts';
 import { HELP, parseArguments } from './arguments.ts';
 import type { ServeCommand } from './arguments.ts';
 import { announce } from './banner.ts';
@@ -77,8 +78,8 @@ async function serve(
   });
 
   // What was typed wrongly is said first, whatever else is in the way.
-  const environment = withPolicyOf(policy, withHtpasswdOf(htpasswd, ownEnvironment));
-  workerVariables({}, environment, host);
+  const typed = withPolicyOf(policy, withHtpasswdOf(htpasswd, ownEnvironment));
+  workerVariables({}, typed, host);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({
       level: 'info',
@@ -87,6 +88,7 @@ async function serve(
     });
   });
   await checkPort(host, port);
+  const { environment, made } = withAdminPassword(data.path, typed);
   state.building = true;
   const worker = await builtWorker({
     root,
@@ -144,6 +146,17 @@ async function serve(
     environment,
     terminal,
   );
+  if (made !== undefined) sayAdminPassword(made, terminal);
+}
+
+/** Once, and to a person alone: what a log keeps is read by others. */
+function sayAdminPassword({ path, password }: { path: string; password: string }, terminal: Terminal): void {
+  terminal.notice({
+    level: 'info',
+    event: 'admin-password',
+    message: `The admin password is in ${path}; npm run admin-password shows it`,
+    hints: [`  ${password}`],
+  });
 }
 
 async function stop(runtime: Runtime, reason: string, terminal: Terminal): Promise<void> {

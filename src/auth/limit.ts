@@ -3,22 +3,18 @@
  * ends by the one schema.
  */
 import * as v from 'valibot';
+import { parsePattern } from './patterns.ts';
 import type { Limit } from './principal.ts';
 
 /** Of repository patterns in one limit. */
 const MOST_PATTERNS = 100;
-const LONGEST_PATTERN_CHARACTERS = 255;
-const PATTERN = /^[a-z0-9._/*{}-]+$/;
 
 export const LimitSchema = v.strictObject({
   repositories: v.pipe(
     v.array(
       v.pipe(
         v.string('must be a repository pattern'),
-        v.check(
-          (text) => text.length <= LONGEST_PATTERN_CHARACTERS && PATTERN.test(text),
-          'must be a repository pattern, as team/app, team/* or team/**',
-        ),
+        v.check((text) => parsePattern(text).ok, 'must be a repository pattern, as team/app, team/* or team/**'),
       ),
       'must be a list of repository patterns',
     ),

@@ -110,7 +110,8 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   const arrival = { ...services, id: record.id, note, request, url: new URL(request.url), circumstances, params };
   const nobody: Context = { ...arrival, principal: { kind: 'anonymous' } };
   if (route.right === 'anyone') return route.handler(nobody);
-  if (route.right === 'admin') return route.handler(await asAdministrator(nobody));
+  // Before the policy is looked at: a broken one is put right here.
+  if (route.right === 'admin') return route.handler(await asAdministrator(nobody, env));
   if (route.right === 'own-tokens') return route.handler(await asPerson(nobody));
   const access = await openAccess({ ...arrival, limiters: env, hold });
   const { policy, asksWho } = access;

@@ -13,9 +13,11 @@ export interface Change {
   readonly version?: number;
 }
 
-/** @param actor `user:alice`, or `admin password` */
-export function auditChange(context: Context, actor: string, change: Change): void {
-  logEvent('info', 'audit', { ...change, actor, network: context.circumstances.address, id: context.id });
-  // Whoever made the change goes on with it: here it is seen at once.
+/**
+ * What this isolate knew before is forgotten, so that its maker sees the change at once.
+ * @param actor `user:alice`, or `admin password`
+ */
+export function auditChange({ id, circumstances }: Context, actor: string, change: Change): void {
   KNOWN.forget();
+  logEvent('info', 'audit', { ...change, actor, network: circumstances.address, id });
 }

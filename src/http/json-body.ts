@@ -49,7 +49,7 @@ export function fields<const Entries extends v.ObjectEntries>(entries: Entries) 
 }
 
 /** Throws REQUEST_INVALID for any other JSON. */
-export function parseObject(text: string): unknown {
+function parseObject(text: string): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);

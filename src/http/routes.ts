@@ -15,6 +15,7 @@ import {
   renewPassword,
 } from './admin/accounts.ts';
 import type { AdminContext } from './admin/administrator.ts';
+import { explainAccess } from './admin/explain.ts';
 import { rotateKeys } from './admin/keys.ts';
 import { getPolicy, listPolicies, putPolicy } from './admin/policy.ts';
 import { changeRobot, createRobot, deleteRobot, getRobot, listRobots, renewRobot } from './admin/robots.ts';
@@ -131,6 +132,7 @@ export const ROUTES: readonly Route[] = [
   { name: 'admin-policy', method: READ, path: '/admin/policy', right: 'admin', handler: getPolicy },
   { name: 'admin-policy', method: 'PUT', path: '/admin/policy', right: 'admin', handler: putPolicy },
   { name: 'admin-policies', method: READ, path: '/admin/policy/versions', right: 'admin', handler: listPolicies },
+  { name: 'admin-explain', method: 'POST', path: '/admin/access/explain', right: 'admin', handler: explainAccess },
   { name: 'admin-keys', method: 'POST', path: '/admin/keys/rotate', right: 'admin', handler: rotateKeys },
   { name: 'own-tokens', method: READ, path: '/account/tokens', right: 'own-tokens', handler: listOwnTokens },
   { name: 'own-tokens', method: 'POST', path: '/account/tokens', right: 'own-tokens', handler: createOwnToken },

@@ -7,27 +7,33 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { parseAuthorization, type Credentials } from '../../auth/credentials.ts';
 import { hashOf, parseSecret } from '../../auth/secret.ts';
 import { RegistryError } from '../../oci/error.ts';
+import { Guesses, networkOf, type LimiterBindings } from '../access/guesses.ts';
 import type { Context } from '../context.ts';
 import { demandSameOrigin } from '../same-origin.ts';
 
 /** The user that the password is of, where a client wants one. */
 const ADMIN_USER = 'admin';
-export const PASSWORD_ACTOR = 'admin password';
+const PASSWORD_ACTOR = 'admin password';
+/** One an isolate. */
+const GUESSES = new Guesses();
+
+type Given = Exclude<Credentials, { kind: 'none' | 'malformed' }>;
 
 export interface AdminContext extends Context {
   /** As it stands in the log: `user:alice`, or `admin password`. */
   readonly actor: string;
 }
 
-/** Throws UNAUTHORIZED, or DENIED for somebody who is known and is no administrator. */
-export async function asAdministrator(context: Context): Promise<AdminContext> {
+/** Throws UNAUTHORIZED, TOOMANYREQUESTS for a guess too many, or DENIED for somebody who is known and is no administrator. */
+export async function asAdministrator(context: Context, limiters: LimiterBindings): Promise<AdminContext> {
   const { request, config } = context;
   demandSameOrigin(request, config);
   const given = parseAuthorization(request.headers.get('authorization'));
   if (given.kind === 'none' || given.kind === 'malformed') throw unauthorized();
-  if (isAdminPassword(given, config.adminPassword)) return { ...context, actor: PASSWORD_ACTOR };
   const secret = given.kind === 'basic' ? given.password : given.token;
-  if (parseSecret(secret) !== 'token') throw unauthorized();
+  const kind = parseSecret(secret);
+  if (kind === undefined) return withPassword(context, given, limiters);
+  if (kind !== 'token') throw unauthorized();
   const found = await context.meter.call(context.objects.accounts().findBySecret(hashOf(secret)));
   if (found?.kind !== 'token' || found.owner.kind !== 'user') throw unauthorized();
   if (given.kind === 'basic' && given.name !== found.owner.name) throw unauthorized();
@@ -39,8 +45,24 @@ export async function asAdministrator(context: Context): Promise<AdminContext> {
   return { ...context, actor: `user:${found.owner.name}` };
 }
 
+/** Guesses wait, and only those of one network for each other. */
+async function withPassword(context: Context, given: Given, limiters: LimiterBindings): Promise<AdminContext> {
+  const { address, now } = context.circumstances;
+  const network = networkOf(address);
+  const seconds = GUESSES.waitSeconds(PASSWORD_ACTOR, network, now);
+  if (seconds !== undefined) {
+    throw new RegistryError('TOOMANYREQUESTS', {
+      message: `too many wrong passwords came from this network: try again in ${String(seconds)} s`,
+      headers: { 'retry-after': String(seconds) },
+    });
+  }
+  if (isAdminPassword(given, context.config.adminPassword)) return { ...context, actor: PASSWORD_ACTOR };
+  await GUESSES.count(PASSWORD_ACTOR, network, now, limiters);
+  throw unauthorized();
+}
+
 /** In a time that depends on neither: both are hashed first. */
-function isAdminPassword(given: Exclude<Credentials, { kind: 'none' | 'malformed' }>, password: string | undefined) {
+function isAdminPassword(given: Given, password: string | undefined): boolean {
   if (password === undefined || (given.kind === 'basic' && given.name !== ADMIN_USER)) return false;
   return timingSafeEqual(sha256(given.kind === 'basic' ? given.password : given.token), sha256(password));
 }

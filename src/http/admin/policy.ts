@@ -3,12 +3,13 @@
  * seen (RFC 9110 §13.1.1), so that nobody undoes a change that they do not know of. A policy that a setting gives is the
  * setting's to change.
  */
+import { parsePolicy } from '../../auth/policy-document.ts';
 import { RegistryError } from '../../oci/error.ts';
 import type { ExpectedVersion } from '../../objects/accounts/messages.ts';
 import { auditChange } from '../audit.ts';
 import { preconditionsOf } from '../conditional.ts';
 import { query, type Context } from '../context.ts';
-import { mistakes, parseObject, readText } from '../json-body.ts';
+import { mistakes, readText } from '../json-body.ts';
 import { listAnswer } from '../pages.ts';
 import type { AdminContext } from './administrator.ts';
 import { conflict, timeOf } from './views.ts';
@@ -48,7 +49,8 @@ export async function putPolicy(context: AdminContext): Promise<Response> {
   }
   const { version: expected, isSaid } = expectedVersion(context);
   const document = await readText(request, LARGEST_POLICY_BYTES);
-  parseObject(document);
+  const parsed = parsePolicy(document);
+  if (!parsed.ok) throw mistakes(parsed.mistakes);
   const result = await meter.call(objects.accounts().putPolicy(document, actor, expected));
   if (result.kind === 'conflict') throw notExpected(result.current, isSaid);
   auditChange(context, actor, { action: 'policy changed', version: result.version });

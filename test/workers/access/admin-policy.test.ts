@@ -3,7 +3,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { admin } from './administration.ts';
 
 const PATH = '/admin/policy';
-const POLICY = { rules: [{ subjects: ['everyone'], repositories: ['public/**'], actions: ['pull'] }] };
+const POLICY = {
+  rules: [{ name: 'public', subjects: ['anonymous'], repositories: ['public/**'], actions: ['pull'] }],
+};
 const put = (document: unknown, headers: Record<string, string> = {}) => admin('PUT', PATH, document, { headers });
 
 /** One registry, whose versions go on from test to test. */
