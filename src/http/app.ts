@@ -12,6 +12,7 @@ import { parseRepositoryName } from '../oci/repository-name.ts';
 import { openServices, type Context } from './context.ts';
 import { NEVER_CACHED } from './caching.ts';
 import { errorResponse, explained } from './error-response.ts';
+import { hostOf } from './location.ts';
 import { logRequest, type RequestRecord } from './request-log.ts';
 import { openStore } from '../storage/stores.ts';
 import { ROUTES, type Method, type Route } from './routes.ts';
@@ -123,8 +124,7 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
 /** A pull that names this registry as its source (spec, "Registry Proxying") is told so. Of no other does it hold content. */
 function inNamespace({ config, request, url }: Context, response: Response): Response {
   const asked = url.searchParams.get('ns');
-  const own = config.publicUrl === undefined ? request.headers.get('host') : new URL(config.publicUrl).host;
-  if (asked !== null && asked === own) response.headers.set('oci-namespace', asked);
+  if (asked !== null && asked === hostOf(request, config)) response.headers.set('oci-namespace', asked);
   return response;
 }
 
