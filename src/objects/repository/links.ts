@@ -93,6 +93,17 @@ export class Links {
     this.#database.run('UPDATE links SET uses = uses + 1 WHERE id = ?', linkId);
   }
 
+  /** As many manifests refer to the link from now on as there are in `awaited` for its digest without an edge to it. */
+  useForAwaiting(linkId: number): void {
+    this.#database.run(
+      `UPDATE links SET uses = uses + (
+         SELECT count(*) FROM awaited a WHERE a.digest = links.digest AND a.kind = 'blob'
+         AND NOT EXISTS (SELECT 1 FROM blob_edges e WHERE e.manifest = a.manifest AND e.link = links.id)
+       ) WHERE id = ?`,
+      linkId,
+    );
+  }
+
   /** A manifest that referred to the link is gone. */
   unuse(linkId: number): void {
     this.#database.run('UPDATE links SET uses = uses - 1 WHERE id = ?', linkId);
