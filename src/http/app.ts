@@ -90,7 +90,7 @@ function badHost(): RegistryError {
 
 /** Relative, since a proxy in front may speak another scheme. */
 function toBase(): Response {
-  return new Response(null, { status: 301, headers: { location: '/v2/' } });
+  return new Response(null, { status: 301, headers: { location: '/v2/', 'content-length': '0' } });
 }
 
 async function run(route: Route, request: IRequest & Request, { env, execution, record }: Call): Promise<Response> {
@@ -156,7 +156,8 @@ function otherMethod(path: string, request: Request, { env, record }: Call): Res
   }
   throw new RegistryError('UNSUPPORTED', {
     status: 405,
-    message: `${request.method.slice(0, 20)} is not supported here`,
+    // Without the method's name: HEAD is answered as GET is, to the byte.
+    message: `this method is not supported here; ${allowed.join(', ')} ${allowed.length === 1 ? 'is' : 'are'}`,
     headers: { allow: allowed.join(', ') },
   });
 }

@@ -105,8 +105,9 @@ async function expectAlike({ status, path, headers = {}, settings = {} }: Case):
   expect(get.status, path).toBe(status);
   expect(await head.text(), path).toBe('');
   const body = await get.arrayBuffer();
-  const announced = head.headers.get('content-length');
-  if (announced !== null) expect(announced, path).toBe(String(body.byteLength));
+  // An answer that cannot have a body says no length (RFC 9110 §8.6).
+  const length = [204, 304].includes(status) ? null : String(body.byteLength);
+  expect(head.headers.get('content-length'), path).toBe(length);
 }
 
 describe('HEAD', () => {
@@ -122,14 +123,5 @@ describe('HEAD', () => {
     const reading = ROUTES.filter(({ method }) => [method].flat().includes('GET'));
     for (const { method, path } of reading) expect([method].flat(), path).toContain('HEAD');
     expect(Object.keys(CASES).sort()).toEqual(reading.map(({ path }) => path).sort());
-  });
-
-  it('tells the length of everything that is found, and of lists', async () => {
-    for (const path of [
-      ...['/v2/_catalog', `/v2/${name}/tags/list`, `/v2/${name}/referrers/${NOWHERE}`],
-      ...[`/v2/${name}/manifests/latest`, `/v2/${name}/manifests/${large}`, `/v2/${name}/blobs/${blob.digest}`],
-    ]) {
-      expect(Number((await sendWith({}, 'HEAD', path)).headers.get('content-length')), path).toBeGreaterThan(0);
-    }
   });
 });
