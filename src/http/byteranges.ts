@@ -11,7 +11,7 @@ import { logEvent } from '../observability/log.ts';
 /** Nobody can push a blob that has it inside: it is made for one answer. As text it has 60 of 70 characters. */
 const BOUNDARY_BYTES = 30;
 
-export interface Byteranges {
+interface Byteranges {
   readonly contentType: string;
   /** In bytes, with everything between the ranges. */
   readonly contentLength: number;

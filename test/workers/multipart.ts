@@ -1,7 +1,7 @@
 /** Reads a `multipart/byteranges` body (RFC 9110 §14.6, RFC 2046 §5.1.1), strictly: one form, and nothing around it. */
 import { Buffer } from 'node:buffer';
 
-export interface Part {
+interface Part {
   readonly headers: ReadonlyMap<string, string>;
   readonly bytes: Uint8Array;
 }
