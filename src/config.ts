@@ -13,6 +13,8 @@ const LONGEST_UPLOAD_SECONDS = 6 * DAY_SECONDS;
 export const LONGEST_UPLOAD_MS = LONGEST_UPLOAD_SECONDS * SECONDS_MS;
 const LONGEST_GRACE_SECONDS = 90 * DAY_SECONDS;
 const LONGEST_EXISTENCE_CACHE_SECONDS = 3_600;
+/** Each request looks through them. */
+const MOST_CORS_ORIGINS = 100;
 
 const wholeNumber = (least: number, most: number) => {
   const problem = `must be a whole number from ${String(least)} to ${String(most)}`;
@@ -35,6 +37,17 @@ const origin = v.pipe(
   v.transform((text) => new URL(text).origin),
 );
 
+/** `*`, or exact origins: what a wildcard inside one meant, each reader would take differently. */
+const origins = v.pipe(
+  v.string(),
+  v.transform((text) => text.split(',').map((part) => part.trim())),
+  v.check(
+    (parts) => isAny(parts) || (parts.length <= MOST_CORS_ORIGINS && parts.every(isExactOrigin)),
+    `must be *, or up to ${String(MOST_CORS_ORIGINS)} origins with commas between: http:// or https:// and a host, perhaps a port, and nothing behind it`,
+  ),
+  v.transform((parts) => (isAny(parts) ? '*' : parts.map((text) => new URL(text).origin))),
+);
+
 const SettingsObject = v.object({
   BERTH_ANONYMOUS: v.optional(oneOf(['none', 'read', 'read-write']), 'none'),
   BERTH_OPEN_LOOPBACK: v.optional(oneOf(['off', 'on']), 'off'),
@@ -42,6 +55,7 @@ const SettingsObject = v.object({
   BERTH_MANIFESTS_ALLOW_MISSING: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_PUBLIC_URL: v.optional(origin),
   BERTH_TRUSTED_PROXY: v.optional(oneOf(['off', 'on']), 'off'),
+  BERTH_CORS_ORIGINS: v.optional(origins),
   BERTH_UPLOAD_EXPIRY_SECONDS: v.optional(wholeNumber(1, LONGEST_UPLOAD_SECONDS), '86400'),
   BERTH_GRACE_SECONDS: v.optional(wholeNumber(0, LONGEST_GRACE_SECONDS), '86400'),
   BERTH_EXISTENCE_CACHE_SECONDS: v.optional(wholeNumber(0, LONGEST_EXISTENCE_CACHE_SECONDS), '60'),
@@ -77,6 +91,8 @@ export interface Config {
   readonly publicUrl: string | undefined;
   /** Whether the registry stands behind a proxy whose X-Forwarded-Proto and X-Forwarded-Host can be believed. */
   readonly trustedProxy: boolean;
+  /** The origins of web pages whose scripts may read answers (CORS). `*`: of every one, which gives none of them a right. */
+  readonly corsOrigins: '*' | readonly string[];
   /** How long an upload session lives after its POST. */
   readonly uploadExpiryMs: number;
   /** How long a blob that nothing refers to is kept, first by its repository, then by the directory. */
@@ -107,6 +123,7 @@ export function parseConfig(environment: unknown): Config {
     allowMissing: settings.BERTH_MANIFESTS_ALLOW_MISSING === 'on',
     publicUrl: settings.BERTH_PUBLIC_URL,
     trustedProxy: settings.BERTH_TRUSTED_PROXY === 'on',
+    corsOrigins: settings.BERTH_CORS_ORIGINS ?? [],
     uploadExpiryMs: settings.BERTH_UPLOAD_EXPIRY_SECONDS * SECONDS_MS,
     graceMs: settings.BERTH_GRACE_SECONDS * SECONDS_MS,
     existenceCacheMs: settings.BERTH_EXISTENCE_CACHE_SECONDS * SECONDS_MS,
@@ -125,6 +142,15 @@ export function configOf(environment: object): Config {
 }
 
 const parsed = new WeakMap<object, Config>();
+
+function isAny(parts: readonly string[]): boolean {
+  return parts.length === 1 && parts[0] === '*';
+}
+
+/** A URL may have a `*` in its host. */
+function isExactOrigin(text: string): boolean {
+  return isOrigin(text) && !text.includes('*');
+}
 
 function isOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false;

@@ -6,11 +6,13 @@
 import { Router, type IRequest } from 'itty-router';
 import { authenticate } from '../auth/authenticate.ts';
 import { authorize, type Right } from '../auth/policy.ts';
+import { configOf, ConfigurationError, type Config } from '../config.ts';
 import { drain } from '../objects/upload/drain.ts';
 import { RegistryError } from '../oci/error.ts';
 import { parseRepositoryName } from '../oci/repository-name.ts';
 import { openServices, type Context } from './context.ts';
 import { NEVER_CACHED } from './caching.ts';
+import { corsHeaders, preflight } from './cors.ts';
 import { errorResponse, explained } from './error-response.ts';
 import { hostOf } from './location.ts';
 import { logRequest, type RequestRecord } from './request-log.ts';
@@ -42,7 +44,7 @@ export async function handle(request: Request, env: Env, execution: ExecutionCon
     record.error = error instanceof RegistryError ? error.code : 'UNKNOWN';
   }
   await drain(request.body);
-  const answered = finished(response, record);
+  const answered = finished(response, record, isOfApi(request) ? corsHeaders(request, corsOf(env)) : {});
   logRequest(record, answered);
   return answered;
 }
@@ -57,7 +59,7 @@ function buildRouter() {
     }
   }
   for (const path of new Set(ROUTES.map((route) => route.path))) {
-    router.all(path, (request) => (isExactly(path, request) ? notAllowed(request.method, path) : undefined));
+    router.all(path, (request, call) => (isExactly(path, request) ? otherMethod(path, request, call) : undefined));
   }
   for (const method of ['get', 'head'] as const) {
     router[method]('/v2', (request) => (isExactly('/v2', request) ? toBase() : undefined));
@@ -89,7 +91,7 @@ function badHost(): RegistryError {
 
 /** Relative, since a proxy in front may speak another scheme. */
 function toBase(): Response {
-  return new Response(null, { status: 301, headers: { location: '/v2/' } });
+  return new Response(null, { status: 301, headers: { location: '/v2/', 'content-length': '0' } });
 }
 
 async function run(route: Route, request: IRequest & Request, { env, execution, record }: Call): Promise<Response> {
@@ -144,11 +146,18 @@ function demand(
   });
 }
 
-function notAllowed(method: string, path: string): never {
+/** One that no route of this path has: a browser's question, or a mistake. */
+function otherMethod(path: string, request: Request, { env, record }: Call): Response {
   const allowed = ROUTES.filter((route) => route.path === path).flatMap((route) => route.method);
+  const answer = isOfApi(request) ? preflight(request, corsOf(env), allowed) : undefined;
+  if (answer !== undefined) {
+    record.route = 'preflight';
+    return answer;
+  }
   throw new RegistryError('UNSUPPORTED', {
     status: 405,
-    message: `${method.slice(0, 20)} is not supported here`,
+    // Without the method's name: HEAD is answered as GET is, to the byte.
+    message: `this method is not supported here; ${allowed.join(', ')} ${allowed.length === 1 ? 'is' : 'are'}`,
     headers: { allow: allowed.join(', ') },
   });
 }
@@ -158,9 +167,25 @@ function verb(method: Method): 'get' | 'head' | 'put' | 'post' | 'patch' | 'dele
   return verbs[method];
 }
 
+/** Whether it is for the registry's API; what is beside it, such as the health of it, is no business of pages. */
+function isOfApi({ url }: Request): boolean {
+  return URL.canParse(url) && /^\/v2(?:\/|$)/.test(new URL(url).pathname);
+}
+
+/** Of wrong settings, none: they open nothing. */
+function corsOf(env: Env): Pick<Config, 'corsOrigins'> {
+  try {
+    return configOf(env);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return { corsOrigins: [] };
+  }
+}
+
 /** Headers that every answer carries. */
-function finished(response: Response, record: RequestRecord): Response {
+function finished(response: Response, record: RequestRecord, more: Readonly<Record<string, string>>): Response {
   const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(more)) headers.set(name, value);
   headers.set('docker-distribution-api-version', 'registry/2.0');
   headers.set('x-content-type-options', 'nosniff');
   headers.set('x-request-id', record.id);

@@ -32,6 +32,9 @@ export interface FoundManifest {
   body: Uint8Array | ReadableStream | undefined;
 }
 
+/** `undefined` where the bytes are nowhere. */
+export type BlobReader = (range: ByteRange | undefined) => Promise<ReadableStream | undefined>;
+
 interface RegistryParts {
   readonly objects: Objects;
   readonly store: StorageDriver;
@@ -74,23 +77,29 @@ export class Registry {
     return location;
   }
 
-  /** A native stream of a blob's bytes. Where the location proves stale or damaged, the directory is asked once. */
-  async readBlob(
-    repository: RepositoryName,
-    digest: Digest,
-    location: Location,
-    range: ByteRange | undefined,
-  ): Promise<ReadableStream | undefined> {
-    const found = await this.#readSound(location, range);
-    if (found !== undefined) return found;
-    this.#cache.forgetBlob(repository, digest);
-    const moved = await this.#meter.callAgain(() =>
-      this.#objects.repository(repository).relocate(digest, location.key),
-    );
-    const again = moved === undefined ? undefined : await this.#readSound(moved, range);
-    // Pushing the blob again heals this: see objects/winner.ts.
-    if (again === undefined) logEvent('error', 'blob bytes missing', { repository, digest, key: location.key });
-    return again;
+  /** A native stream of a whole blob's bytes. */
+  readBlob(repository: RepositoryName, digest: Digest, location: Location): Promise<ReadableStream | undefined> {
+    return this.blobReader(repository, digest, location)(undefined);
+  }
+
+  /**
+   * Reads a blob or slices of it, each as a native stream. Where the location proves stale or damaged, the directory is
+   * asked once, and what it says counts for the slices that follow.
+   */
+  blobReader(repository: RepositoryName, digest: Digest, location: Location): BlobReader {
+    let place = location;
+    return async (range) => {
+      const found = await this.#readSound(place, range);
+      if (found !== undefined) return found;
+      this.#cache.forgetBlob(repository, digest);
+      const stale = place.key;
+      const moved = await this.#meter.callAgain(() => this.#objects.repository(repository).relocate(digest, stale));
+      const again = moved === undefined ? undefined : await this.#readSound(moved, range);
+      place = moved ?? place;
+      // Pushing the blob again heals this: see objects/winner.ts.
+      if (again === undefined) logEvent('error', 'blob bytes missing', { repository, digest, key: location.key });
+      return again;
+    };
   }
 
   /** An object of another size than the blob's would break off at the client: it counts as missing. */
@@ -134,7 +143,7 @@ export class Registry {
       return { digest, mediaType, size, body: bytes };
     }
     if (want === 'head') return { digest, mediaType, size, body: undefined };
-    const body = location === undefined ? undefined : await this.readBlob(repository, digest, location, undefined);
+    const body = location === undefined ? undefined : await this.readBlob(repository, digest, location);
     return body === undefined ? undefined : { digest, mediaType, size, body };
   }
 

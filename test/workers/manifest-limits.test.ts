@@ -1,4 +1,4 @@
-/** Manifests that are too large are refused with the limit, and before they are taken into memory (CVE-2017-11468). */
+/** Manifests that are too large are refused with the limit, and before they are taken into memory. */
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DRAINED_MOST_BYTES } from '../../src/objects/upload/drain.ts';
 import { documentBudget } from '../../src/objects/upload/memory-budget.ts';
@@ -50,7 +50,7 @@ async function expectTooLarge(pending: Promise<Response>, limit: number): Promis
   expect(answer.message).toContain(String(limit));
 }
 
-describe('a manifest over the limit', () => {
+describe('a manifest over the limit (CVE-2017-11468)', () => {
   it('by one byte gets 413 with the limit, and changes nothing', async () => {
     expect((await putManifest(name, 'huge', padded(LIMIT_BYTES), OCI_MANIFEST)).status).toBe(201);
     await expectTooLarge(putManifest(name, 'huge', padded(LIMIT_BYTES + 1), OCI_MANIFEST), LIMIT_BYTES);

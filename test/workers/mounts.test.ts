@@ -1,5 +1,6 @@
 /** Mounting a blob of another repository (end-11): without its bytes, or as an upload that tells nothing. */
 import { env } from 'cloudflare:workers';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   demand,
@@ -127,6 +128,28 @@ describe('a mount that cannot be (CVE-2024-39897, CVE-2026-117685)', () => {
     for (const answer of answers) expect(answer).toEqual(answers[0]);
     expect(answers[0]).toMatchObject({ status: 202, body: '', objectCalls: 1 });
     expect((await getBlob(target, blob.digest)).status).toBe(404);
+  });
+
+  it('is that same session for every digest and every source, of whatever form', async () => {
+    const [source, target] = [repositoryName('source'), repositoryName('target')];
+    const blob = await pushed(source, await newBlob());
+    const hex = fc.bigInt({ min: 0n, max: 2n ** 256n - 1n }).map((number) => number.toString(16).padStart(64, '0'));
+    const absent = hex.map((text) => `sha256:${text}`).filter((digest) => digest !== blob.digest);
+    const anything = fc.string({ unit: 'binary', maxLength: 40 });
+    const elsewhere = fc
+      .oneof(fc.constantFrom(target, 'NO/name', '', '../..'), anything)
+      .filter((name) => name !== source);
+    const asked = fc.oneof(
+      fc.tuple(absent, fc.constant(source)),
+      fc.tuple(fc.oneof(absent, fc.constant(blob.digest)), elsewhere),
+    );
+    const plain = await seen(await mount(target, NOWHERE, source), log);
+    await fc.assert(
+      fc.asyncProperty(asked, async ([digest, from]) => {
+        expect(await seen(await mount(target, digest, from), log)).toEqual(plain);
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('without a source is the session that any POST opens', async () => {
