@@ -168,6 +168,7 @@ async function measure(registry: Registry): Promise<Record<string, Measured>> {
         return response;
       }),
     );
+    expect(rows.read, label).toBeGreaterThan(0);
     table[label] = { status, ...result, rowsRead: rows.read };
   }
   return table;
