@@ -68,6 +68,11 @@ export class Adoption {
     return false;
   }
 
+  /** Whether anybody has it. Writes nothing. */
+  isThereSomewhere(meter: WorkMeter, digest: Digest): Promise<boolean> {
+    return meter.call(this.#objects.directory(digest).isClaimed(digest));
+  }
+
   /** `own` names the bytes that an upload brings; a mount brings none. */
   async adopt(meter: WorkMeter, digest: Digest, own: Location | undefined): Promise<AdoptResult> {
     for (let round = 0; round < ADOPT_ROUNDS; round += 1) {
