@@ -188,12 +188,12 @@ export class Registry {
   async mount(repository: RepositoryName, digest: Digest, source: RepositoryName, mayRead: boolean): Promise<boolean> {
     const found = await this.#meter.callAgain(() => this.#objects.repository(source).locate(digest, false));
     if (found === undefined || !mayRead) return false;
-    return this.mountFromAnywhere(repository, digest);
+    return this.#meter.call(this.#objects.repository(repository).mount(repository, digest, true));
   }
 
   /** As `mount`, from whichever repository has it: only for who may pull from every one. */
   mountFromAnywhere(repository: RepositoryName, digest: Digest): Promise<boolean> {
-    return this.#meter.call(this.#objects.repository(repository).mount(repository, digest));
+    return this.#meter.call(this.#objects.repository(repository).mount(repository, digest, false));
   }
 
   referrers(

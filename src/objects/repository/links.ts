@@ -78,6 +78,7 @@ export class Links {
     return link;
   }
 
+  /** The bytes are there now, so that the link is sound again. */
   relocate(digest: Digest, { store, key, size }: Location): void {
     this.#database.run(
       'UPDATE links SET store = ?, key = ?, size = ?, damaged = 0 WHERE digest = ?',
