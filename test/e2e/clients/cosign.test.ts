@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { requireClient } from './client.ts';
 import type { Availability } from './client.ts';
 import { hexOf, imagesSharingLayers } from './fixtures.ts';
-import { GO_BUILD_LIMIT_MS, goCommand } from './go-programs.ts';
+import { PREPARATION_LIMIT_MS, goCommand } from './go-programs.ts';
 import type { GoCommand } from './go-programs.ts';
 import { startCrane } from './layout-clients.ts';
 import type { LayoutClient } from './layout-clients.ts';
@@ -47,7 +47,7 @@ beforeAll(async () => {
     }
   }
   registry = await registryUnderTest();
-}, GO_BUILD_LIMIT_MS);
+}, PREPARATION_LIMIT_MS);
 
 afterAll(async () => {
   await registry.stop();
@@ -60,7 +60,9 @@ describe('cosign', { timeout: TEST_LIMIT_MS }, () => {
     const { digest, url, pinned } = await pushImage(requireClient(context, 'crane', crane), 'cosign-bundle');
     await run(['sign', ...SIGN_ALONE, '--key', keyOf('ours'), pinned]);
     const referrers = await read(`${url}/referrers/${digest}`);
-    expect(v.parse(ReferrersSchema, referrers).manifests.map(({ artifactType }) => artifactType)).toEqual([BUNDLE_TYPE]);
+    expect(v.parse(ReferrersSchema, referrers).manifests.map(({ artifactType }) => artifactType)).toEqual([
+      BUNDLE_TYPE,
+    ]);
     await run(['verify', ...VERIFY_ALONE, '--key', publicKeyOf('ours'), pinned]);
     await expect(run(['verify', ...VERIFY_ALONE, '--key', publicKeyOf('theirs'), pinned])).rejects.toThrow(
       /ended with code/,

@@ -4,7 +4,7 @@ import type { TestContext } from 'vitest';
 import { requireClient } from './client.ts';
 import type { Availability } from './client.ts';
 import { blobsOf, imagesSharingLayers, multiPlatformIndex } from './fixtures.ts';
-import { GO_BUILD_LIMIT_MS } from './go-programs.ts';
+import { PREPARATION_LIMIT_MS } from './go-programs.ts';
 import { layoutBlobs, layoutEntry, writeIndexLayout } from './image-files.ts';
 import { startCrane } from './layout-clients.ts';
 import type { LayoutClient } from './layout-clients.ts';
@@ -27,7 +27,7 @@ beforeAll(async () => {
   crane = await startCrane(scratch);
   registry = await registryUnderTest();
   recorder = await startRecorder(registry.url);
-}, GO_BUILD_LIMIT_MS);
+}, PREPARATION_LIMIT_MS);
 
 afterAll(async () => {
   await recorder.stop();

@@ -10,7 +10,7 @@ import type { Availability } from './client.ts';
 import { startDocker } from './docker-client.ts';
 import type { DockerClient } from './docker-client.ts';
 import { contentOf, imagesDifferingInOneLayer, imagesSharingLayers, sha256Of } from './fixtures.ts';
-import { GO_BUILD_LIMIT_MS } from './go-programs.ts';
+import { PREPARATION_LIMIT_MS } from './go-programs.ts';
 import { startCrane } from './layout-clients.ts';
 import type { LayoutClient } from './layout-clients.ts';
 import { readImage } from './registry-reader.ts';
@@ -36,7 +36,7 @@ beforeAll(async () => {
   docker = await startDocker(scratch);
   registry = await registryUnderTest();
   recorder = await startRecorder(registry.url);
-}, GO_BUILD_LIMIT_MS);
+}, PREPARATION_LIMIT_MS);
 
 afterAll(async () => {
   if (docker.kind === 'available') await docker.value.stop();

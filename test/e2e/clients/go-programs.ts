@@ -1,7 +1,7 @@
 /**
- * Clients and suites that are Go modules: built once, by version, into a cache that outlives the checkout. Where Go is not
- * there they are unavailable, which is a failure when every client is required. `npm run go-programs` builds all of them
- * ahead (build-go-programs.ts); a test builds what it finds missing.
+ * Clients and suites that are Go modules: built once, by version, into a cache that outlives the checkout. A test builds what
+ * it finds missing, but for the large ones: those are built ahead, by `npm run go-programs` (build-go-programs.ts), which
+ * .ci/run does. What is not there is unavailable, which is a failure when every client is required.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
@@ -13,20 +13,24 @@ import type { CommandOptions, CommandResult } from './command.ts';
 import type { Scratch } from './scratch.ts';
 
 const CACHE = process.env['BERTH_GO_CACHE'] ?? join(homedir(), '.cache', 'berth', 'go');
-/** The largest alone, from an empty module cache, on two cores that do other things too. */
-export const GO_BUILD_LIMIT_MS = 1_200_000;
-/** Nobody debugs them: without symbols they are linked in half the time and are a third smaller. */
+/** One program, from an empty module cache, on two cores that do other things too. */
+const BUILD_LIMIT_MS = 1_200_000;
+/** For a hook that may have to build every program that tests build, or to wait for daemons. */
+export const PREPARATION_LIMIT_MS = 600_000;
+/** Nobody debugs them: without symbols they are linked faster and are a third smaller. */
 const BUILD_FLAGS = '-trimpath -ldflags=-s';
 
 interface GoProgram {
   /** The package whose `main` it is. */
   readonly path: string;
   readonly version: string;
+  /** Takes minutes, and no test has these. */
+  readonly isLarge?: true;
 }
 
 /**
- * What is built, each pinned: the newest version that every patch of Go 1.26 builds. Later ones of oras and BuildKit want
- * one patch or another. The cheapest come first, and each leaves packages behind that the next ones share.
+ * What is built, each pinned: the newest version that every patch of Go 1.26 builds (later ones of oras and BuildKit want
+ * one patch or another). The cheapest come first, and each leaves packages behind that the next ones share.
  */
 const GO_PROGRAMS = {
   conformance: {
@@ -36,10 +40,10 @@ const GO_PROGRAMS = {
   crane: { path: 'github.com/google/go-containerregistry/cmd/crane', version: 'v0.22.1' },
   oras: { path: 'oras.land/oras/cmd/oras', version: 'v1.3.4' },
   regctl: { path: 'github.com/regclient/regclient/cmd/regctl', version: 'v0.11.7' },
-  helm: { path: 'helm.sh/helm/v4/cmd/helm', version: 'v4.3.1' },
-  buildctl: { path: 'github.com/moby/buildkit/cmd/buildctl', version: 'v0.31.2' },
-  buildkitd: { path: 'github.com/moby/buildkit/cmd/buildkitd', version: 'v0.31.2' },
-  cosign: { path: 'github.com/sigstore/cosign/v3/cmd/cosign', version: 'v3.1.3' },
+  buildctl: { path: 'github.com/moby/buildkit/cmd/buildctl', version: 'v0.31.2', isLarge: true },
+  buildkitd: { path: 'github.com/moby/buildkit/cmd/buildkitd', version: 'v0.31.2', isLarge: true },
+  helm: { path: 'helm.sh/helm/v4/cmd/helm', version: 'v4.3.1', isLarge: true },
+  cosign: { path: 'github.com/sigstore/cosign/v3/cmd/cosign', version: 'v3.1.3', isLarge: true },
 } as const satisfies Readonly<Record<string, GoProgram>>;
 export type GoProgramName = keyof typeof GO_PROGRAMS;
 
@@ -49,19 +53,27 @@ export function goProgramVersion(name: GoProgramName): string {
   return GO_PROGRAMS[name].version;
 }
 
-/** Where the program lies, built at first need. */
+/** Where the program lies; built at first need if it is not one of the large ones. */
 export async function goProgram(name: GoProgramName): Promise<Availability<string>> {
+  const found: GoProgram = GO_PROGRAMS[name];
+  if (found.isLarge === true && !existsSync(programFile(name))) {
+    return { kind: 'unavailable', reason: `${name} is not built yet: npm run go-programs builds it` };
+  }
+  return buildGoProgram(name);
+}
+
+/** Where the program lies, built if it is not there yet. */
+export async function buildGoProgram(name: GoProgramName): Promise<Availability<string>> {
   const { path, version } = GO_PROGRAMS[name];
-  const folder = join(CACHE, `${name}@${version}`);
-  const program = join(folder, name);
+  const program = programFile(name);
   if (existsSync(program)) return { kind: 'available', value: program };
   await mkdir(CACHE, { recursive: true });
   // Built aside, so that one that was broken off is never taken for whole.
   const aside = await mkdtemp(join(CACHE, 'building-'));
   try {
     const env = { ...environment(), GOBIN: aside, GOFLAGS: BUILD_FLAGS, CGO_ENABLED: '0' };
-    await runCommand('go', ['install', `${path}@${version}`], { env, limitMs: GO_BUILD_LIMIT_MS });
-    await rename(aside, folder).catch((error: unknown) => {
+    await runCommand('go', ['install', `${path}@${version}`], { env, limitMs: BUILD_LIMIT_MS });
+    await rename(aside, folderOf(name)).catch((error: unknown) => {
       if (!existsSync(program)) throw error;
     });
   } catch (error) {
@@ -83,6 +95,14 @@ export async function goCommand(name: GoProgramName, scratch: Scratch): Promise<
     kind: 'available',
     value: (args, options) => runCommand(program.value, args, { env: scratch.env, ...options }),
   };
+}
+
+function folderOf(name: GoProgramName): string {
+  return join(CACHE, `${name}@${GO_PROGRAMS[name].version}`);
+}
+
+function programFile(name: GoProgramName): string {
+  return join(folderOf(name), name);
 }
 
 function environment(): Record<string, string> {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { requireClient } from './client.ts';
 import type { Availability } from './client.ts';
-import { GO_BUILD_LIMIT_MS, goCommand } from './go-programs.ts';
+import { PREPARATION_LIMIT_MS, goCommand } from './go-programs.ts';
 import type { GoCommand } from './go-programs.ts';
 import { registryUnderTest } from './registry-under-test.ts';
 import type { RegistryUnderTest } from './registry-under-test.ts';
@@ -28,7 +28,7 @@ beforeAll(async () => {
   scratch = makeScratch();
   helm = await goCommand('helm', scratch);
   registry = await registryUnderTest();
-}, GO_BUILD_LIMIT_MS);
+}, PREPARATION_LIMIT_MS);
 
 afterAll(async () => {
   await registry.stop();

@@ -7,7 +7,7 @@ import type { TestContext } from 'vitest';
 import { requireClient } from './client.ts';
 import type { Availability } from './client.ts';
 import { contentOf, imagesSharingLayers, sha256Of } from './fixtures.ts';
-import { GO_BUILD_LIMIT_MS } from './go-programs.ts';
+import { PREPARATION_LIMIT_MS } from './go-programs.ts';
 import { parseJson } from './image-files.ts';
 import { startOras } from './layout-clients.ts';
 import type { LayoutClient } from './layout-clients.ts';
@@ -38,7 +38,7 @@ beforeAll(async () => {
   oras = await startOras(scratch);
   registry = await registryUnderTest();
   recorder = await startRecorder(registry.url);
-}, GO_BUILD_LIMIT_MS);
+}, PREPARATION_LIMIT_MS);
 
 afterAll(async () => {
   await recorder.stop();

@@ -4,7 +4,7 @@ import type { TestContext } from 'vitest';
 import { requireClient } from './client.ts';
 import type { Availability } from './client.ts';
 import { contentOf, imagesSharingLayers, sha256Of } from './fixtures.ts';
-import { GO_BUILD_LIMIT_MS } from './go-programs.ts';
+import { PREPARATION_LIMIT_MS } from './go-programs.ts';
 import { plainHttp, startRegctl } from './layout-clients.ts';
 import type { LayoutClient } from './layout-clients.ts';
 import { registryUnderTest } from './registry-under-test.ts';
@@ -32,7 +32,7 @@ beforeAll(async () => {
   regctl = await startRegctl(scratch);
   registry = await registryUnderTest();
   recorder = await startRecorder(registry.url);
-}, GO_BUILD_LIMIT_MS);
+}, PREPARATION_LIMIT_MS);
 
 afterAll(async () => {
   await recorder.stop();
@@ -96,7 +96,12 @@ describe('regctl', { timeout: TEST_LIMIT_MS }, () => {
     await client.load(base, source);
     await client.push(source);
     await run(['artifact', 'put', '--artifact-type', SBOM_TYPE, '-m', SBOM_TYPE, '--subject', source], SBOM);
-    const digests = ['--filter-artifact-type', SBOM_TYPE, '--format', '{{range .Descriptors}}{{println .Digest}}{{end}}'];
+    const digests = [
+      '--filter-artifact-type',
+      SBOM_TYPE,
+      '--format',
+      '{{range .Descriptors}}{{println .Digest}}{{end}}',
+    ];
     const listed = (await run(['artifact', 'list', ...digests, source])).stdout.toString('utf8');
     expect(listed).toMatch(/^sha256:[0-9a-f]{64}\n$/);
 
