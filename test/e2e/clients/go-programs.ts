@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { unavailable, type Availability } from './client.ts';
 import { CommandFailure, runCommand } from './command.ts';
 import type { CommandOptions, CommandResult } from './command.ts';
@@ -18,7 +19,7 @@ const BUILD_LIMIT_MS = 1_200_000;
 /** For a hook that may have to build every program that tests build, or to wait for daemons. */
 export const PREPARATION_LIMIT_MS = 600_000;
 /** Nobody debugs them: without symbols they are linked faster and are a third smaller. */
-const BUILD_FLAGS = '-trimpath -ldflags=-s';
+const BUILD_FLAGS = '-trimpath -ldflags=-s -buildvcs=false';
 
 interface GoProgram {
   /** The package whose `main` it is. */
@@ -26,8 +27,11 @@ interface GoProgram {
   readonly version: string;
   /** Takes minutes, and no test has these. */
   readonly isLarge?: true;
+  /** The module, where that excludes versions of others: only as the main module it is built, so in its own folder. */
+  readonly module?: string;
 }
 
+const BUILDKIT = { version: 'v0.31.2', isLarge: true, module: 'github.com/moby/buildkit' } as const;
 /**
  * What is built, each pinned: the newest version that every patch of Go 1.26 builds (later ones of oras and BuildKit want
  * one patch or another). The cheapest come first, and each leaves packages behind that the next ones share.
@@ -40,8 +44,8 @@ const GO_PROGRAMS = {
   crane: { path: 'github.com/google/go-containerregistry/cmd/crane', version: 'v0.22.1' },
   oras: { path: 'oras.land/oras/cmd/oras', version: 'v1.3.4' },
   regctl: { path: 'github.com/regclient/regclient/cmd/regctl', version: 'v0.11.7' },
-  buildctl: { path: 'github.com/moby/buildkit/cmd/buildctl', version: 'v0.31.2', isLarge: true },
-  buildkitd: { path: 'github.com/moby/buildkit/cmd/buildkitd', version: 'v0.31.2', isLarge: true },
+  buildctl: { path: 'github.com/moby/buildkit/cmd/buildctl', ...BUILDKIT },
+  buildkitd: { path: 'github.com/moby/buildkit/cmd/buildkitd', ...BUILDKIT },
   helm: { path: 'helm.sh/helm/v4/cmd/helm', version: 'v4.3.1', isLarge: true },
   cosign: { path: 'github.com/sigstore/cosign/v3/cmd/cosign', version: 'v3.1.3', isLarge: true },
 } as const satisfies Readonly<Record<string, GoProgram>>;
@@ -64,15 +68,13 @@ export async function goProgram(name: GoProgramName): Promise<Availability<strin
 
 /** Where the program lies, built if it is not there yet. */
 export async function buildGoProgram(name: GoProgramName): Promise<Availability<string>> {
-  const { path, version } = GO_PROGRAMS[name];
   const program = programFile(name);
   if (existsSync(program)) return { kind: 'available', value: program };
   await mkdir(CACHE, { recursive: true });
   // Built aside, so that one that was broken off is never taken for whole.
   const aside = await mkdtemp(join(CACHE, 'building-'));
   try {
-    const env = { ...environment(), GOBIN: aside, GOFLAGS: BUILD_FLAGS, CGO_ENABLED: '0' };
-    await runCommand('go', ['install', `${path}@${version}`], { env, limitMs: BUILD_LIMIT_MS });
+    await buildInto(aside, GO_PROGRAMS[name]);
     await rename(aside, folderOf(name)).catch((error: unknown) => {
       if (!existsSync(program)) throw error;
     });
@@ -83,6 +85,18 @@ export async function buildGoProgram(name: GoProgramName): Promise<Availability<
     await rm(aside, { recursive: true, force: true });
   }
   return { kind: 'available', value: program };
+}
+
+async function buildInto(folder: string, { path, version, module }: GoProgram): Promise<void> {
+  const env = { ...environment(), GOBIN: folder, GOFLAGS: BUILD_FLAGS, GOWORK: 'off', CGO_ENABLED: '0' };
+  const options = { env, cwd: folder, limitMs: BUILD_LIMIT_MS };
+  if (module === undefined) {
+    await runCommand('go', ['install', `${path}@${version}`], options);
+    return;
+  }
+  const { stdout } = await runCommand('go', ['mod', 'download', '-json', `${module}@${version}`], options);
+  const { Dir } = v.parse(v.object({ Dir: v.string() }), JSON.parse(stdout.toString('utf8')));
+  await runCommand('go', ['build', '-C', Dir, '-o', `${folder}/`, path], options);
 }
 
 /** Runs the program in the scratch folder's environment; options differ from that. */
