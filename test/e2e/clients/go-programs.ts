@@ -18,8 +18,11 @@ const CACHE = process.env['BERTH_GO_CACHE'] ?? join(homedir(), '.cache', 'berth'
 const BUILD_LIMIT_MS = 1_200_000;
 /** For a hook that may have to build every program that tests build, or to wait for daemons. */
 export const PREPARATION_LIMIT_MS = 600_000;
-/** Nobody debugs them: without symbols they are linked faster and are a third smaller. */
-const BUILD_FLAGS = '-trimpath -ldflags=-s -buildvcs=false';
+/**
+ * Compiling is what takes minutes, and running takes milliseconds: so nothing is optimized, and there is nothing for a
+ * debugger. That is a third less work.
+ */
+const BUILD_FLAGS = ['-trimpath', '-buildvcs=false', '-gcflags=all=-N -l -dwarf=false', '-ldflags=-s'];
 
 interface GoProgram {
   /** The package whose `main` it is. */
@@ -88,15 +91,15 @@ export async function buildGoProgram(name: GoProgramName): Promise<Availability<
 }
 
 async function buildInto(folder: string, { path, version, module }: GoProgram): Promise<void> {
-  const env = { ...environment(), GOBIN: folder, GOFLAGS: BUILD_FLAGS, GOWORK: 'off', CGO_ENABLED: '0' };
+  const env = { ...environment(), GOBIN: folder, GOFLAGS: '', GOWORK: 'off', CGO_ENABLED: '0' };
   const options = { env, cwd: folder, limitMs: BUILD_LIMIT_MS };
   if (module === undefined) {
-    await runCommand('go', ['install', `${path}@${version}`], options);
+    await runCommand('go', ['install', ...BUILD_FLAGS, `${path}@${version}`], options);
     return;
   }
   const { stdout } = await runCommand('go', ['mod', 'download', '-json', `${module}@${version}`], options);
   const { Dir } = v.parse(v.object({ Dir: v.string() }), JSON.parse(stdout.toString('utf8')));
-  await runCommand('go', ['build', '-C', Dir, '-o', `${folder}/`, path], options);
+  await runCommand('go', ['build', '-C', Dir, ...BUILD_FLAGS, '-o', `${folder}/`, path], options);
 }
 
 /** Runs the program in the scratch folder's environment; options differ from that. */
