@@ -8,6 +8,8 @@ import type { Blob } from './operation.ts';
 const SIZES = [2, 5_000, 100, 1, 0, 20_000, 300, 70_000, 4_096, 300_000] as const;
 /** The first so many are those of every sequence. */
 const SHARED = 3;
+/** Of so few bytes, two sequences may have the same. */
+const CHANCE_BYTES = 1;
 /** Of what is never pushed, the size is not known either. */
 const UNKNOWN_BYTES = 7;
 
@@ -46,7 +48,8 @@ export class Contents {
   /** Whether other sequences push it too. */
   isShared(digest: string): boolean {
     const bytes = this.#known.get(digest);
-    return bytes !== undefined && this.#bytes.indexOf(bytes) < SHARED;
+    if (bytes === undefined) return false;
+    return this.#bytes.indexOf(bytes) < SHARED || bytes.byteLength <= CHANCE_BYTES;
   }
 
   sizeOf(digest: string): number {

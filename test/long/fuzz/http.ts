@@ -33,9 +33,8 @@ export function requestOf(
       : body === undefined
         ? {}
         : { 'content-length': String(body.byteLength) };
-  const lines = Object.entries({ host, connection: 'close', ...framing, ...headers }).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name}: ${value}\r\n`],
-  );
+  const all: Record<string, string | undefined> = { host, connection: 'close', ...framing, ...headers };
+  const lines = Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}\r\n`]));
   const head = `${method} ${address} HTTP/1.1\r\n${lines.join('')}\r\n`;
   const sent = body === undefined ? new Uint8Array() : chunked === true ? chunkedBody(body) : body;
   const whole = Buffer.byteLength(head, 'latin1') + sent.byteLength;

@@ -2,6 +2,7 @@
  * What a client of the fuzz campaign means to do, before it is written as HTTP: what the model judges, and what is shown
  * of a failure. Plain data.
  */
+import * as v from 'valibot';
 
 export type ReadMethod = 'GET' | 'HEAD';
 
@@ -183,7 +184,13 @@ export type Twist = (typeof HARMLESS)[number] | (typeof REFUSED)[number];
 /** A line for a person. */
 export function describe(operation: Operation): string {
   return JSON.stringify(operation, (_, value: unknown) => {
+    // A buffer has become a list of its bytes before it comes here.
+    if (v.is(BytesAsJson, value)) return `${String(value.data.length)} bytes`;
     if (value instanceof Uint8Array) return `${String(value.byteLength)} bytes`;
-    return typeof value === 'string' && value.length > 300 ? `${value.slice(0, 300)}…` : value;
+    const isLong = typeof value === 'string' && value.length > SHOWN_CHARACTERS;
+    return isLong ? `${value.slice(0, SHOWN_CHARACTERS)}…` : value;
   });
 }
+
+const SHOWN_CHARACTERS = 300;
+const BytesAsJson = v.object({ type: v.literal('Buffer'), data: v.custom<unknown[]>(Array.isArray) });

@@ -113,7 +113,7 @@ export class Player {
       chunked: false,
       range: undefined,
     }));
-    this.#history.push(`${operations.map(describe).join(' and at once ')}`);
+    this.#history.push(operations.map(describe).join(' and at once '));
     const answers = await Promise.all(
       operations.map((operation) =>
         this.#registry.send(requestOf(operation, undefined, this.#registry.host, undefined)),

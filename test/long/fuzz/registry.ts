@@ -63,5 +63,7 @@ export class Registry {
 }
 
 export function show({ status, headers, body }: RawAnswer): string {
-  return `${String(status)} ${JSON.stringify(Object.fromEntries(headers))} ${body.toString('latin1', 0, SHOWN_CHARACTERS)}`;
+  const isText = headers.get('content-type')?.includes('json') === true;
+  const content = isText ? body.toString('utf8', 0, SHOWN_CHARACTERS) : `${String(body.byteLength)} bytes`;
+  return `${String(status)} ${JSON.stringify(Object.fromEntries(headers))} ${content}`;
 }
