@@ -10,6 +10,7 @@ import {
   headBlob,
   imageOf,
   openSession,
+  openStreaming,
   pushed,
   putManifest,
   refusal,
@@ -215,10 +216,13 @@ describe('deleting a blob', () => {
     expect(await storedKeys()).toEqual([]);
   });
 
-  it('ends the upload that brought it: a repeated PUT is not told that it is there', async () => {
+  it.each([
+    ['at once', openSession],
+    ['as a stream', openStreaming],
+  ])('ends the upload that brought it %s: a repeated PUT is not told that it is there', async (_, open) => {
     const name = repositoryName('repeated');
     const blob = await newBlob();
-    const session = await openSession(name);
+    const session = await open(name);
     demand(await session.putBody(blob.digest, blob.bytes), 201);
     expect((await removeBlob(name, blob.digest)).status).toBe(202);
     await expectUnknown(session, blob);
