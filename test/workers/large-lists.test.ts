@@ -164,19 +164,23 @@ async function workOfPages({ path, object }: List): Promise<PageWork[]> {
   return works;
 }
 
-describe('every page, to the last, costs what the first one does (CVE-2023-2253)', { timeout: FULL_SIZE_TIMEOUT_MS }, () => {
-  it.each(LISTS)('$label', async (list) => {
-    const works = await workOfPages(list);
-    expect(works).toHaveLength(list.total / list.size);
-    const [first] = works;
-    if (first === undefined) throw new Error('there is no page');
-    expect(first).toMatchObject({ entries: list.size, objectCalls: 1, storeOperations: 0, rowsWritten: 0 });
-    expect(first.rowsRead).toBeLessThanOrEqual(list.size + list.rowsBeside);
-    for (const between of works.slice(1, -1)) expect(between).toEqual(first);
-    // Behind the last one there is no row to look at.
-    expect(works.at(-1)).toEqual({ ...first, rowsRead: first.rowsRead - 1 });
-  });
-});
+describe(
+  'every page, to the last, costs what the first one does (CVE-2023-2253)',
+  { timeout: FULL_SIZE_TIMEOUT_MS },
+  () => {
+    it.each(LISTS)('$label', async (list) => {
+      const works = await workOfPages(list);
+      expect(works).toHaveLength(list.total / list.size);
+      const [first] = works;
+      if (first === undefined) throw new Error('there is no page');
+      expect(first).toMatchObject({ entries: list.size, objectCalls: 1, storeOperations: 0, rowsWritten: 0 });
+      expect(first.rowsRead).toBeLessThanOrEqual(list.size + list.rowsBeside);
+      for (const between of works.slice(1, -1)) expect(between).toEqual(first);
+      // Behind the last one there is no row to look at.
+      expect(works.at(-1)).toEqual({ ...first, rowsRead: first.rowsRead - 1 });
+    });
+  },
+);
 
 /** Asks for what may be there or not: 404 is as good as done. */
 async function remove(path: string): Promise<void> {
