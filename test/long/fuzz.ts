@@ -21,6 +21,7 @@ import { Tally, UNREACHABLE } from './fuzz/tally.ts';
 const REQUESTS_PER_BERTH = 20_000;
 /** The frame gives a campaign a minute after its time. */
 const SHRINKING_MS = 40_000;
+const PROGRESS_MS = 60_000;
 const RELEASE_REQUESTS = v.parse(
   v.optional(v.pipe(v.string(), v.transform(Number), v.integer(), v.minValue(1))),
   process.env['FUZZ_REQUESTS'],
@@ -34,6 +35,9 @@ export const fuzz: Campaign = {
     const wanted = RELEASE_REQUESTS ?? Infinity;
     const tally = new Tally();
     const started = Date.now();
+    const progress = setInterval(() => {
+      log(`${String(tally.sent)} requests in ${String(Math.round((Date.now() - started) / 1_000))} s so far`);
+    }, PROGRESS_MS);
     for (let round = 1; Date.now() < deadline && tally.sent < wanted; round += 1) {
       const berth = await startBerth({ sync: false });
       try {
@@ -45,14 +49,12 @@ export const fuzz: Campaign = {
           patience,
         ]);
         await expectWell(berth);
-        log(
-          `round ${String(round)}: ${String(tally.sent)} requests in ${String(Math.round((Date.now() - started) / 1_000))} s so far`,
-        );
       } finally {
         tally.read(berth.lines);
         await berth.discard();
       }
     }
+    clearInterval(progress);
     for (const line of tally.lines()) log(line);
     const problems = tally.mixProblems();
     if (isRelease) {
