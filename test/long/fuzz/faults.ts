@@ -16,11 +16,10 @@ export const FAULTS: readonly Alteration[] = [
     breaks: "const end = last === '' ? size - 1 : Math.min(Number(last), size - 2);",
   },
   {
-    name: 'a manifest that is deleted leaves one of its tags',
-    file: 'src/objects/repository/manifests.ts',
-    keeps: "this.#database.run('DELETE FROM tags WHERE manifest = ?', row.id);",
-    breaks:
-      "this.#database.run('DELETE FROM tags WHERE name = (SELECT min(name) FROM tags WHERE manifest = ?)', row.id);",
+    name: 'a tag that is deleted takes its manifest along',
+    file: 'src/objects/repository/repository.ts',
+    keeps: "if (reference.kind === 'tag') this.#manifests.deleteTag(reference.tag);",
+    breaks: "if (reference.kind === 'tag') this.#manifests.delete(current);",
   },
   {
     name: 'a chunk that begins too late is appended all the same',
