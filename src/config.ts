@@ -16,6 +16,8 @@ const LONGEST_EXISTENCE_CACHE_SECONDS = 3_600;
 /** A secret of Cloudflare's holds 5 KB: BERTH_HTPASSWD_2 and so on go on where BERTH_HTPASSWD ends. */
 const MOST_HTPASSWD_PARTS = 99;
 const LONGEST_HTPASSWD_CHARACTERS = 1024 * 1024;
+/** Each request looks through them. */
+const MOST_CORS_ORIGINS = 100;
 
 const wholeNumber = (least: number, most: number) => {
   const problem = `must be a whole number from ${String(least)} to ${String(most)}`;
@@ -46,6 +48,17 @@ const adminPassword = v.pipe(
   ),
 );
 
+/** `*`, or exact origins: what a wildcard inside one meant, each reader would take differently. */
+const origins = v.pipe(
+  v.string(),
+  v.transform((text) => text.split(',').map((part) => part.trim())),
+  v.check(
+    (parts) => isAny(parts) || (parts.length <= MOST_CORS_ORIGINS && parts.every(isExactOrigin)),
+    `must be *, or up to ${String(MOST_CORS_ORIGINS)} origins with commas between: http:// or https:// and a host, perhaps a port, and nothing behind it`,
+  ),
+  v.transform((parts) => (isAny(parts) ? '*' : parts.map((text) => new URL(text).origin))),
+);
+
 const SettingsObject = v.object({
   BERTH_ADMIN_PASSWORD: v.optional(adminPassword),
   BERTH_ANONYMOUS: v.optional(oneOf(['none', 'read', 'read-write']), 'none'),
@@ -58,6 +71,7 @@ const SettingsObject = v.object({
   BERTH_HTPASSWD: v.optional(v.string()),
   BERTH_HTPASSWD_MAX_COST: v.optional(wholeNumber(4, 14), '12'),
   BERTH_ON_CLOUDFLARE: v.optional(oneOf(['off', 'on']), 'off'),
+  BERTH_CORS_ORIGINS: v.optional(origins),
   BERTH_UPLOAD_EXPIRY_SECONDS: v.optional(wholeNumber(1, LONGEST_UPLOAD_SECONDS), '86400'),
   BERTH_GRACE_SECONDS: v.optional(wholeNumber(0, LONGEST_GRACE_SECONDS), '86400'),
   BERTH_EXISTENCE_CACHE_SECONDS: v.optional(wholeNumber(0, LONGEST_EXISTENCE_CACHE_SECONDS), '60'),
@@ -123,6 +137,8 @@ export interface Config {
   readonly htpasswdMaxCost: number;
   /** Whether every request comes through Cloudflare, which says in CF-Connecting-IP where from. */
   readonly onCloudflare: boolean;
+  /** The origins of web pages whose scripts may read answers (CORS). `*`: of every one, which gives none of them a right. */
+  readonly corsOrigins: '*' | readonly string[];
   /** How long an upload session lives after its POST. */
   readonly uploadExpiryMs: number;
   /** How long a blob that nothing refers to is kept, first by its repository, then by the directory. */
@@ -158,6 +174,7 @@ export function parseConfig(environment: unknown): Config {
     htpasswd: wholeHtpasswd(environment),
     htpasswdMaxCost: settings.BERTH_HTPASSWD_MAX_COST,
     onCloudflare: settings.BERTH_ON_CLOUDFLARE === 'on',
+    corsOrigins: settings.BERTH_CORS_ORIGINS ?? [],
     uploadExpiryMs: settings.BERTH_UPLOAD_EXPIRY_SECONDS * SECONDS_MS,
     graceMs: settings.BERTH_GRACE_SECONDS * SECONDS_MS,
     existenceCacheMs: settings.BERTH_EXISTENCE_CACHE_SECONDS * SECONDS_MS,
@@ -187,6 +204,15 @@ function wholeHtpasswd(environment: unknown): string {
   if (whole.length > LONGEST_HTPASSWD_CHARACTERS)
     throw new ConfigurationError(`BERTH_HTPASSWD must have at most ${String(LONGEST_HTPASSWD_CHARACTERS)} characters`);
   return whole;
+}
+
+function isAny(parts: readonly string[]): boolean {
+  return parts.length === 1 && parts[0] === '*';
+}
+
+/** A URL may have a `*` in its host. */
+function isExactOrigin(text: string): boolean {
+  return isOrigin(text) && !text.includes('*');
 }
 
 function isOrigin(text: string): boolean {

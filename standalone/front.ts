@@ -1,5 +1,6 @@
 /**
- * The served port. It passes bytes to workerd and back, and does one thing more: it answers a TLS hello at once.
+ * The served port. It passes bytes to workerd and back, and does two things more: it answers a TLS hello at once, and a
+ * first request whose `Host` workerd would stumble over (`odd-host.ts`).
  *
  * docker, skopeo, podman and buildah try HTTPS first on every registry of 127.0.0.0/8 that they may use without it.
  * workerd waits fifteen seconds for the end of what it takes for a request line, and the clients ten before they fall
@@ -10,6 +11,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { free } from './freed-bytes.ts';
+import { hasOddHost, ODD_HOST } from './odd-host.ts';
 import { isTlsHello, NOT_TLS } from './tls-hello.ts';
 
 const TOO_MANY =
@@ -101,6 +103,11 @@ export class Front {
     client.once('data', (first: Buffer) => {
       if (isTlsHello(first)) {
         turnAway(client, NOT_TLS);
+        return;
+      }
+      // The next requests on the connection pass unseen; who asks them names the same host as a rule.
+      if (hasOddHost(first)) {
+        turnAway(client, ODD_HOST);
         return;
       }
       if (this.#served.size >= this.#mostClients) {

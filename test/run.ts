@@ -12,7 +12,7 @@ import type { Reporter, Vitest } from 'vitest/node';
 import { tallyOf } from './tally.ts';
 
 /** All tests have to be done in this time on two cores. */
-const LIMIT_MINUTES = 26;
+const LIMIT_MINUTES = 22;
 /** After the limit: what may be spent on stopping servers and clients that tests have started. */
 const CLEANUP_MS = 30_000;
 const MINUTE_MS = 60_000;

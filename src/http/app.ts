@@ -7,6 +7,7 @@ import { Router, type IRequest } from 'itty-router';
 import { scopeOfRoute } from '../auth/challenge.ts';
 import type { Allowed, Right } from '../auth/decision.ts';
 import { authorize } from '../auth/policy.ts';
+import { configOf, ConfigurationError, type Config } from '../config.ts';
 import { drain } from '../objects/upload/drain.ts';
 import { RegistryError } from '../oci/error.ts';
 import { parseRepositoryName } from '../oci/repository-name.ts';
@@ -17,7 +18,9 @@ import { asAdministrator } from './admin/administrator.ts';
 import { openServices, type Context } from './context.ts';
 import { NEVER_CACHED } from './caching.ts';
 import { clientAddress } from './client-address.ts';
+import { corsHeaders, preflight } from './cors.ts';
 import { errorResponse, explained } from './error-response.ts';
+import { hostOf } from './location.ts';
 import { logRequest, type Note, type RequestRecord } from './request-log.ts';
 import { openStore } from '../storage/stores.ts';
 import { ROUTES, type Method, type Route } from './routes.ts';
@@ -47,7 +50,7 @@ export async function handle(request: Request, env: Env, execution: ExecutionCon
     record.error = error instanceof RegistryError ? error.code : 'UNKNOWN';
   }
   await drain(request.body);
-  const answered = finished(response, record);
+  const answered = finished(response, record, isOfApi(request) ? corsHeaders(request, corsOf(env)) : {});
   logRequest(record, answered);
   return answered;
 }
@@ -62,7 +65,7 @@ function buildRouter() {
     }
   }
   for (const path of new Set(ROUTES.map((route) => route.path))) {
-    router.all(path, (request) => (isExactly(path, request) ? notAllowed(request.method, path) : undefined));
+    router.all(path, (request, call) => (isExactly(path, request) ? otherMethod(path, request, call) : undefined));
   }
   for (const method of ['get', 'head'] as const) {
     router[method]('/v2', (request) => (isExactly('/v2', request) ? toBase() : undefined));
@@ -94,7 +97,7 @@ function badHost(): RegistryError {
 
 /** Relative, since a proxy in front may speak another scheme. */
 function toBase(): Response {
-  return new Response(null, { status: 301, headers: { location: '/v2/' } });
+  return new Response(null, { status: 301, headers: { location: '/v2/', 'content-length': '0' } });
 }
 
 async function run(route: Route, request: IRequest & Request, { env, execution, record }: Call): Promise<Response> {
@@ -137,8 +140,7 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
 /** A pull that names this registry as its source (spec, "Registry Proxying") is told so. Of no other does it hold content. */
 function inNamespace({ config, request, url }: Context, response: Response): Response {
   const asked = url.searchParams.get('ns');
-  const own = config.publicUrl === undefined ? request.headers.get('host') : new URL(config.publicUrl).host;
-  if (asked !== null && asked === own) response.headers.set('oci-namespace', asked);
+  if (asked !== null && asked === hostOf(request, config)) response.headers.set('oci-namespace', asked);
   return response;
 }
 
@@ -158,11 +160,18 @@ function demand(
   throw refusal(context, right, repository, decision);
 }
 
-function notAllowed(method: string, path: string): never {
+/** One that no route of this path has: a browser's question, or a mistake. */
+function otherMethod(path: string, request: Request, { env, record }: Call): Response {
   const allowed = ROUTES.filter((route) => route.path === path).flatMap((route) => route.method);
+  const answer = isOfApi(request) ? preflight(request, corsOf(env), allowed) : undefined;
+  if (answer !== undefined) {
+    record.route = 'preflight';
+    return answer;
+  }
   throw new RegistryError('UNSUPPORTED', {
     status: 405,
-    message: `${method.slice(0, 20)} is not supported here`,
+    // Without the method's name: HEAD is answered as GET is, to the byte.
+    message: `this method is not supported here; ${allowed.join(', ')} ${allowed.length === 1 ? 'is' : 'are'}`,
     headers: { allow: allowed.join(', ') },
   });
 }
@@ -172,9 +181,25 @@ function verb(method: Method): 'get' | 'head' | 'put' | 'post' | 'patch' | 'dele
   return verbs[method];
 }
 
+/** Whether it is for the registry's API; what is beside it, such as the health of it, is no business of pages. */
+function isOfApi({ url }: Request): boolean {
+  return URL.canParse(url) && /^\/v2(?:\/|$)/.test(new URL(url).pathname);
+}
+
+/** Of wrong settings, none: they open nothing. */
+function corsOf(env: Env): Pick<Config, 'corsOrigins'> {
+  try {
+    return configOf(env);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return { corsOrigins: [] };
+  }
+}
+
 /** Headers that every answer carries. */
-function finished(response: Response, record: RequestRecord): Response {
+function finished(response: Response, record: RequestRecord, more: Readonly<Record<string, string>>): Response {
   const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(more)) headers.set(name, value);
   headers.set('docker-distribution-api-version', 'registry/2.0');
   headers.set('x-content-type-options', 'nosniff');
   headers.set('x-request-id', record.id);

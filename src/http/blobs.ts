@@ -1,6 +1,9 @@
 /** Blobs: `GET`, `HEAD` and `DELETE /v2/<name>/blobs/<digest>` (end-2, end-10), with ranges (RFC 9110 §14). */
+import type { WorkMeter } from '../observability/work.ts';
 import { RegistryError } from '../oci/error.ts';
-import { formatContentRange, parseRange } from '../oci/range.ts';
+import { formatContentRange, MOST_RANGES, parseRange, type BlobRange } from '../oci/range.ts';
+import type { BlobReader } from '../registry/registry.ts';
+import { byteranges } from './byteranges.ts';
 import { immutable } from './caching.ts';
 import {
   demandMatch,
@@ -12,8 +15,11 @@ import {
 } from './conditional.ts';
 import { digestOf, type RepositoryContext } from './context.ts';
 
+/** With a type, or some runtimes compress the answer, and the digest then fails at the client. */
+const BLOB_TYPE = 'application/octet-stream';
+
 export async function getBlob(context: RepositoryContext): Promise<Response> {
-  const { request, repository, registry, params } = context;
+  const { request, repository, registry, params, meter } = context;
   const digest = digestOf(params['digest'] ?? '');
   const isHead = request.method === 'HEAD';
   const location = await (isHead ? registry.headBlob(repository, digest) : registry.locateBlob(repository, digest));
@@ -27,20 +33,66 @@ export async function getBlob(context: RepositoryContext): Promise<Response> {
   });
   if (notModified(request, digest)) return new Response(null, { status: 304, headers });
   headers.set('accept-ranges', 'bytes');
-  // A content type, or some runtimes compress the answer, and the digest then fails at the client.
-  headers.set('content-type', 'application/octet-stream');
   const asked = isHead || !rangeApplies(request, digest) ? undefined : (request.headers.get('range') ?? undefined);
-  const range = parseRange(asked, size);
-  if (range.kind === 'unsatisfiable') {
-    throw new RegistryError('RANGE_INVALID', { headers: { 'content-range': `bytes */${String(size)}` } });
+  const range = servable(parseRange(asked, size), size);
+  const content = isHead
+    ? { contentType: BLOB_TYPE, contentLength: size, body: null }
+    : await contentOf(range, size, registry.blobReader(repository, digest, location), meter);
+  if (content === undefined) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } });
+  headers.set('content-type', content.contentType);
+  headers.set('content-length', String(content.contentLength));
+  if (range.kind === 'slice') headers.set('content-range', formatContentRange(range, size));
+  return new Response(content.body, { status: range.kind === 'whole' ? 200 : 206, headers });
+}
+
+type ServableRange = Exclude<BlobRange, { kind: 'unsatisfiable' | 'too-many' }>;
+
+function servable(range: BlobRange, size: number): ServableRange {
+  switch (range.kind) {
+    case 'unsatisfiable':
+      throw new RegistryError('RANGE_INVALID', { headers: { 'content-range': `bytes */${String(size)}` } });
+    case 'too-many':
+      throw new RegistryError('RANGE_INVALID', {
+        status: 400,
+        message: `a request may ask for ${String(MOST_RANGES)} ranges here; ask for fewer, or for longer ones`,
+        detail: { limit: MOST_RANGES },
+      });
+    default:
+      return range;
   }
-  const length = range.kind === 'slice' ? range.length : size;
-  headers.set('content-length', String(length));
-  if (range.kind === 'slice') headers.set('content-range', formatContentRange(range.offset, range.length, size));
-  if (isHead) return new Response(null, { headers });
-  const body = await registry.readBlob(repository, digest, location, range.kind === 'slice' ? range : undefined);
-  if (body === undefined) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } });
-  return new Response(body, { status: range.kind === 'slice' ? 206 : 200, headers });
+}
+
+interface Content {
+  contentType: string;
+  /** In bytes. */
+  contentLength: number;
+  body: ReadableStream;
+}
+
+/** `undefined` where the bytes are nowhere. */
+async function contentOf(
+  range: ServableRange,
+  size: number,
+  read: BlobReader,
+  meter: WorkMeter,
+): Promise<Content | undefined> {
+  switch (range.kind) {
+    case 'whole':
+      return content(await read(undefined), size);
+    case 'slice':
+      return content(await read(range), range.length);
+    case 'several': {
+      const opened = await read(range.slices[0]);
+      if (opened === undefined) return undefined;
+      // The others are read while the answer is under way.
+      meter.countStoreOperation(range.slices.length - 1);
+      return byteranges(range.slices, opened, { size, contentType: BLOB_TYPE, read });
+    }
+  }
+}
+
+function content(body: ReadableStream | undefined, contentLength: number): Content | undefined {
+  return body === undefined ? undefined : { contentType: BLOB_TYPE, contentLength, body };
 }
 
 export async function deleteBlob(context: RepositoryContext): Promise<Response> {

@@ -2,8 +2,8 @@
 import { drainReader } from '../objects/upload/drain.ts';
 import { documentBudget, type BudgetShare } from '../objects/upload/memory-budget.ts';
 import { RegistryError } from '../oci/error.ts';
+import { hasRoom, PIECE_BYTES, unlessTooSlow } from './room-for-bodies.ts';
 
-const READ_BYTES = 64 * 1024;
 /** A manifest is small: whoever takes longer to send one holds memory that others need. */
 const BODY_DEADLINE_MS = 60_000;
 
@@ -19,8 +19,8 @@ export function contentLength(request: Request): number | undefined {
 }
 
 /**
- * Reads a body of at most `limit` bytes; `too-large` as soon as that is sure, and no more of it is held. Throws UNAVAILABLE
- * while too many others bring bodies: what all of them hold is bounded.
+ * Reads a body of at most `limit` bytes; `too-large` as soon as that is sure, and no more of it is held. What all of them
+ * hold is bounded: throws UNAVAILABLE while too many others bring bodies, and breaks off who is slow while others wait.
  */
 export async function readBody(request: Request, limit: number): Promise<Uint8Array | 'too-large'> {
   if ((contentLength(request) ?? 0) > limit) return 'too-large';
@@ -41,21 +41,26 @@ async function readPieces(
   const pieces: Uint8Array[] = [];
   let size = 0;
   const deadline = Date.now() + BODY_DEADLINE_MS;
+  const giveUp = (): Promise<void> => {
+    pieces.length = 0;
+    share.give(share.heldBytes);
+    return drainReader(reader);
+  };
   for (;;) {
-    if (!share.tryTake(READ_BYTES)) {
-      await drainReader(reader);
+    if (!(await hasRoom(share))) {
+      await giveUp();
       throw new RegistryError('UNAVAILABLE', {
         message: 'too many manifests are being pushed at once; send it again in a moment',
         headers: { 'retry-after': '1' },
       });
     }
-    const { done, value } = await readPiece(reader, deadline);
+    const { done, value } = await readPiece(reader, share, deadline);
     if (value !== undefined && value.byteLength > 0) {
       pieces.push(value);
       size += value.byteLength;
     }
     if (size > limit) {
-      await drainReader(reader);
+      await giveUp();
       return 'too-large';
     }
     if (done) return joined(pieces, size);
@@ -65,22 +70,17 @@ async function readPieces(
 /** A read fails only when the client has gone: nobody may hear the answer, but it is no failure of ours. */
 async function readPiece(
   reader: ReadableStreamBYOBReader,
+  share: BudgetShare,
   deadline: number,
 ): Promise<ReadableStreamReadResult<Uint8Array>> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(resolve, deadline - Date.now(), 'late');
-  });
-  const reading = reader.readAtLeast(READ_BYTES, new Uint8Array(READ_BYTES)).catch((cause: unknown) => {
+  const reading = reader.readAtLeast(PIECE_BYTES, new Uint8Array(PIECE_BYTES)).catch((cause: unknown) => {
     throw new RegistryError('SIZE_INVALID', { message: 'the body broke off before its end; send it again', cause });
   });
-  const piece = await Promise.race([reading, late]).finally(() => {
-    clearTimeout(timer);
-  });
-  if (piece !== 'late') return piece;
+  const piece = await unlessTooSlow(share, reading, deadline);
+  if (piece !== 'too-slow') return piece;
   reading.catch(() => undefined);
   await reader.cancel();
-  throw new RegistryError('SIZE_INVALID', { status: 408, message: 'the body took too long; send it again' });
+  throw new RegistryError('SIZE_INVALID', { status: 408, message: 'the body came too slowly; send it again' });
 }
 
 function joined(pieces: readonly Uint8Array[], size: number): Uint8Array {

@@ -14,7 +14,10 @@ export function errorResponse(error: unknown, requestId: string): Response {
   const known = error instanceof RegistryError ? error : unexpected(error, requestId);
   const { code, message, status, detail, headers } = known;
   const entry = detail === undefined ? { code, message } : { code, message, detail };
-  return Response.json({ errors: [entry] }, { status, headers: { ...headers } });
+  // With its length, so that the answer to HEAD has it too.
+  const body = new TextEncoder().encode(JSON.stringify({ errors: [entry] }));
+  const own = { 'content-type': 'application/json', 'content-length': String(body.byteLength) };
+  return new Response(body, { status, headers: { ...headers, ...own } });
 }
 
 /**

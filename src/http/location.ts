@@ -6,9 +6,21 @@ import type { Config } from '../config.ts';
 
 const FORWARDED_HOST = /^(?:[a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
 
+type Place = Pick<Config, 'publicUrl' | 'trustedProxy'>;
+
 /** A path below the registry's root as clients should follow it. */
-export function locationOf(request: Request, config: Pick<Config, 'publicUrl' | 'trustedProxy'>, path: string): string {
-  return `${config.publicUrl ?? forwardedOrigin(request, config.trustedProxy) ?? ''}${path}`;
+export function locationOf(request: Request, place: Place, path: string): string {
+  return `${originOf(request, place) ?? ''}${path}`;
+}
+
+/** The host, perhaps with a port, under which clients reach the registry, as far as it knows. */
+export function hostOf(request: Request, place: Place): string | null {
+  const origin = originOf(request, place);
+  return origin === undefined ? request.headers.get('host') : new URL(origin).host;
+}
+
+function originOf(request: Request, { publicUrl, trustedProxy }: Place): string | undefined {
+  return publicUrl ?? forwardedOrigin(request, trustedProxy);
 }
 
 /** What a trusted proxy says of the request that it got. Where there are several, the first is of the one that clients reach. */
@@ -17,7 +29,8 @@ function forwardedOrigin({ headers }: Request, isTrusted: boolean): string | und
   const scheme = first(headers.get('x-forwarded-proto'));
   const host = first(headers.get('x-forwarded-host')) ?? headers.get('host') ?? '';
   if (scheme !== 'http' && scheme !== 'https') return undefined;
-  return FORWARDED_HOST.test(host) ? `${scheme}://${host}` : undefined;
+  const origin = `${scheme}://${host}`;
+  return FORWARDED_HOST.test(host) && URL.canParse(origin) ? origin : undefined;
 }
 
 function first(header: string | null): string | undefined {

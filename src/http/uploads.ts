@@ -199,7 +199,7 @@ function failure(context: RepositoryContext, { id, result }: Taken<AppendResult>
     case 'idle':
       return new RegistryError('BLOB_UPLOAD_INVALID', {
         status: 408,
-        message: `the body stopped; ${String(result.committed)} bytes are safe, go on from there`,
+        message: `the body stopped, or came too slowly; ${String(result.committed)} bytes are safe, go on from there`,
         headers: sessionHeaders(context, id, result.committed),
       });
     case 'store-failed':

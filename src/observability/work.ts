@@ -23,8 +23,9 @@ export class WorkMeter {
     return { ...this.#work };
   }
 
-  countStoreOperation(): void {
-    this.#work.storeOperations += 1;
+  /** @param count also of operations that are made after the answer has begun, and with it the log line */
+  countStoreOperation(count = 1): void {
+    this.#work.storeOperations += count;
   }
 
   /** Counts one object call and the work that its answer reports, and returns its result. */

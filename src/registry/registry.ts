@@ -38,6 +38,9 @@ export interface RepositoriesPage {
   next: string | undefined;
 }
 
+/** `undefined` where the bytes are nowhere. */
+export type BlobReader = (range: ByteRange | undefined) => Promise<ReadableStream | undefined>;
+
 interface RegistryParts {
   readonly objects: Objects;
   readonly store: StorageDriver;
@@ -83,23 +86,29 @@ export class Registry {
     return location;
   }
 
-  /** A native stream of a blob's bytes. Where the location proves stale or damaged, the directory is asked once. */
-  async readBlob(
-    repository: RepositoryName,
-    digest: Digest,
-    location: Location,
-    range: ByteRange | undefined,
-  ): Promise<ReadableStream | undefined> {
-    const found = await this.#readSound(location, range);
-    if (found !== undefined) return found;
-    this.#cache.forgetBlob(repository, digest);
-    const moved = await this.#meter.callAgain(() =>
-      this.#objects.repository(repository).relocate(digest, location.key),
-    );
-    const again = moved === undefined ? undefined : await this.#readSound(moved, range);
-    // Pushing the blob again heals this: see objects/winner.ts.
-    if (again === undefined) logEvent('error', 'blob bytes missing', { repository, digest, key: location.key });
-    return again;
+  /** A native stream of a whole blob's bytes. */
+  readBlob(repository: RepositoryName, digest: Digest, location: Location): Promise<ReadableStream | undefined> {
+    return this.blobReader(repository, digest, location)(undefined);
+  }
+
+  /**
+   * Reads a blob or slices of it, each as a native stream. Where the location proves stale or damaged, the directory is
+   * asked once, and what it says counts for the slices that follow.
+   */
+  blobReader(repository: RepositoryName, digest: Digest, location: Location): BlobReader {
+    let place = location;
+    return async (range) => {
+      const found = await this.#readSound(place, range);
+      if (found !== undefined) return found;
+      this.#cache.forgetBlob(repository, digest);
+      const stale = place.key;
+      const moved = await this.#meter.callAgain(() => this.#objects.repository(repository).relocate(digest, stale));
+      const again = moved === undefined ? undefined : await this.#readSound(moved, range);
+      place = moved ?? place;
+      // Pushing the blob again heals this: see objects/winner.ts.
+      if (again === undefined) logEvent('error', 'blob bytes missing', { repository, digest, key: location.key });
+      return again;
+    };
   }
 
   /** An object of another size than the blob's would break off at the client: it counts as missing. */
@@ -143,7 +152,7 @@ export class Registry {
       return { digest, mediaType, size, body: bytes };
     }
     if (want === 'head') return { digest, mediaType, size, body: undefined };
-    const body = location === undefined ? undefined : await this.readBlob(repository, digest, location, undefined);
+    const body = location === undefined ? undefined : await this.readBlob(repository, digest, location);
     return body === undefined ? undefined : { digest, mediaType, size, body };
   }
 
@@ -188,12 +197,12 @@ export class Registry {
   async mount(repository: RepositoryName, digest: Digest, source: RepositoryName, mayRead: boolean): Promise<boolean> {
     const found = await this.#meter.callAgain(() => this.#objects.repository(source).locate(digest, false));
     if (found === undefined || !mayRead) return false;
-    return this.mountFromAnywhere(repository, digest);
+    return this.#meter.call(this.#objects.repository(repository).mount(repository, digest, true));
   }
 
   /** As `mount`, from whichever repository has it: only for who may pull from every one. */
   mountFromAnywhere(repository: RepositoryName, digest: Digest): Promise<boolean> {
-    return this.#meter.call(this.#objects.repository(repository).mount(repository, digest));
+    return this.#meter.call(this.#objects.repository(repository).mount(repository, digest, false));
   }
 
   referrers(

@@ -132,10 +132,12 @@ export class Uploads {
     if (begun.kind === 'done') return { id, result: closedAs(begun, digest) };
     if (begun.kind === 'unknown') return { id, result: begun };
     const outcome = await this.#write(session, begun.key, stream, length, digest);
-    const ended = this.#meter.call(this.#repository(session).endWrite(session, begun.key, outcome));
+    const isSlow = outcome === 'too-slow';
+    const ended = this.#meter.call(this.#repository(session).endWrite(session, begun.key, isSlow ? 'failed' : outcome));
     // Also when the client has gone: the repository must hear that its key is to be swept.
     this.#waitUntil(ended.catch(() => undefined));
-    return { id, result: await ended };
+    const result = await ended;
+    return { id, result: isSlow && result.kind === 'retry' ? { kind: 'idle', committed: 0 } : result };
   }
 
   /** A PUT whose body is of unknown length, or the last chunk of several. */
@@ -184,7 +186,8 @@ export class Uploads {
     const begun = await this.#meter.call(this.#repository(session).beginWrite(session, digest, bytes.byteLength));
     if (begun.kind === 'elsewhere') return 'elsewhere';
     if (begun.kind !== 'direct') return UNKNOWN;
-    const outcome = await this.#write(session, begun.key, bytes, bytes.byteLength, digest);
+    const written = await this.#write(session, begun.key, bytes, bytes.byteLength, digest);
+    const outcome = written === 'too-slow' ? 'failed' : written;
     const ended = this.#meter.call(this.#repository(session).keepWrite(session, begun.key, outcome));
     this.#waitUntil(ended.catch(() => undefined));
     const kept = await ended;
@@ -199,7 +202,7 @@ export class Uploads {
     body: ReadableStream | Uint8Array,
     length: number,
     digest: Digest,
-  ): Promise<WriteOutcome> {
+  ): Promise<WriteOutcome | 'too-slow'> {
     let renewal: ReturnType<typeof setInterval> | undefined;
     // The answer then ends the request, and with it the write: its body may never come to an end by itself.
     const lost = new Promise<'failed'>((resolve) => {
@@ -217,7 +220,12 @@ export class Uploads {
     }
   }
 
-  async #put(key: string, body: ReadableStream | Uint8Array, length: number, digest: Digest): Promise<WriteOutcome> {
+  async #put(
+    key: string,
+    body: ReadableStream | Uint8Array,
+    length: number,
+    digest: Digest,
+  ): Promise<WriteOutcome | 'too-slow'> {
     try {
       const outcome = await this.#store.put(key, body, length, digest);
       return outcome === 'exists' ? 'failed' : outcome;

@@ -14,7 +14,8 @@
  */
 import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 
-export type PutOutcome = 'stored' | 'exists' | 'digest-mismatch';
+/** `too-slow`: the stream brought so little for so long that the store gave it up, and nothing is left. */
+export type PutOutcome = 'stored' | 'exists' | 'digest-mismatch' | 'too-slow';
 export type CompleteOutcome = 'stored' | 'exists';
 
 /** A slice of an object, in bytes: at least one, and all within the object. */

@@ -31,6 +31,7 @@ const KEY_PREFIX = 'blobs/';
 const CREATED = 201;
 const PARTIAL_CONTENT = 206;
 const NOT_FOUND = 404;
+const REQUEST_TIMEOUT = 408;
 const CONFLICT = 409;
 const RANGE_NOT_SATISFIABLE = 416;
 const UNPROCESSABLE = 422;
@@ -74,8 +75,8 @@ export class FilesystemDriver implements StorageDriver {
     if (body instanceof Uint8Array && body.byteLength !== length) {
       throw new Error(`put of ${String(body.byteLength)} bytes was announced as ${String(length)}`);
     }
-    const isLong = !(body instanceof Uint8Array) && length > SENT_UNASKED_BYTES;
-    if (isLong && (await this.#expect(key, length)) === 'exists') return 'exists';
+    const isStream = !(body instanceof Uint8Array);
+    if (isStream && length > SENT_UNASKED_BYTES && (await this.#expect(key, length)) === 'exists') return 'exists';
     const search = new URLSearchParams({ length: String(length) });
     if (digest !== undefined) search.set(digestAlgorithm(digest), digestHex(digest));
     let response: Response;
@@ -83,7 +84,7 @@ export class FilesystemDriver implements StorageDriver {
       response = await this.#send('PUT', `objects/${key}?${search.toString()}`, body);
     } catch (error) {
       // The service hangs up on what it refuses while the body is under way: it may tell why when it is asked.
-      if (isLong) await this.#expect(key, length);
+      if (isStream && (await this.#expect(key, length)) === 'too-slow') return 'too-slow';
       throw error;
     }
     switch (response.status) {
@@ -93,17 +94,20 @@ export class FilesystemDriver implements StorageDriver {
         return 'exists';
       case UNPROCESSABLE:
         return 'digest-mismatch';
+      case REQUEST_TIMEOUT:
+        await response.body?.cancel();
+        return 'too-slow';
       default:
         throw await failure(response);
     }
   }
 
   /** What `put` would come to now; throws when it would be refused. */
-  async #expect(key: string, length: number): Promise<'free' | 'exists'> {
+  async #expect(key: string, length: number): Promise<'free' | 'exists' | 'too-slow'> {
     const response = await this.#send('GET', `objects/${key}?length=${String(length)}`);
-    if (response.status === CONFLICT) {
+    if (response.status === CONFLICT || response.status === REQUEST_TIMEOUT) {
       await response.body?.cancel();
-      return 'exists';
+      return response.status === CONFLICT ? 'exists' : 'too-slow';
     }
     await demandSuccess(response);
     return 'free';

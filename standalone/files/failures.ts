@@ -3,6 +3,9 @@
 /** The body is not what was announced, or what is asked makes no sense. */
 export class WrongBody extends Error {}
 
+/** The body brought nothing, or next to nothing, for too long. */
+export class SlowBody extends Error {}
+
 /** There is no such multipart write: it was completed or given up. */
 export class NoSuchUpload extends Error {}
 

@@ -11,7 +11,7 @@ import { constants } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { NoSuchUpload, WrongBody } from './failures.ts';
+import { NoSuchUpload, SlowBody, WrongBody } from './failures.ts';
 import { writeBody } from './incoming.ts';
 import {
   BLOBS,
@@ -30,6 +30,8 @@ import { WritesInFlight } from './writes-in-flight.ts';
 
 const PRIVATE_FILE = 0o600;
 const PRIVATE_DIRECTORY = 0o700;
+/** Whoever wrote too slowly asks why within moments, if at all. */
+const MOST_SLOW_KEYS = 1_000;
 
 export interface Digest {
   readonly algorithm: 'sha256' | 'sha512';
@@ -54,6 +56,8 @@ export class FileStore {
   /** Whose own names are known to be synced. */
   readonly #durableDirectories = new Set<string>();
   readonly #deletions = new Set<Promise<void>>();
+  /** Keys whose bodies came too slowly, the latest at the end. */
+  readonly #slow = new Set<string>();
   #holding = false;
 
   private constructor(root: string, sync: boolean) {
@@ -79,8 +83,12 @@ export class FileStore {
     return this.#space.demand(0);
   }
 
-  /** What `put` would say before it has read a byte: 'exists', or DiskFull is thrown. Nothing is promised by it. */
+  /**
+   * What `put` would say before it has read a byte: 'exists', or DiskFull is thrown. Nothing is promised by it. Once after a
+   * `put` that threw SlowBody it says so again: a key is never used twice.
+   */
   async expect(key: string, length: number): Promise<'free' | 'exists'> {
+    if (this.#slow.delete(key)) throw new SlowBody('the body before was too slow');
     if (await exists(this.#place(key).path)) return 'exists';
     await this.#space.demand(length);
     return 'free';
@@ -107,10 +115,19 @@ export class FileStore {
       }
       if (hash?.digest('hex') !== digest?.hex) return 'digest-mismatch';
       return await this.#moveInto(place, unfinished);
+    } catch (error) {
+      if (error instanceof SlowBody) this.#rememberSlow(key);
+      throw error;
     } finally {
       reservation.end();
       await rm(unfinished, { force: true });
     }
+  }
+
+  #rememberSlow(key: string): void {
+    this.#slow.add(key);
+    const [oldest] = this.#slow;
+    if (this.#slow.size > MOST_SLOW_KEYS && oldest !== undefined) this.#slow.delete(oldest);
   }
 
   /** Nobody may get to hear of the id: then the file stays empty, and `delete` of the key takes it away. */

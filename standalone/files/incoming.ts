@@ -3,7 +3,8 @@ import type { Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import * as v from 'valibot';
-import { WrongBody } from './failures.ts';
+import { Patience } from '../patience.ts';
+import { SlowBody, WrongBody } from './failures.ts';
 
 /** Many small writes cost more than their bytes. */
 const WRITE_BYTES = 1024 * 1024;
@@ -14,6 +15,10 @@ const SYNC_EVERY_BYTES = 16 * 1024 * 1024;
 
 /** A sender that brings nothing for this time has gone: until it is let go it holds the space that it announced. */
 const LONGEST_SILENCE_MS = 60_000;
+/** And so has one that brings less in the long run. Half of what the slowest line brings that anybody would push over. */
+const LEAST_BYTES_PER_SECOND = 500;
+/** How often the silent are looked at. */
+const LOOK_UP_MS = 1_000;
 
 const Bytes = v.instance(Buffer);
 /** All that a body can do that somebody waits for. */
@@ -30,12 +35,13 @@ export interface Target {
   readonly onWritten?: ((bytes: number) => void) | undefined;
   /** Ends the write early, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  readonly longestSilenceMs?: number | undefined;
+  readonly patience?: Patience | undefined;
 }
 
-/** Throws WrongBody when the body is longer or shorter than `length`, or brings nothing for a minute. */
+/** Throws WrongBody when the body is longer or shorter than `length`, and SlowBody when it brings too little. */
 export async function writeBody(body: Readable, length: number, target: Target): Promise<void> {
-  const { file, offset, hash, sync, onWritten, signal, longestSilenceMs = LONGEST_SILENCE_MS } = target;
+  const { file, offset, hash, sync, onWritten, signal } = target;
+  const patience = target.patience ?? new Patience(LONGEST_SILENCE_MS, LEAST_BYTES_PER_SECOND);
   let pieces: Buffer[] = [];
   let gathered = 0;
   let written = 0;
@@ -59,7 +65,7 @@ export async function writeBody(body: Readable, length: number, target: Target):
     });
   };
   try {
-    for await (const piece of piecesOf(body, signal, longestSilenceMs)) {
+    for await (const piece of piecesOf(body, signal, patience)) {
       if (written + gathered + piece.byteLength > length) throw new WrongBody('the body is longer than announced');
       hash?.update(piece);
       pieces.push(piece);
@@ -80,20 +86,12 @@ export async function writeBody(body: Readable, length: number, target: Target):
  * Who stops early leaves the body open, so that the sender can still be told why, and nothing attached to it: it can be
  * resumed at once, also when a piece was being waited for. (The stream's own iterator ends only with its next piece.)
  */
-async function* piecesOf(
-  body: Readable,
-  signal: AbortSignal | undefined,
-  longestSilenceMs: number,
-): AsyncGenerator<Buffer> {
+async function* piecesOf(body: Readable, signal: AbortSignal | undefined, patience: Patience): AsyncGenerator<Buffer> {
   let wake = (): void => undefined;
-  const sender = { isSilent: false };
-  const silence = setTimeout(() => {
-    sender.isSilent = true;
-    wake();
-  }, longestSilenceMs);
   const onChange = (): void => {
     wake();
   };
+  const lookUp = setInterval(onChange, LOOK_UP_MS);
   for (const event of CHANGES) body.on(event, onChange);
   signal?.addEventListener('abort', onChange);
   try {
@@ -101,22 +99,24 @@ async function* piecesOf(
       if (signal?.aborted === true) throw new Error('another write of this part began, or the multipart write ended');
       const piece: unknown = body.read();
       if (piece !== null) {
-        yield v.parse(Bytes, piece);
-        // The disk's time is not the sender's.
-        sender.isSilent = false;
-        silence.refresh();
-      } else if (sender.isSilent)
-        throw new WrongBody(`the body brought nothing for ${String(longestSilenceMs / 1_000)} s`);
-      else if (body.readableEnded) return;
+        const bytes = v.parse(Bytes, piece);
+        patience.brought(bytes.byteLength);
+        yield bytes;
+      } else if (body.readableEnded) return;
       else if (body.destroyed) throw body.errored ?? new WrongBody('the body broke off');
-      // Nothing can happen between the look and the wait: both are of one turn.
-      else
+      else if (patience.isOver) throw new SlowBody('the body stopped, or came too slowly');
+      else {
+        const began = performance.now();
+        // Nothing can happen between the look and the wait: both are of one turn.
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
+        // The disk's time is not the sender's, so only this counts.
+        patience.waited(performance.now() - began);
+      }
     }
   } finally {
-    clearTimeout(silence);
+    clearInterval(lookUp);
     for (const event of CHANGES) body.off(event, onChange);
     signal?.removeEventListener('abort', onChange);
   }

@@ -3,7 +3,7 @@
  * nobody else: the socket lies in a directory of this user's. It runs in a thread of its own (thread.ts), beside workerd,
  * so that hashing and writing take another core than the registry's own work.
  *
- *   GET    /objects/<key>?length=<n>          would a PUT be taken?   204, or 409 exists
+ *   GET    /objects/<key>?length=<n>          would a PUT be taken?   204, or 409 exists; 408 after one that was too slow
  *   PUT    /objects/<key>?length=<n>&sha256=  a whole object     201, or 409 exists, 422 another digest
  *   DELETE /objects                           JSON list of keys  204
  *   POST   /uploads?key=<key>                                    201 {"id"}
@@ -12,16 +12,16 @@
  *   DELETE /uploads/<id>                                         204
  *   GET    /space                                                204, or 507
  *
- * Otherwise 400 for what makes no sense, 404 for a multipart write that is over, 507 for a full disk, 500 for the rest,
- * with the reason as text. Objects are read from workerd's own disk service.
+ * Otherwise 400 for what makes no sense, 404 for a multipart write that is over, 408 for a body that comes too slowly, 507
+ * for a full disk, 500 for the rest, with the reason as text. Objects are read from workerd's own disk service.
  *
  * workerd hears an answer only once its own body has gone, and nothing but a lost connection when that is cut off. So who
- * has a long body asks first; of the body of a refused request no more is read than an answer is worth.
+ * has a long body asks first, and who lost a connection asks why; of the body of a refused request no more is read than an answer is worth.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
-import { isDiskFull, NoSuchUpload, WrongBody } from './failures.ts';
+import { isDiskFull, NoSuchUpload, SlowBody, WrongBody } from './failures.ts';
 import type { Digest, FileStore } from './file-store.ts';
 
 /** A layer may take hours on a slow line; how long is the Worker's to decide. */
@@ -93,6 +93,7 @@ function drain(request: IncomingMessage): void {
 function statusOf(error: unknown): number {
   if (isDiskFull(error)) return 507;
   if (error instanceof NoSuchUpload) return 404;
+  if (error instanceof SlowBody) return 408;
   return error instanceof WrongBody || v.isValiError(error) ? 400 : 500;
 }
 

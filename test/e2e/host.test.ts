@@ -1,6 +1,7 @@
-/** A `Host` that names no host reaches the Worker all the same (workerd takes it): it is the client's mistake. */
+/** A `Host` that names no host: workerd takes it, or takes it and stumbles over it. It is the client's mistake. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { start } from './berths.ts';
 
@@ -21,4 +22,22 @@ test('a Host that is a number beyond every address is 400, and the log holds no 
   expect(await statusLine(berth.port, '127.0.0.1')).toBe('HTTP/1.1 200 OK');
   await berth.stop();
   expect(berth.lines.filter(({ event }) => event === 'unexpected failure')).toEqual([]);
+});
+
+test('a Host that workerd can not write is 400 in the form of the specification, and the log holds nothing of it', async () => {
+  const berth = await start();
+  for (const host of ['a b', 'a"b', 'user@127.0.0.1', 'a/b', '%41', 'ä', '127.0.0.1\r\nHost: 127.0.0.1']) {
+    const socket = connect(berth.port, '127.0.0.1');
+    socket.write(`GET /v2/ HTTP/1.1\r\nHost: ${host}\r\nAccept: */*\r\n\r\n`);
+    const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n');
+    expect(head, host).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(head, host).toContain('Content-Type: application/json');
+    expect(JSON.parse(body), host).toMatchObject({ errors: [{ code: 'UNSUPPORTED' }] });
+  }
+  // The second request on a connection passes the front unseen.
+  const socket = connect(berth.port, '127.0.0.1');
+  socket.write('GET /v2/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /v2/ HTTP/1.1\r\nHost: a b\r\n\r\n');
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*HTTP\/1\.1 500 /);
+  await berth.stop();
+  expect(berth.lines.filter(({ level }) => level === 'error')).toEqual([]);
 });

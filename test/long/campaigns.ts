@@ -2,6 +2,7 @@
 import type { Campaign } from './campaign.ts';
 import { crash } from './crash.ts';
 import { fuzz } from './fuzz.ts';
+import { fuzzFaults } from './fuzz-faults.ts';
 import { growth } from './growth.ts';
 import { large } from './large.ts';
 import { linearizability } from './linearizability.ts';
@@ -13,6 +14,7 @@ export const campaigns: readonly Campaign[] = [
   rules,
   crash,
   fuzz,
+  fuzzFaults,
   growth,
   large,
   linearizability,

@@ -3,19 +3,14 @@
  * `linearizability` notices it, without any kill. A copy without a fault, but with the same distance between its parts,
  * has to pass first.
  */
-import { cp, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Seeded } from '../e2e/crash/seeded.ts';
 import { UnstableBerth } from '../e2e/crash/unstable-berth.ts';
-import { alter } from './alteration.ts';
 import type { Alteration } from './alteration.ts';
+import { withAlteredCopy } from './altered-copy.ts';
 import type { Campaign } from './campaign.ts';
 import { DISTANCE, FAULTS } from './linearizability/faults.ts';
 import { Workload } from './linearizability/workload.ts';
 
-const ROOT = join(import.meta.dirname, '..', '..');
-const COPIED = ['src', 'standalone', 'scripts', 'wrangler.toml', 'package.json', 'package-lock.json'];
 const CLIENTS = 12;
 /** Histories are checked after each slice, with nothing open. */
 const SLICE_OPERATIONS = 250;
@@ -58,10 +53,7 @@ interface Found {
 }
 
 async function firstViolation(alterations: readonly Alteration[], random: Seeded, slices: number): Promise<Found> {
-  const root = await mkdtemp(join(tmpdir(), 'berth-fault-'));
-  try {
-    await copyTo(root);
-    for (const alteration of alterations) await alter(alteration, root);
+  return withAlteredCopy(alterations, async (root) => {
     const berth = await UnstableBerth.start({ root });
     try {
       const workload = await Workload.prepare(berth, random, CLIENTS);
@@ -74,16 +66,5 @@ async function firstViolation(alterations: readonly Alteration[], random: Seeded
     } finally {
       await berth.discard();
     }
-  } finally {
-    await rm(root, { recursive: true, force: true });
-  }
-}
-
-/** With builds of its own: these are of nobody else's sources. */
-async function copyTo(root: string): Promise<void> {
-  for (const name of COPIED) await cp(join(ROOT, name), join(root, name), { recursive: true });
-  await mkdir(join(root, 'node_modules'));
-  for (const name of await readdir(join(ROOT, 'node_modules'))) {
-    if (name !== '.cache') await symlink(join(ROOT, 'node_modules', name), join(root, 'node_modules', name));
-  }
+  });
 }

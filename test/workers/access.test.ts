@@ -146,6 +146,9 @@ describe('a wrong setting', () => {
     ...['-1', '1.5', 'never', '99999999'].map((value) => ({ BERTH_GRACE_SECONDS: value })),
     { BERTH_GRACE_SECONDS: '60', BERTH_UPLOAD_EXPIRY_SECONDS: '61' },
     ...[{ BERTH_UPLOAD_EXPIRY_SECONDS: '0' }, { BERTH_EXISTENCE_CACHE_SECONDS: '3601' }],
+    ...['', 'ui.example', 'https://ui.example/path', 'https://*.ui.example', 'null'].map((value) => ({
+      BERTH_CORS_ORIGINS: value,
+    })),
     ...[{ BERTH_JURISDICTION: 'mars' }, { BERTH_LOCATION_HINT: 'home' }],
   ];
 
@@ -176,7 +179,7 @@ describe('a wrong setting', () => {
 describe('a registry that is open on loopback', () => {
   const settings: Settings = { BERTH_ANONYMOUS: 'none', BERTH_OPEN_LOOPBACK: 'on' };
   const principal = (headers: Record<string, string>, openLoopback = true) =>
-    withoutCredentials(new Request('http://127.0.0.1/v2/', { headers }), { openLoopback });
+    withoutCredentials(new Request('http://127.0.0.1/v2/', { headers }), { openLoopback, corsOrigins: [] });
   const kind = (headers: Record<string, string>, openLoopback = true) => principal(headers, openLoopback).kind;
 
   it.each(['localhost', 'LocalHost:8787', '127.0.0.1', '127.0.0.1:8787', '127.8.9.10:80', '[::1]', '[::1]:8787'])(

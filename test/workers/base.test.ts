@@ -287,8 +287,8 @@ describe('an address that is not quite one (CVE-2020-29662, GHSA-qj39-pjf2-wmrc)
 });
 
 describe('a pull that names its source (ns=)', () => {
-  const told = async (settings: Settings, ns: string) => {
-    const headers = { host: 'registry.example:5000' };
+  const told = async (settings: Settings, ns: string, forwarded: Readonly<Record<string, string>> = {}) => {
+    const headers = { host: 'registry.example:5000', ...forwarded };
     const answer = await sendWith(settings, 'GET', `/v2/base/ns/blobs/${there.digest}?ns=${ns}`, { headers });
     return [answer.status, answer.headers.get('oci-namespace')];
   };
@@ -301,6 +301,13 @@ describe('a pull that names its source (ns=)', () => {
     expect(await told({}, 'registry.example:5000')).toEqual([200, 'registry.example:5000']);
     const named = { BERTH_PUBLIC_URL: 'https://berth.example' };
     expect(await told(named, 'berth.example')).toEqual([200, 'berth.example']);
+  });
+
+  it('is told so by the name that a trusted proxy is reached under', async () => {
+    const behind = { BERTH_TRUSTED_PROXY: 'on' };
+    const forwarded = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'outer.example' };
+    expect(await told(behind, 'outer.example', forwarded)).toEqual([200, 'outer.example']);
+    expect(await told({}, 'outer.example', forwarded)).toEqual([200, null]);
   });
 
   it('gets the same content and no such word where it names another', async () => {

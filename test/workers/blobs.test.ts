@@ -138,8 +138,8 @@ describe('a range of a blob', () => {
     },
   );
 
-  it.each(['bytes=0-1,5-6', 'bytes=', 'bytes=-', 'lines=0-9', '0-99', 'bytes 0-9/10000', 'bytes=a-b'])(
-    '%s is more than one or none: the whole blob comes',
+  it.each(['bytes=', 'bytes=-', 'lines=0-9', '0-99', 'bytes 0-9/10000', 'bytes=a-b'])(
+    '%s is none: the whole blob comes',
     async (range) => {
       const response = await getBlob(name, blob.digest, { range });
       expect([response.status, response.headers.get('content-range')]).toEqual([200, null]);

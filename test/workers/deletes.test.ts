@@ -10,6 +10,7 @@ import {
   headBlob,
   imageOf,
   openSession,
+  openStreaming,
   pushed,
   putManifest,
   refusal,
@@ -215,10 +216,13 @@ describe('deleting a blob', () => {
     expect(await storedKeys()).toEqual([]);
   });
 
-  it('ends the upload that brought it: a repeated PUT is not told that it is there', async () => {
+  it.each([
+    ['at once', openSession],
+    ['as a stream', openStreaming],
+  ])('ends the upload that brought it %s: a repeated PUT is not told that it is there', async (_, open) => {
     const name = repositoryName('repeated');
     const blob = await newBlob();
-    const session = await openSession(name);
+    const session = await open(name);
     demand(await session.putBody(blob.digest, blob.bytes), 201);
     expect((await removeBlob(name, blob.digest)).status).toBe(202);
     await expectUnknown(session, blob);
@@ -328,6 +332,27 @@ describe('what a manifest refers to and was not there', () => {
     await pushed(name, layer);
     await passAllGraces();
     await expectServed(name, layer);
+  });
+
+  it('is used by each of the manifests that waited for it, and goes with the last of them', async () => {
+    const name = repositoryName('awaited-by-many');
+    const [there, later] = [await pushed(name, await newBlob()), await newBlob()];
+    const waiting = ['one', 'two', 'three'].map((word) =>
+      imageOf(there, { layers: [descriptorOf(later)], annotations: { word } }),
+    );
+    for (const body of waiting) {
+      const sent = { body: textBytes(body) };
+      const path = `/v2/${name}/manifests/${await sha256(body)}`;
+      expect((await sendWith({ BERTH_MANIFESTS_ALLOW_MISSING: 'on' }, 'PUT', path, sent)).status).toBe(201);
+    }
+    await pushed(name, later);
+    for (const body of waiting) {
+      await passAllGraces();
+      await expectServed(name, later);
+      expect((await remove(name, await sha256(body))).status).toBe(202);
+    }
+    await passAllGraces();
+    expect(await storedKeys()).toEqual([]);
   });
 
   it('is allowed by a setting: blobs and children, which are kept once they come', async () => {

@@ -2,19 +2,19 @@
  * Every call that a push makes to the store or to another object is interrupted on purpose, one after another: it fails
  * before it is made or after it succeeded, or its caller crashes there. The client does what clients do: it repeats what
  * was answered 5xx, and begins anew when its upload is gone. In the end the push must have worked, the right bytes must be
- * served, nothing else may be left in the store, and no object may be stuck with work.
+ * served, nothing else may be left in the store, and no object may be stuck with work. Deletes, mounts and other changes:
+ * fault-sweep-changes.test.ts.
  */
-import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { faults, type Call, type FaultKind } from './faults.ts';
 import {
-  livingObjects,
   manifestOf,
   mapped,
   newBlob,
   newWorld,
   openUpload,
+  overdueTasks,
   passAllGraces,
   pullManifest,
   pushBlob,
@@ -31,7 +31,6 @@ import {
 const KINDS: readonly FaultKind[] = ['fail-before', 'fail-after', 'crash-before', 'crash-after'];
 const TRIES = 6;
 const SWEEP_TIMEOUT_MS = 120_000;
-const OVERDUE_TASKS = "SELECT kind || ' ' || subject AS task FROM tasks WHERE due <= ?";
 const PART_BYTES = 8 * 1024 * 1024;
 
 interface Scenario {
@@ -103,21 +102,6 @@ async function persist(step: () => Promise<number>): Promise<number> {
 async function pushImage(scenario: Scenario, blob: Blob, manifest: string): Promise<void> {
   expect(await persist(() => scenario.push(blob))).toBe(201);
   expect(await persist(() => pushManifest('a', 'latest', manifest))).toBe(201);
-}
-
-/** Nothing waits for ever: an object that is done has no task that is due. */
-async function overdueTasks(): Promise<string[]> {
-  const overdue: string[] = [];
-  for (const namespace of ['UPLOAD', 'REPOSITORY', 'BLOB_DIRECTORY'] as const) {
-    for (const stub of await livingObjects(namespace)) {
-      const tasks = await runInDurableObject(stub, (_object, { storage }) => {
-        const written = storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'tasks'").toArray().length > 0;
-        return written ? storage.sql.exec<{ task: string }>(OVERDUE_TASKS, Date.now()).toArray() : [];
-      });
-      overdue.push(...tasks.map(({ task }) => `${namespace}: ${task}`));
-    }
-  }
-  return overdue;
 }
 
 async function expectSound(blob: Blob, manifest: string): Promise<void> {

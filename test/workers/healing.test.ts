@@ -1,17 +1,20 @@
 /** What a store has lost, and what was pushed in an odd order: the next push has to put it right. */
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { faults, type FaultKind } from './faults.ts';
 import {
   config,
   manifestOf,
   mapped,
   newBlob,
   newWorld,
+  openUpload,
   passAllGraces,
   passTime,
   pullManifest,
   pushBlob,
   pushManifest,
+  putWhole,
   repositoryName,
   request,
   served,
@@ -54,6 +57,38 @@ describe('a blob whose bytes are lost', () => {
     const ranged = await request(`/v2/${repositoryName('a')}/blobs/${blob.digest}`, { headers });
     expect(ranged.status).toBe(404);
     expect(await pushBlob('a', blob)).toBe(201);
+    expect(await served('a', blob)).toBe('right');
+  });
+});
+
+describe('a blob whose bytes are lost, and whose healing is interrupted', () => {
+  /** As one PUT; and through the session's own object, which asks the repository from outside. */
+  const pushes = {
+    'a whole PUT': pushBlob,
+    'a streamed session': async (repository: string, blob: Blob): Promise<number> => {
+      const { path } = await openUpload(repository);
+      const entered = await request(path, { method: 'PATCH', body: new Uint8Array() });
+      return (await putWhole(entered.headers.get('location') ?? '', blob)).status;
+    },
+  };
+  const points = ['Repository>store.head', 'Repository>BLOB_DIRECTORY.swap'];
+  const kinds: FaultKind[] = ['fail-before', 'fail-after', 'crash-before', 'crash-after'];
+  const cases = Object.entries(pushes).flatMap(([form, push]) =>
+    points.flatMap((point) => kinds.map((kind) => ({ form, push, point, kind }))),
+  );
+
+  it.each(cases)('is not promised before it is healed: $form, $kind at $point', async ({ push, point, kind }) => {
+    const blob = await newBlob();
+    expect(await pushBlob('a', blob)).toBe(201);
+    await lose(blob);
+    expect(await served('a', blob)).toBe(404);
+    faults.inject(point, kind);
+    const status = await push('a', blob).catch(() => 0);
+    expect(faults.fired).toHaveLength(1);
+    // Whatever it was told: what is promised is there.
+    expect([status === 201, await headStatus(blob)]).toEqual(status === 201 ? [true, 200] : [false, 404]);
+    expect(await pushBlob('a', blob)).toBe(201);
+    expect(await headStatus(blob)).toBe(200);
     expect(await served('a', blob)).toBe('right');
   });
 });

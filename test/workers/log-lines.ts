@@ -17,6 +17,12 @@ const RequestSchema = v.looseObject({
 export type LogLine = v.InferOutput<typeof LineSchema>;
 export type RequestLine = v.InferOutput<typeof RequestSchema>;
 
+/** Calls to Durable Objects, and operations on the store. */
+export interface Work {
+  objectCalls: number;
+  storeOperations: number;
+}
+
 export class LogLines {
   readonly #lines: string[] = [];
 
@@ -44,5 +50,17 @@ export class LogLines {
 
   clear(): void {
     this.#lines.length = 0;
+  }
+
+  /** What all requests of this action caused together. The last answer is read to its end. */
+  async workOf(action: () => Promise<Response>): Promise<Work> {
+    this.clear();
+    await (await action()).arrayBuffer();
+    const work = { objectCalls: 0, storeOperations: 0 };
+    for (const { objectCalls, storeOperations } of this.requests) {
+      work.objectCalls += objectCalls;
+      work.storeOperations += storeOperations;
+    }
+    return work;
   }
 }

@@ -1,9 +1,19 @@
-/** Manifests that are too large are refused with the limit, and before they are taken into memory (CVE-2017-11468). */
+/** Manifests that are too large are refused with the limit, and before they are taken into memory. */
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DRAINED_MOST_BYTES } from '../../src/objects/upload/drain.ts';
 import { documentBudget } from '../../src/objects/upload/memory-budget.ts';
 import { OCI_MANIFEST } from '../../src/oci/media-type.ts';
-import { getManifest, imageOf, pushed, putManifest, refusal, sendWith, type Settings } from './client.ts';
+import {
+  getManifest,
+  imageOf,
+  pushed,
+  putManifest,
+  refusal,
+  send,
+  sendWith,
+  textBytes,
+  type Settings,
+} from './client.ts';
 import { LogLines } from './log-lines.ts';
 import { newBlob, type Blob } from './world.ts';
 
@@ -50,7 +60,7 @@ async function expectTooLarge(pending: Promise<Response>, limit: number): Promis
   expect(answer.message).toContain(String(limit));
 }
 
-describe('a manifest over the limit', () => {
+describe('a manifest over the limit (CVE-2017-11468)', () => {
   it('by one byte gets 413 with the limit, and changes nothing', async () => {
     expect((await putManifest(name, 'huge', padded(LIMIT_BYTES), OCI_MANIFEST)).status).toBe(201);
     await expectTooLarge(putManifest(name, 'huge', padded(LIMIT_BYTES + 1), OCI_MANIFEST), LIMIT_BYTES);
@@ -114,5 +124,54 @@ describe('many manifests at once', () => {
     others.give(others.heldBytes);
     expect((await putManifest(name, 'later', imageOf(blob))).status).toBe(201);
     expect(documentBudget.usedBytes).toBe(0);
+  });
+});
+
+describe('slow pushers that hold all memory for manifests', () => {
+  /** Has sent nearly all, in pieces that the registry has taken, and says nothing more. */
+  async function stalled(reference: string) {
+    const { readable, writable } = new IdentityTransformStream();
+    const writer = writable.getWriter();
+    const headers = { 'content-type': OCI_MANIFEST };
+    const answer = send('PUT', `/v2/${name}/manifests/${reference}`, { body: readable, headers });
+    const bytes = textBytes(padded(LIMIT_BYTES));
+    const sent = (async () => {
+      for (let start = 0; start < LIMIT_BYTES - PIECE_BYTES; start += PIECE_BYTES) {
+        await writer.write(bytes.subarray(start, start + PIECE_BYTES));
+      }
+    })();
+    const rest = () => writer.write(bytes.subarray(-PIECE_BYTES)).then(() => writer.close());
+    return { answer, sent: sent.catch(() => undefined), rest };
+  }
+
+  it('are broken off one by one, the slowest first, and everybody else is served at once', async () => {
+    const slow = await Promise.all(Array.from({ length: 7 }, (_, index) => stalled(`slow${String(index)}`)));
+    await Promise.all(slow.map(({ sent }) => sent));
+    for (const reference of ['one', 'two', 'three']) {
+      expect((await putManifest(name, reference, imageOf(blob))).status).toBe(201);
+    }
+    // And a large one, which needs the memory of several.
+    expect((await putManifest(name, 'large', padded(LIMIT_BYTES))).status).toBe(201);
+    const outcomes = await Promise.all(
+      slow.map(async ({ answer, rest }) => {
+        await rest().catch(() => undefined);
+        const answered = await answer;
+        if (answered.status === 201) return 201;
+        return (await refusal(answered)).code === 'SIZE_INVALID' ? answered.status : 0;
+      }),
+    );
+    expect(new Set(outcomes)).toEqual(new Set([201, 408]));
+    expect(documentBudget.usedBytes).toBe(0);
+    expect(documentBudget.peakBytes).toBeLessThanOrEqual(24 * 1_024 * 1_024);
+  });
+
+  it('that have vanished hold it no longer than a moment', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
+    const vanished = documentBudget.open();
+    while (vanished.tryTake(PIECE_BYTES));
+    vi.setSystemTime(Date.now() + 10_000);
+    expect((await putManifest(name, 'after', imageOf(blob))).status).toBe(201);
+    expect(documentBudget.usedBytes).toBe(0);
+    vi.useRealTimers();
   });
 });

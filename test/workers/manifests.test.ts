@@ -152,7 +152,7 @@ describe('a manifest that is pushed', () => {
     }
   });
 
-  it('keeps its stored type, whatever Accept asks for', async () => {
+  it('keeps its stored type, whatever Accept asks for (CVE-2021-41190)', async () => {
     demand(await putManifest(name, 'typed', imageOf(blob), OCI_MANIFEST), 201);
     for (const accept of [OCI_INDEX, DOCKER_MANIFEST, 'text/html', '*/*', '']) {
       const response = await getManifest(name, 'typed', { accept });

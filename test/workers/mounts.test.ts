@@ -1,5 +1,7 @@
 /** Mounting a blob of another repository (end-11): without its bytes, or as an upload that tells nothing. */
+import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   demand,
@@ -11,6 +13,7 @@ import {
   pushed,
   putManifest,
   refusal,
+  repositoryStub,
   send,
   sendWith,
   Session,
@@ -19,7 +22,7 @@ import {
 } from './client.ts';
 import { faults } from './faults.ts';
 import { LogLines } from './log-lines.ts';
-import { mapped, newBlob, newWorld, passAllGraces, repositoryName, storedKeys, type Blob } from './world.ts';
+import { mapped, newBlob, newWorld, passAllGraces, repositoryName, settle, storedKeys, type Blob } from './world.ts';
 
 let log: LogLines;
 beforeEach(async () => {
@@ -60,7 +63,10 @@ describe('a mount', () => {
   it('without a source takes it from wherever it is', async () => {
     const [source, target] = [repositoryName('source'), repositoryName('target')];
     const blob = await pushed(source, await newBlob());
+    log.clear();
     await expectMounted(await mount(target, blob.digest), target, blob);
+    // Whether anybody has it is asked before anything is written.
+    expect(log.requests[0]).toMatchObject({ objectCalls: 3, storeOperations: 1 });
   });
 
   it('of what the repository has already is one', async () => {
@@ -129,10 +135,61 @@ describe('a mount that cannot be (CVE-2024-39897, CVE-2026-117685)', () => {
     expect((await getBlob(target, blob.digest)).status).toBe(404);
   });
 
+  it('is that same session for every digest and every source, of whatever form', async () => {
+    const [source, target] = [repositoryName('source'), repositoryName('target')];
+    const blob = await pushed(source, await newBlob());
+    const hex = fc.bigInt({ min: 0n, max: 2n ** 256n - 1n }).map((number) => number.toString(16).padStart(64, '0'));
+    const absent = hex.map((text) => `sha256:${text}`).filter((digest) => digest !== blob.digest);
+    const anything = fc.string({ unit: 'binary', maxLength: 40 });
+    const elsewhere = fc
+      .oneof(fc.constantFrom(target, 'NO/name', '', '../..'), anything)
+      .filter((name) => name !== source);
+    const asked = fc.oneof(
+      fc.tuple(absent, fc.constant(source)),
+      fc.tuple(fc.oneof(absent, fc.constant(blob.digest)), elsewhere),
+    );
+    const plain = await seen(await mount(target, NOWHERE, source), log);
+    await fc.assert(
+      fc.asyncProperty(asked, async ([digest, from]) => {
+        expect(await seen(await mount(target, digest, from), log)).toEqual(plain);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('without a source is the session that any POST opens', async () => {
     const answer = await seen(await mount(repositoryName('target'), NOWHERE), log);
     const plain = await seen(await send('POST', `/v2/${repositoryName('target')}/blobs/uploads/`), log);
     expect({ ...answer, objectCalls: 0 }).toEqual({ ...plain, objectCalls: 0 });
+  });
+
+  it('leaves no trace in a repository that has nothing, however it is asked for', async () => {
+    const blob = await pushed(repositoryName('source'), await newBlob());
+    demand(await send('DELETE', `/v2/${repositoryName('source')}/blobs/${blob.digest}`), 202);
+    await settle();
+    const target = repositoryName('target');
+    // What nobody has any more is there for a while, and what nobody ever had is not.
+    for (const digest of [blob.digest, NOWHERE]) {
+      for (const from of [undefined, target, repositoryName('source')]) {
+        demand(await mount(target, digest, from), 202);
+      }
+    }
+    const tables = await runInDurableObject(repositoryStub(target), (_object, { storage }) =>
+      storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'").toArray(),
+    );
+    expect(tables).toEqual([]);
+  });
+
+  it('writes no row where the repository is there', async () => {
+    const target = repositoryName('target');
+    await pushed(target, await newBlob());
+    const written = () =>
+      runInDurableObject(repositoryStub(target), (_object, { storage }) =>
+        storage.sql.exec<{ changes: number }>('SELECT total_changes() AS changes').one(),
+      );
+    const before = await written();
+    demand(await mount(target, NOWHERE), 202);
+    expect(await written()).toEqual(before);
   });
 
   it('takes the bytes then', async () => {

@@ -1,8 +1,7 @@
-/** Tags (end-8a, end-8b): sorted by their bytes, in pages that lose none. */
-import { runInDurableObject } from 'cloudflare:test';
+/** Tags (end-8a, end-8b): sorted by their bytes, in pages that lose none. Thousands of them: large-lists.test.ts. */
 import fc from 'fast-check';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { demand, imageOf, pushed, putManifest, refusal, repositoryStub, send, sha256 } from './client.ts';
+import { demand, imageOf, pushed, putManifest, refusal, send, sha256 } from './client.ts';
 import { LogLines } from './log-lines.ts';
 import { newBlob, type Blob } from './world.ts';
 
@@ -162,20 +161,5 @@ describe('the list of tags', () => {
         expect(answer).toMatchObject({ status: 404, code: 'NAME_UNKNOWN', detail: { name: repository } });
       }
     }
-  });
-
-  it('longer than the limit comes in pages of the limit', async () => {
-    const repository = 'tags/many';
-    const own = await pushed(repository, blob);
-    demand(await putManifest(repository, 'first', imageOf(own)), 201);
-    const many = Array.from({ length: 2 * PAGE_LIMIT + 1 }, (_, index) => `t${String(index).padStart(5, '0')}`);
-    await runInDurableObject(repositoryStub(repository), (_object, state) => {
-      for (const tag of many) {
-        state.storage.sql.exec('INSERT INTO tags SELECT ?, manifest, moved_at FROM tags WHERE name = ?', tag, 'first');
-      }
-    });
-    const pages = await walk(`/v2/${repository}/tags/list`);
-    expect(pages.map(({ length }) => length)).toEqual([PAGE_LIMIT, PAGE_LIMIT, 2]);
-    expect(pages.flat()).toEqual(['first', ...many]);
   });
 });

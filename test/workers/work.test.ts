@@ -5,7 +5,7 @@
 import { formatDigest } from '../../src/oci/digest.ts';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PUSH_FORMS, demand, headBlob, imageOf, pushed, putManifest, send, sendWith, type Settings } from './client.ts';
-import { LogLines } from './log-lines.ts';
+import { LogLines, type Work } from './log-lines.ts';
 import { newBlob, type Blob } from './world.ts';
 
 const KIB = 1_024;
@@ -26,24 +26,12 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-interface Work {
-  objectCalls: number;
-  storeOperations: number;
-}
-
-/** What all requests of this action caused together. Their answers are read to the end. */
-async function workOf(action: () => Promise<Response>): Promise<Work> {
-  log.clear();
-  const response = await action();
-  await response.arrayBuffer();
-  expect(response.ok).toBe(true);
-  return log.requests.reduce(
-    (sum, line) => ({
-      objectCalls: sum.objectCalls + line.objectCalls,
-      storeOperations: sum.storeOperations + line.storeOperations,
-    }),
-    { objectCalls: 0, storeOperations: 0 },
-  );
+function workOf(action: () => Promise<Response>): Promise<Work> {
+  return log.workOf(async () => {
+    const response = await action();
+    expect(response.ok).toBe(true);
+    return response;
+  });
 }
 
 const read = (settings: Settings, method: string, path: string) => workOf(() => sendWith(settings, method, path));

@@ -23,6 +23,7 @@ export const config = parseConfig(env);
 export const objects = new Objects(env);
 const NAMESPACES = ['UPLOAD', 'REPOSITORY', 'BLOB_DIRECTORY', 'CATALOG'] as const;
 const ALARM_ROUNDS = 12;
+const OVERDUE_TASKS = "SELECT kind || ' ' || subject AS task FROM tasks WHERE due <= ?";
 /** Sessions and repositories of earlier worlds. */
 const bygone = new Set<string>();
 /** Shards of the directory that this world's digests belong to. */
@@ -88,6 +89,21 @@ export async function passAllGraces(): Promise<void> {
     passEverything();
     await settle();
   }
+}
+
+/** Nothing waits for ever: an object that is done has no task that is due. */
+export async function overdueTasks(): Promise<string[]> {
+  const overdue: string[] = [];
+  for (const namespace of ['UPLOAD', 'REPOSITORY', 'BLOB_DIRECTORY'] as const) {
+    for (const stub of await livingObjects(namespace)) {
+      const tasks = await runInDurableObject(stub, (_object, { storage }) => {
+        const written = storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'tasks'").toArray().length > 0;
+        return written ? storage.sql.exec<{ task: string }>(OVERDUE_TASKS, Date.now()).toArray() : [];
+      });
+      overdue.push(...tasks.map(({ task }) => `${namespace}: ${task}`));
+    }
+  }
+  return overdue;
 }
 
 export async function crash(stub: DurableObjectStub): Promise<void> {

@@ -6,6 +6,8 @@ export type NextPage =
   | { readonly kind: 'refused'; readonly reason: string };
 
 const MAX_HEADER_CHARACTERS = 16_384;
+/** Of the next page. Berth answers no longer one (src/http/app.ts), and with a name in it none is half as long. */
+const MAX_ADDRESS_CHARACTERS = 4_096;
 const LINK = /<([^<>]*)>((?:[ \t]*;[ \t]*[a-zA-Z*]+(?:[ \t]*=[ \t]*(?:"(?:[^"\\]|\\.)*"|[^ \t;,"]*))?)*)/g;
 const REL = /;[ \t]*rel[ \t]*=[ \t]*(?:"([^"]*)"|([^ \t;,"]*))/i;
 
@@ -23,6 +25,7 @@ export function nextPage(header: string | undefined, page: URL): NextPage {
     if (url.origin !== page.origin || url.username !== '' || url.password !== '')
       return refused('points to another host, which is not asked');
     url.hash = '';
+    if (url.href.length > MAX_ADDRESS_CHARACTERS) return refused(`has more than ${MAX_ADDRESS_CHARACTERS} characters`);
     return { kind: 'page', url };
   }
   return { kind: 'none' };

@@ -9,13 +9,12 @@ import { nextPage, type NextPage } from './link.ts';
 import { failure, success, type Outcome } from './outcome.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { withRetries } from './retry.ts';
+import { MAX_PAGES, SeenPages } from './seen-pages.ts';
 
 /** Names on a page; what most registries give at most. */
 const PAGE_SIZE = 1_000;
 /** Some registries give all names at once, whatever is asked for. */
 const MAX_PAGE_BYTES = 16 * 1024 * 1024;
-/** A list of more never ends. */
-const MAX_PAGES = 20_000;
 /** No list is nested deeper than a descriptor's annotations. */
 const MAX_DEPTH = 8;
 const OK = 200;
@@ -40,12 +39,12 @@ export async function* list<Entry>(
   client: RegistryClient,
   { path, scopes, accept, schema, sized }: ListQuery<Entry>,
 ): AsyncGenerator<Listed<Entry>, void, undefined> {
-  const seen = new Set<string>();
+  const seen = new SeenPages();
   let url = new URL(path, client.url);
   if (sized) url.searchParams.set('n', String(PAGE_SIZE));
   for (;;) {
-    const isFirst = seen.size === 0;
-    seen.add(url.href);
+    const isFirst = seen.isEmpty;
+    seen.add(url);
     const fetched = await withRetries(client.signal, () => fetchPage(client, url, { scopes, accept, schema }));
     if (!fetched.ok) return yield broken(fetched.failure.reason);
     const page = fetched.value;
@@ -59,8 +58,9 @@ export async function* list<Entry>(
     const { next } = page;
     if (next.kind === 'none') return;
     if (next.kind === 'refused') return yield broken(`${client.name}: ${next.reason}`);
-    if (seen.has(next.url.href)) return yield broken(`${client.name} has a list that goes in circles`);
-    if (seen.size === MAX_PAGES) return yield broken(`${client.name} has a list of over ${MAX_PAGES} pages`);
+    const judged = seen.judge(next.url);
+    if (judged === 'seen') return yield broken(`${client.name} has a list that goes in circles`);
+    if (judged === 'full') return yield broken(`${client.name} has a list of over ${MAX_PAGES} pages`);
     ({ url } = next);
   }
 }

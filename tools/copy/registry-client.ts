@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import type { RegistryAddress } from './arguments.ts';
 import { Authorization } from './authorization.ts';
 import { Connections, type Answer, type Body, type Call } from './exchange.ts';
-import { failure, quoted, success, transientFailure, type Failed, type Outcome } from './outcome.ts';
+import { failure, forGood, quoted, success, transientFailure, type Failed, type Outcome } from './outcome.ts';
 import { isTransientStatus, parseRetryAfter, withRetries } from './retry.ts';
 
 const MAX_REDIRECTS = 5;
@@ -98,7 +98,8 @@ export class RegistryClient {
   async #attempt(call: RegistryCall, { follow }: { readonly follow: boolean }): Promise<Outcome<Answer>> {
     const url = typeof call.path === 'string' ? new URL(call.path, this.url) : call.path;
     for (let isAgain = false; ; isAgain = true) {
-      const header = isOwn(url, this.url) ? await this.#authorization.header(call.scopes) : success(undefined);
+      // A token server has had tries of its own.
+      const header = isOwn(url, this.url) ? forGood(await this.#authorization.header(call.scopes)) : success(undefined);
       if (!header.ok) return header;
       const sent = await this.#send(call, url, { authorization: header.value, follow });
       if (!sent.ok) return sent;

@@ -9,6 +9,7 @@ import type { Manifest } from '../../src/oci/manifest.ts';
 import type { Reference, Tag } from '../../src/oci/reference.ts';
 import type { RepositoryName } from '../../src/oci/repository-name.ts';
 import { forEachOf } from '../../standalone/maintenance/parallel.ts';
+import { Backlog } from './backlog.ts';
 import type { BlobTransfer } from './blob-transfer.ts';
 import type { FetchedManifest } from './fetched-manifest.ts';
 import { Memory } from './memory.ts';
@@ -21,6 +22,8 @@ import type { Target } from './target.ts';
 const MAX_DEPTH = 8;
 /** Of one repository, so that what several of its images have in common is looked at once. */
 const MAX_KNOWN = 20_000;
+/** Manifests whose referrers wait to be looked for. An image has far fewer, all that refers to it among them. */
+const MAX_SUBJECTS = 100_000;
 /** The referrers API is not there (404 by the specification), or nothing that we know by that path. */
 const NO_REFERRERS: ReadonlySet<number> = new Set([400, 404, 405, 406, 501]);
 
@@ -49,7 +52,7 @@ export class RepositoryCopy {
   /** Whether the source lists what refers to a manifest; asked once. */
   #listsReferrers: Promise<boolean> | undefined;
   /** Manifests whose referrers are still to be looked for, by whichever tag is done first. */
-  readonly #subjects: Digest[] = [];
+  readonly #subjects = new Backlog<Digest>(MAX_SUBJECTS);
 
   constructor(name: RepositoryName, options: RepositoryCopyOptions) {
     this.name = name;
@@ -114,7 +117,8 @@ export class RepositoryCopy {
     if (!found.ok) return found;
     const isThere = found.value !== 'missing';
     const canList = await this.#canList(digest);
-    if (canList) this.#subjects.push(digest);
+    if (canList && !this.#subjects.add(digest))
+      tally.fail('referrers', `${this.name}@${digest}`, `over ${MAX_SUBJECTS} manifests wait to be asked for theirs`);
     if (isThere) {
       tally.manifest('skipped', 0);
       if (!canList && found.value === 'manifest') return success(undefined);
@@ -196,7 +200,7 @@ export class RepositoryCopy {
 
   /** Of all manifests so far, those that come by it among them: a signature may be signed. */
   async #copyReferrers(): Promise<void> {
-    for (let subject = this.#subjects.pop(); subject !== undefined; subject = this.#subjects.pop())
+    for (let subject = this.#subjects.take(); subject !== undefined; subject = this.#subjects.take())
       await this.#copyReferrersOf(subject);
   }
 

@@ -7,6 +7,8 @@ const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
 /** Who asks for more is not waited for; a second run goes on there. */
 const LONGEST_RETRY_AFTER_MS = 600_000;
+/** Of all pauses of one thing that is tried, so that who always asks for a little more holds nobody for hours. */
+const MOST_WAITING_MS = 900_000;
 const MS_PER_SECOND = 1_000;
 
 const STATUSES_THAT_PASS: ReadonlySet<number> = new Set([408, 425, 429]);
@@ -32,19 +34,31 @@ export function backOffMs(attempt: number, random: number): number {
   return Math.round((most * (1 + random)) / 2);
 }
 
-/** @param attempt is told how many there were before it. */
+type Wait = (ms: number, signal: AbortSignal) => Promise<unknown>;
+
+const waitFor: Wait = (ms, signal) => delay(ms, undefined, { signal });
+
+/**
+ * @param attempt is told how many there were before it.
+ * @param wait rejects when the signal says so.
+ */
 export async function withRetries<Value>(
   signal: AbortSignal,
   attempt: (before: number) => Promise<Outcome<Value>>,
+  wait = waitFor,
 ): Promise<Outcome<Value>> {
+  let waitedMs = 0;
   for (let before = 0; ; before += 1) {
     if (signal.aborted) return failure('was stopped');
     const outcome = await attempt(before);
     if (outcome.ok || !outcome.failure.transient || before + 1 === ATTEMPTS) return outcome;
     const { retryAfterMs } = outcome.failure;
     if (retryAfterMs !== undefined && retryAfterMs > LONGEST_RETRY_AFTER_MS) return outcome;
+    const pauseMs = Math.max(backOffMs(before, Math.random()), retryAfterMs ?? 0);
+    waitedMs += pauseMs;
+    if (waitedMs > MOST_WAITING_MS) return outcome;
     try {
-      await delay(Math.max(backOffMs(before, Math.random()), retryAfterMs ?? 0), undefined, { signal });
+      await wait(pauseMs, signal);
     } catch {
       // Stopped while it waited; the top of the loop says so.
     }

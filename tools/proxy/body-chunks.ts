@@ -1,10 +1,14 @@
 /** A client's body, cut into chunks that stand in memory one at a time. */
 import type { Readable } from 'node:stream';
 import { free } from '../../standalone/freed-bytes.ts';
-import type { ChunkMemory } from './chunk-memory.ts';
+import { Patience } from '../../standalone/patience.ts';
+import type { BufferLine, ChunkMemory } from './chunk-memory.ts';
 
-/** A client that has said nothing for so long holds memory that others wait for. */
+/** A client that says nothing for so long while it fills a chunk, or brings less in the long run, is slow. */
 const STALL_MS = 1_000;
+const LEAST_BYTES_PER_SECOND = 512 * 1024;
+/** How often the slow look whether others wait. */
+const LOOK_UP_MS = 250;
 
 export interface Chunk {
   /** At least one. Not to be looked at after `release`. */
@@ -12,6 +16,14 @@ export interface Chunk {
   /** Whether the body is known to end with it. One that fills its buffer may be the last one without anybody knowing. */
   readonly isLast: boolean;
   release(): void;
+}
+
+/** A chunk while it is filled: by whom its buffer is lent, and how far it is. */
+interface Filling {
+  line: BufferLine;
+  buffer: Buffer;
+  length: number;
+  readonly patience: Patience;
 }
 
 export class BodyChunks {
@@ -51,41 +63,66 @@ export class BodyChunks {
 
   async #next(): Promise<Chunk | undefined> {
     // Memory is taken only for bytes that are there.
-    this.#rest ??= restOf(await this.#piece());
-    if (this.#rest === undefined) return undefined;
-    const buffer = await this.#memory.take(this.#signal);
+    if (this.#rest === undefined) {
+      const piece = await this.#piece();
+      if (piece === undefined) return undefined;
+      this.#rest = restOf(piece);
+    }
+    const { first } = this.#memory;
+    const filling = {
+      line: first,
+      buffer: await first.take(this.#signal),
+      length: 0,
+      patience: new Patience(STALL_MS, LEAST_BYTES_PER_SECOND),
+    };
     try {
-      const { length, isLast } = await this.#fill(buffer);
+      let end = await this.#fill(filling);
+      if (end === 'full' && (await this.#enlarge(filling))) end = await this.#fill(filling);
+      const { line, buffer, length } = filling;
       return {
         bytes: buffer.subarray(0, length),
-        isLast,
+        isLast: end === 'last',
         release: () => {
-          this.#memory.give(buffer);
+          line.give(buffer);
         },
       };
     } catch (error) {
-      this.#memory.give(buffer);
+      filling.line.give(filling.buffer);
       throw error;
     }
   }
 
-  async #fill(buffer: Buffer): Promise<{ length: number; isLast: boolean }> {
-    let length = 0;
-    while (this.#rest !== undefined) {
+  /** Goes on in a large buffer. False where the chunk is sent as it is: who is slow takes no place in the line. */
+  async #enlarge(filling: Filling): Promise<boolean> {
+    const { first, whole } = this.#memory;
+    if (first.sizeBytes === whole.sizeBytes) return false;
+    const buffer = whole.takeAtOnce() ?? (filling.patience.isOver ? undefined : await whole.take(this.#signal));
+    if (buffer === undefined) return false;
+    filling.buffer.copy(buffer, 0, 0, filling.length);
+    first.give(filling.buffer);
+    filling.line = whole;
+    filling.buffer = buffer;
+    return true;
+  }
+
+  async #fill(filling: Filling): Promise<'full' | 'last' | 'others-wait'> {
+    for (;;) {
+      if (this.#rest === undefined) {
+        const next = await this.#pieceUnlessOthersWait(filling);
+        if (next === 'others-wait') return next;
+        if (next === undefined) return 'last';
+        this.#rest = restOf(next);
+      }
       const { piece, used } = this.#rest;
-      const copied = piece.copy(buffer, length, used);
-      length += copied;
+      const copied = piece.copy(filling.buffer, filling.length, used);
+      filling.length += copied;
       this.#rest.used += copied;
       if (this.#rest.used === piece.length) {
         this.#rest = undefined;
         free(piece);
       }
-      if (length === buffer.length) return { length, isLast: false };
-      const next = await this.#pieceUnlessOthersWait();
-      if (next === 'others-wait') return { length, isLast: false };
-      this.#rest = restOf(next);
+      if (filling.length === filling.buffer.length) return 'full';
     }
-    return { length, isLast: true };
   }
 
   /** The next bytes as they came; undefined at the end. */
@@ -95,20 +132,21 @@ export class BodyChunks {
     return piece;
   }
 
-  async #pieceUnlessOthersWait(): Promise<Buffer | undefined | 'others-wait'> {
+  async #pieceUnlessOthersWait({ line, patience }: Filling): Promise<Buffer | undefined | 'others-wait'> {
     for (;;) {
+      // What comes late is the beginning of the next chunk.
+      if (patience.isOver && line.isWanted) return 'others-wait';
       let timer: ReturnType<typeof setTimeout> | undefined;
-      const silence = new Promise<'silence'>((settle) => {
-        timer = setTimeout(settle, STALL_MS, 'silence');
+      const later = new Promise<'later'>((settle) => {
+        timer = setTimeout(settle, LOOK_UP_MS, 'later');
       });
-      const first = await Promise.race([this.#upcoming(), silence]).finally(() => {
+      const began = performance.now();
+      const first = await Promise.race([this.#upcoming(), later]).finally(() => {
         clearTimeout(timer);
       });
-      if (first === 'silence') {
-        // What comes late is the beginning of the next chunk.
-        if (this.#memory.isWanted) return 'others-wait';
-        continue;
-      }
+      patience.waited(performance.now() - began);
+      if (first === 'later') continue;
+      patience.brought(first?.length ?? 0);
       this.#pending = undefined;
       return first;
     }
@@ -129,6 +167,6 @@ export class BodyChunks {
   }
 }
 
-function restOf(piece: Buffer | undefined): { readonly piece: Buffer; used: number } | undefined {
-  return piece === undefined ? undefined : { piece, used: 0 };
+function restOf(piece: Buffer): { readonly piece: Buffer; used: number } {
+  return { piece, used: 0 };
 }

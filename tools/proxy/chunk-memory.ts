@@ -1,25 +1,42 @@
 /**
- * The memory in which chunks stand until the registry has them, so that one that broke off can be sent again. A few
- * buffers, each as large as a chunk, are all there is for all uploads together: whoever finds none waits in line.
+ * The memory in which chunks stand until the registry has them, so that one that broke off can be sent again: buffers that
+ * all uploads share. A chunk begins in a small one. What fills that goes on in one as large as a chunk, of which there are
+ * a few; so who trickles holds little more than he has sent. Whoever finds none waits in line.
  *
- * That ends well since nobody needs a second buffer to give the first one back: one that is full is sent, and one that
- * waits for a client that says nothing is sent as it is while others wait (`body-chunks.ts`).
+ * That ends well since nobody needs a second buffer to give a large one back: one that is full is sent, and one whose
+ * client is slow is sent as it is while others wait (`body-chunks.ts`). Who waits for a large one holds a small one, which
+ * nobody needs who has a large one.
  */
 
-const MIB = 1024 * 1024;
-/** With Node itself this keeps the program below 120 MB. */
+const KIB = 1024;
+const MIB = 1024 * KIB;
+/** Of large buffers. With the small ones and Node itself this keeps the program below 120 MB. */
 const BUDGET_BYTES = 24 * MIB;
+/** Of a small buffer: what Node reads at once. */
+const FIRST_BYTES = 64 * KIB;
+const MOST_FIRST = 32;
 
 export class ChunkMemory {
-  readonly chunkBytes: number;
+  readonly first: BufferLine;
+  readonly whole: BufferLine;
+
+  constructor(chunkBytes: number, budgetBytes = BUDGET_BYTES, firstBytes = FIRST_BYTES) {
+    this.first = new BufferLine(Math.min(firstBytes, chunkBytes), MOST_FIRST);
+    this.whole = new BufferLine(chunkBytes, Math.max(1, Math.floor(budgetBytes / chunkBytes)));
+  }
+}
+
+/** Buffers of one size, and the line for them. */
+export class BufferLine {
+  readonly sizeBytes: number;
   readonly #most: number;
   #made = 0;
   readonly #free: Buffer[] = [];
   readonly #line: ((buffer: Buffer) => void)[] = [];
 
-  constructor(chunkBytes: number, budgetBytes = BUDGET_BYTES) {
-    this.chunkBytes = chunkBytes;
-    this.#most = Math.max(1, Math.floor(budgetBytes / chunkBytes));
+  constructor(sizeBytes: number, most: number) {
+    this.sizeBytes = sizeBytes;
+    this.#most = most;
   }
 
   /** Whether somebody waits for a buffer. */
@@ -27,15 +44,19 @@ export class ChunkMemory {
     return this.#line.length > 0;
   }
 
-  /** A buffer for one chunk, with whatever stood in it before. Rejects with the signal's reason. */
+  /** A buffer with whatever stood in it before; undefined where one would have to be waited for. */
+  takeAtOnce(): Buffer | undefined {
+    const buffer = this.#free.pop();
+    if (buffer !== undefined || this.#made === this.#most) return buffer;
+    this.#made += 1;
+    return Buffer.allocUnsafeSlow(this.sizeBytes);
+  }
+
+  /** As `takeAtOnce`, in turn. Rejects with the signal's reason. */
   async take(signal: AbortSignal): Promise<Buffer> {
     signal.throwIfAborted();
-    const buffer = this.#free.pop();
+    const buffer = this.takeAtOnce();
     if (buffer !== undefined) return buffer;
-    if (this.#made < this.#most) {
-      this.#made += 1;
-      return Buffer.allocUnsafeSlow(this.chunkBytes);
-    }
     return new Promise((settle, reject) => {
       const leave = (): void => {
         this.#line.splice(this.#line.indexOf(settleAndStay), 1);

@@ -135,6 +135,11 @@ export class BlobDirectory extends DurableObject<Env> {
     return new WorkMeter().answer(mapped === undefined ? undefined : location(mapped));
   }
 
+  /** Whether `claim` without bytes would be granted. Writes nothing. */
+  isClaimed(digest: Digest): Answer<boolean> {
+    return new WorkMeter().answer(this.#database.opened() && (this.#find(digest)?.claims ?? 0) > 0);
+  }
+
   override async alarm(): Promise<void> {
     await this.#tasks.run(Date.now());
   }

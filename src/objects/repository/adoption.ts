@@ -4,6 +4,7 @@
  *   else       → write an intent with a fresh claim id → ask the directory to claim → does the intent still stand?
  *                → link and intent change places in one transaction.
  * An intent whose call was lost is ended by its task, which also releases the claim.
+ * A link whose bytes are lost is healed by the next push: it stays marked until the bytes that count are seen to be there.
  */
 import type { WorkMeter } from '../../observability/work.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -13,6 +14,7 @@ import type { Location } from '../blob-directory/blob-directory.ts';
 import type { Database } from '../database.ts';
 import type { Objects } from '../stubs.ts';
 import type { TaskOutcome, Tasks } from '../tasks.ts';
+import { judgeWinner } from '../winner.ts';
 import type { Edges } from './edges.ts';
 import type { AdoptResult, Link, Links } from './links.ts';
 import { splitSubject, subjectOf } from './task-subject.ts';
@@ -66,13 +68,18 @@ export class Adoption {
     return false;
   }
 
+  /** Whether anybody has it. Writes nothing. */
+  isThereSomewhere(meter: WorkMeter, digest: Digest): Promise<boolean> {
+    return meter.call(this.#objects.directory(digest).isClaimed(digest));
+  }
+
   /** `own` names the bytes that an upload brings; a mount brings none. */
   async adopt(meter: WorkMeter, digest: Digest, own: Location | undefined): Promise<AdoptResult> {
     for (let round = 0; round < ADOPT_ROUNDS; round += 1) {
       const claimId = crypto.randomUUID();
       const present = this.#begin(digest, claimId);
       await this.#tasks.arm();
-      if (present !== undefined) return { kind: 'linked', location: present.location };
+      if (present !== undefined) return { kind: 'linked', location: await this.#healed(meter, digest, present, own) };
       const claimed = await meter.call(this.#objects.directory(digest).claim(digest, claimId, own));
       const landed = this.#land(digest, claimId, claimed.kind === 'claimed' ? claimed.location : undefined);
       await this.#tasks.arm();
@@ -137,15 +144,26 @@ export class Adoption {
     const now = Date.now();
     return this.#database.transaction(() => {
       const link = this.#links.renew(digest, now);
-      if (link !== undefined) {
-        // The uploader looks whether the winner is there, and has it swapped if not.
-        if (link.damaged) this.#links.markDamaged(digest, false);
-        return link;
-      }
+      if (link !== undefined) return link;
       this.#links.insertIntent(claimId, digest);
       this.#tasks.add('end-intent', subjectOf(digest, claimId), now + INTENT_MS);
       return undefined;
     });
+  }
+
+  /**
+   * Where a link leads, after it was healed if need be. The mark goes with the verdict, in one statement: a crash before
+   * leaves a blob that nobody is promised, so that it is pushed again.
+   */
+  async #healed(meter: WorkMeter, digest: Digest, link: Link, own: Location | undefined): Promise<Location> {
+    const { location, damaged } = link;
+    // Bytes that were lost after they were linked: who brings no others heals nothing.
+    if (!damaged || own === undefined || own.key === location.key) return location;
+    const store = metered(this.#store, meter);
+    const verdict = await judgeWinner(this.#objects, store, meter, digest, own, location);
+    if (verdict === 'own') this.#links.relocate(digest, own);
+    if (verdict === 'other') this.#links.markDamaged(digest, false);
+    return verdict === 'own' ? own : location;
   }
 
   /** Turns an intent into a link, if it still stands; `undefined` asks the caller to begin anew. */

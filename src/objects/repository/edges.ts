@@ -32,7 +32,7 @@ export class Edges {
       else this.#toBlob(manifest, link.id);
     }
     for (const child of new Set(children)) this.#drawChild(manifest, child);
-    for (const parent of this.#arrived(digest, 'manifest')) this.#toManifest(parent, manifest);
+    this.#manifestArrived(digest, manifest);
   }
 
   /** What an index names may be a blob: BuildKit's cache lists layers among its manifests. */
@@ -47,9 +47,28 @@ export class Edges {
     else for (const kind of ['blob', 'manifest'] as const) this.#await(child, kind, manifest);
   }
 
-  /** A blob was linked: manifests that waited for it use it from now on. */
+  /** A blob was linked: manifests that waited for it use it from now on, however many they are. */
   blobArrived(digest: Digest, link: number): void {
-    for (const manifest of this.#arrived(digest, 'blob')) this.#toBlob(manifest, link);
+    if (!this.#isAwaited(digest, 'blob')) return;
+    this.#links.useForAwaiting(link);
+    this.#database.run(
+      `INSERT OR IGNORE INTO blob_edges (manifest, link)
+       SELECT manifest, ? FROM awaited WHERE digest = ? AND kind = 'blob'`,
+      link,
+      digest,
+    );
+    this.#awaitNoLonger(digest, 'blob');
+  }
+
+  #manifestArrived(digest: Digest, id: number): void {
+    if (!this.#isAwaited(digest, 'manifest')) return;
+    this.#database.run(
+      `INSERT OR IGNORE INTO manifest_edges (parent, child)
+       SELECT manifest, ? FROM awaited WHERE digest = ? AND kind = 'manifest'`,
+      id,
+      digest,
+    );
+    this.#awaitNoLonger(digest, 'manifest');
   }
 
   /** Before a manifest is deleted: what it refers to is used once less, and what refers to it awaits it. */
@@ -58,11 +77,12 @@ export class Edges {
     for (const { link } of blobs) this.#links.unuse(link);
     this.#database.run('DELETE FROM blob_edges WHERE manifest = ?', manifest);
     this.#database.run('DELETE FROM awaited WHERE manifest = ?', manifest);
-    const parents = this.#database.all<{ parent: number }>(
-      'SELECT parent FROM manifest_edges WHERE child = ?',
+    this.#database.run(
+      `INSERT OR IGNORE INTO awaited (digest, kind, manifest)
+       SELECT ?1, 'manifest', parent FROM manifest_edges WHERE child = ?2 AND parent <> ?2`,
+      digest,
       manifest,
     );
-    for (const { parent } of parents) if (parent !== manifest) this.#await(digest, 'manifest', parent);
     this.#database.run('DELETE FROM manifest_edges WHERE parent = ? OR child = ?', manifest, manifest);
   }
 
@@ -93,15 +113,13 @@ export class Edges {
     );
   }
 
-  /** The manifests that waited for this, which they do no longer. */
-  #arrived(digest: Digest, kind: AwaitedKind): number[] {
-    const waiting = this.#database.all<{ manifest: number }>(
-      'SELECT manifest FROM awaited WHERE digest = ? AND kind = ?',
-      digest,
-      kind,
-    );
-    if (waiting.length > 0) this.#database.run('DELETE FROM awaited WHERE digest = ? AND kind = ?', digest, kind);
-    return waiting.map(({ manifest }) => manifest);
+  #isAwaited(digest: Digest, kind: AwaitedKind): boolean {
+    const query = 'SELECT 1 FROM awaited WHERE digest = ? AND kind = ? LIMIT 1';
+    return this.#database.first(query, digest, kind) !== undefined;
+  }
+
+  #awaitNoLonger(digest: Digest, kind: AwaitedKind): void {
+    this.#database.run('DELETE FROM awaited WHERE digest = ? AND kind = ?', digest, kind);
   }
 
   #manifest(digest: Digest): number | undefined {

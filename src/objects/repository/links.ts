@@ -78,6 +78,7 @@ export class Links {
     return link;
   }
 
+  /** The bytes are there now, so that the link is sound again. */
   relocate(digest: Digest, { store, key, size }: Location): void {
     this.#database.run(
       'UPDATE links SET store = ?, key = ?, size = ?, damaged = 0 WHERE digest = ?',
@@ -91,6 +92,17 @@ export class Links {
   /** A manifest refers to the link from now on, so it is kept. */
   use(linkId: number): void {
     this.#database.run('UPDATE links SET uses = uses + 1 WHERE id = ?', linkId);
+  }
+
+  /** As many manifests refer to the link from now on as there are in `awaited` for its digest without an edge to it. */
+  useForAwaiting(linkId: number): void {
+    this.#database.run(
+      `UPDATE links SET uses = uses + (
+         SELECT count(*) FROM awaited a WHERE a.digest = links.digest AND a.kind = 'blob'
+         AND NOT EXISTS (SELECT 1 FROM blob_edges e WHERE e.manifest = a.manifest AND e.link = links.id)
+       ) WHERE id = ?`,
+      linkId,
+    );
   }
 
   /** A manifest that referred to the link is gone. */

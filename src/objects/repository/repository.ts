@@ -139,9 +139,15 @@ export class Repository extends DurableObject<Env> {
     return meter.answer(await this.#adoption.adopt(meter, digest, own));
   }
 
-  /** As `adopt`, of a blob that another repository has; false where only an upload can bring its bytes. */
-  async mount(name: RepositoryName, digest: Digest): Promise<Answer<boolean>> {
+  /**
+   * As `adopt`, of a blob that another repository has; false where only an upload can bring its bytes.
+   *
+   * @param isKnown whether somebody was seen to have it. Otherwise that is asked first: who makes up digests must not have
+   * this repository made, or written to.
+   */
+  async mount(name: RepositoryName, digest: Digest, isKnown: boolean): Promise<Answer<boolean>> {
     const meter = new WorkMeter();
+    if (!isKnown && !(await this.#adoption.isThereSomewhere(meter, digest))) return meter.answer(false);
     this.#presence.open(name);
     return meter.answer(await this.#adoption.mount(meter, digest));
   }

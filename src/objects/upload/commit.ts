@@ -142,6 +142,15 @@ async function readsBackAs(store: StorageDriver, key: string, digest: Digest): P
   return hash.digest('hex') === digestHex(digest);
 }
 
+/** Whether the repository still has the blob that a finished session became. */
+export async function isServed({ journal, objects, meter }: Context): Promise<boolean> {
+  const session = journal.session();
+  const digest = parseDigest(session?.digest ?? '');
+  const name = parseRepositoryName(session?.repository ?? '');
+  if (digest === undefined || name === undefined) return false;
+  return (await meter.call(objects.repository(name).locate(digest, false))) !== undefined;
+}
+
 /** Has the repository adopt a stored object, and settles whose key counts. */
 export async function adoptStored({ journal, store, objects, meter }: Context): Promise<CommitResult> {
   const session = journal.session();

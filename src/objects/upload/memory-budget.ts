@@ -6,8 +6,8 @@
  * A slow client gives way as well: its upload does the same when others wait (see Assembler).
  *
  * A holder may vanish with what it holds: an object by a crash or an eviction, a request when its client resets the
- * connection, since the runtime then ends it where it stands. One that has not shown itself for three minutes is taken
- * for dead: a living upload does so every second while it waits for its client.
+ * connection, since the runtime then ends it where it stands. One that has not shown itself for a while is taken for
+ * dead: a living one does so every second while it waits for its client.
  */
 
 /** Parts that are being filled or stored. */
@@ -22,7 +22,10 @@ const READ_BUDGET_BYTES = 16 * 1024 * 1024;
 const DOCUMENT_BUDGET_BYTES = 24 * 1024 * 1024;
 /** Of bodies that may turn out to be short, which the front holds (registry/first-bytes.ts). */
 const FIRST_BYTES_BUDGET_BYTES = 25 * 1024 * 1024;
+/** Longer than a store takes for a part. */
 export const HOLDER_DEAD_MS = 180_000;
+/** Who holds a document waits for nothing but its client. */
+const DOCUMENT_HOLDER_DEAD_MS = 10_000;
 const WAITER_DEAD_MS = 10_000;
 /** To look for the dead costs as much as there are holders and waiters, so that is done no more often. */
 const BURY_EVERY_MS = 250;
@@ -40,14 +43,16 @@ interface Waiter {
 
 export class MemoryBudget {
   readonly #limit: number;
+  readonly #holderDeadMs: number;
   readonly #holders = new Map<BudgetShare, number>();
   readonly #waiters: Waiter[] = [];
   #used = 0;
   #peak = 0;
   #buriedAt = 0;
 
-  constructor(limitBytes: number) {
+  constructor(limitBytes: number, holderDeadMs = HOLDER_DEAD_MS) {
     this.#limit = limitBytes;
+    this.#holderDeadMs = holderDeadMs;
   }
 
   get usedBytes(): number {
@@ -132,7 +137,7 @@ export class MemoryBudget {
     if (Math.abs(now - this.#buriedAt) < BURY_EVERY_MS) return;
     this.#buriedAt = now;
     for (const [share, seen] of this.#holders) {
-      if (now - seen < HOLDER_DEAD_MS) continue;
+      if (now - seen < this.#holderDeadMs) continue;
       this.#used -= share.heldBytes;
       share.heldBytes = 0;
       this.#holders.delete(share);
@@ -244,5 +249,5 @@ export class BudgetShare {
 export const partBudget = new MemoryBudget(PART_BUDGET_BYTES);
 export const readBudget = new MemoryBudget(READ_BUDGET_BYTES);
 export const firstBytesBudget = new MemoryBudget(FIRST_BYTES_BUDGET_BYTES);
-export const documentBudget = new MemoryBudget(DOCUMENT_BUDGET_BYTES);
+export const documentBudget = new MemoryBudget(DOCUMENT_BUDGET_BYTES, DOCUMENT_HOLDER_DEAD_MS);
 export const partBuffers = new BufferPool(PART_BUDGET_BYTES, () => partBudget.usedBytes);

@@ -21,7 +21,7 @@ import { sweep } from '../attempts.ts';
 import { Objects } from '../stubs.ts';
 import { Tasks, type TaskOutcome } from '../tasks.ts';
 import { Assembler, type AssemblyOutcome } from './assembler.ts';
-import { adoptStored, storeOpen } from './commit.ts';
+import { adoptStored, isServed, storeOpen } from './commit.ts';
 import { drain } from './drain.ts';
 import { Journal, type Session } from './journal.ts';
 import {
@@ -280,7 +280,10 @@ export class Upload extends DurableObject<Env> {
     if (session === undefined || session.state === 'gone') return { kind: 'unknown' };
     if (session.state === 'done' || session.state === 'stored') {
       if (session.digest !== digest) return { kind: 'digest-mismatch' };
-      if (session.state === 'done') return { kind: 'committed', size: session.size ?? 0 };
+      if (session.state === 'done') {
+        // The blob may have been deleted since, and only a new upload brings it back.
+        return (await isServed(context)) ? { kind: 'committed', size: session.size ?? 0 } : { kind: 'unknown' };
+      }
     } else {
       if (this.#writer !== undefined) return { kind: 'busy' };
       const stored = await storeOpen(context, digest, this.#running, (key, size) =>

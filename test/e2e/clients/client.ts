@@ -19,6 +19,7 @@ const VERSION_ARGS = {
   skopeo: ['--version'],
   podman: ['--version'],
   buildah: ['--version'],
+  runc: ['--version'],
 } as const;
 export type ProgramName = keyof typeof VERSION_ARGS;
 

@@ -2,6 +2,7 @@
 import type { RegistryClient, StartClient } from './client.ts';
 import { startCtr } from './ctr-client.ts';
 import { startDocker } from './docker-client.ts';
+import { startCrane, startOras, startRegctl } from './layout-clients.ts';
 import { startBuildah, startPodman } from './podman-client.ts';
 import { startSkopeo } from './skopeo-client.ts';
 import { makeScratch } from './scratch.ts';
@@ -13,6 +14,9 @@ export const CLIENTS: readonly (readonly [string, StartClient])[] = [
   ['podman', startPodman],
   ['buildah', startBuildah],
   ['ctr', startCtr],
+  ['crane', startCrane],
+  ['oras', startOras],
+  ['regctl', startRegctl],
 ];
 
 export const CLIENT_NAMES: readonly string[] = CLIENTS.map(([name]) => name);

@@ -14,6 +14,8 @@ export interface CommandOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly limitMs?: number;
+  /** What it reads from its standard input; without it, that is empty. */
+  readonly input?: Uint8Array;
 }
 
 export interface CommandResult {
@@ -42,7 +44,7 @@ export async function runCommand(
     const child = spawn(program, args, {
       env: { ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       // A process group of its own, so that the limit reaches the children too.
       detached: true,
     });
@@ -62,6 +64,9 @@ export async function runCommand(
       stderr.push(bytes);
       both.push(bytes);
     });
+    // A program that ends before it has read everything says why by its exit.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(options.input);
     child.on('error', (error) => {
       clearTimeout(limit);
       reject(new CommandFailure(said, `could not be started: ${error.message}`, ''));

@@ -81,6 +81,20 @@ export function imagesSharingLayers(seed: string): { readonly base: Image; reado
   return { base: imageOf(HOST_PLATFORM, shared), derived: imageOf(HOST_PLATFORM, [...shared, ...own]) };
 }
 
+/** Two images of four layers each, of which three are the same. */
+export function imagesDifferingInOneLayer(seed: string): { readonly first: Image; readonly second: Image } {
+  const shared: LayerPlan[] = [
+    { seed: `${seed}/shared-random`, sizeBytes: 900 * KIB, kind: 'random' },
+    { seed: `${seed}/shared-text`, sizeBytes: 300 * KIB, kind: 'text' },
+    { seed: `${seed}/shared-small`, sizeBytes: 5 * KIB, kind: 'random' },
+  ];
+  const own = (name: string): LayerPlan => ({ seed: `${seed}/${name}`, sizeBytes: 200 * KIB, kind: 'random' });
+  return {
+    first: imageOf(HOST_PLATFORM, [...shared, own('first')]),
+    second: imageOf(HOST_PLATFORM, [...shared, own('second')]),
+  };
+}
+
 /** An index of an amd64 and an arm64 image that have one layer in common. */
 export function multiPlatformIndex(seed: string): ImageIndex {
   const common: LayerPlan = { seed: `${seed}/common`, sizeBytes: 2 * MIB, kind: 'random' };

@@ -7,6 +7,7 @@ import { requireClient } from './client.ts';
 import { CLIENT_NAMES, startAllClients } from './clients.ts';
 import type { RunningClients } from './clients.ts';
 import { imagesSharingLayers } from './fixtures.ts';
+import { PREPARATION_LIMIT_MS } from './go-programs.ts';
 import { registryUnderTest } from './registry-under-test.ts';
 import type { RegistryUnderTest } from './registry-under-test.ts';
 
@@ -18,7 +19,7 @@ let clients: RunningClients;
 beforeAll(async () => {
   registry = await registryUnderTest();
   clients = await startAllClients();
-}, TEST_LIMIT_MS);
+}, PREPARATION_LIMIT_MS);
 
 afterAll(async () => {
   await clients.stop();

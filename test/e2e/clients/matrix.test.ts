@@ -6,6 +6,7 @@ import type { Availability, RegistryClient } from './client.ts';
 import { CLIENTS } from './clients.ts';
 import { imagesSharingLayers, largeImage } from './fixtures.ts';
 import type { Image } from './fixtures.ts';
+import { PREPARATION_LIMIT_MS } from './go-programs.ts';
 import { readImage } from './registry-reader.ts';
 import { registryUnderTest } from './registry-under-test.ts';
 import type { RegistryUnderTest } from './registry-under-test.ts';
@@ -36,7 +37,7 @@ describe.each(CLIENTS)('%s', { timeout: TEST_LIMIT_MS }, (name, startClient) => 
   beforeAll(async () => {
     scratch = makeScratch();
     started = await startClient(scratch);
-  }, TEST_LIMIT_MS);
+  }, PREPARATION_LIMIT_MS);
 
   afterAll(async () => {
     if (started.kind === 'available') await started.value.stop();

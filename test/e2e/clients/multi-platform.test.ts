@@ -5,6 +5,7 @@ import type { Availability } from './client.ts';
 import { startAllClients } from './clients.ts';
 import type { RunningClients } from './clients.ts';
 import { blobsOf, HOST_PLATFORM, multiPlatformIndex } from './fixtures.ts';
+import { PREPARATION_LIMIT_MS } from './go-programs.ts';
 import { layoutBlobs, layoutEntry, readLayoutBlob, writeIndexLayout } from './image-files.ts';
 import { registryUnderTest } from './registry-under-test.ts';
 import type { RegistryUnderTest } from './registry-under-test.ts';
@@ -29,7 +30,7 @@ beforeAll(async () => {
   skopeo = await startSkopeo(scratch);
   sourceLayout = scratch.folder('source');
   writeIndexLayout(sourceLayout, fixture, 'both');
-}, TEST_LIMIT_MS);
+}, PREPARATION_LIMIT_MS);
 
 afterAll(async () => {
   await clients.stop();

@@ -4,6 +4,7 @@ import { requireClient } from './client.ts';
 import { CLIENT_NAMES, startAllClients } from './clients.ts';
 import type { RunningClients } from './clients.ts';
 import { imagesSharingLayers } from './fixtures.ts';
+import { PREPARATION_LIMIT_MS } from './go-programs.ts';
 import type { PulledImage } from './client.ts';
 import { registryUnderTest } from './registry-under-test.ts';
 import type { RegistryUnderTest } from './registry-under-test.ts';
@@ -21,7 +22,7 @@ beforeAll(async () => {
   if (registry.restart === undefined) return;
   await Promise.all(CLIENT_NAMES.map(pushBeforeRestart));
   await registry.restart();
-}, TEST_LIMIT_MS);
+}, PREPARATION_LIMIT_MS);
 
 afterAll(async () => {
   await clients.stop();

@@ -7,12 +7,11 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { start } from '../berths.ts';
 import { requireClient, type Availability } from '../clients/client.ts';
-import { goProgram } from '../clients/go-programs.ts';
+import { goProgram, PREPARATION_LIMIT_MS } from '../clients/go-programs.ts';
 import { runConformance } from './suite.ts';
 
 /** Fewer would mean that the suite skipped whole parts of itself. */
 const LEAST_CASES = 700;
-const BUILD_LIMIT_MS = 600_000;
 
 /** `| case | version | reason |` below "The conformance suite". */
 const page = readFileSync(join(import.meta.dirname, '..', '..', '..', 'docs', 'compatibility.md'), 'utf8');
@@ -27,7 +26,7 @@ const LISTED = [...section.matchAll(/^\| `([^`]+)` \| (1\.1|dev|both) \| .+\|$/g
 let suite: Availability<string>;
 beforeAll(async () => {
   suite = await goProgram('conformance');
-}, BUILD_LIMIT_MS);
+}, PREPARATION_LIMIT_MS);
 
 describe.each(['1.1', 'dev'] as const)('the conformance suite, version %s', (version) => {
   it.for([

@@ -1,5 +1,6 @@
 /** Large blobs on their way through the proxy to a Berth that stands behind a limit of 100 MB for a body. */
-import { expect, test } from 'vitest';
+import { request } from 'node:http';
+import { expect, onTestFinished, test } from 'vitest';
 import { start } from '../berths.ts';
 import { fetchDigest, largeBody, openSession, send, withDigest } from './large-body.ts';
 import { LimitingFront } from './limiting-front.ts';
@@ -48,6 +49,51 @@ test('five PATCHes of unknown length at once are taken in the memory of one', as
   for (const { bytes } of front.passed) expect(bytes).toBeLessThanOrEqual(CHUNK_BYTES);
   expect(proxy.peakMemory()).toBeLessThan(MEMORY_LIMIT_BYTES);
 });
+
+test('uploads that trickle, however many, hold up no other one, and come to their end', async () => {
+  const { front, proxy } = await startAll();
+  const slow = await Promise.all(Array.from({ length: 12 }, async () => trickle(await openSession(proxy.url))));
+  await Promise.all(slow.map(({ begun }) => begun));
+  const body = largeBody('fast', 50_000_000);
+  const appended = await send(await openSession(proxy.url), 'PATCH', body, 'chunked');
+  expect(appended).toMatchObject({ status: 202, headers: { range: '0-49999999' } });
+  // As many as if it were alone.
+  expect(front.of('PATCH').filter(({ bytes }) => bytes === CHUNK_BYTES)).toHaveLength(
+    Math.floor(50_000_000 / CHUNK_BYTES),
+  );
+  for (const { end } of slow) expect(await end()).toBe(202);
+  expect(proxy.peakMemory()).toBeLessThan(MEMORY_LIMIT_BYTES);
+});
+
+/** A PATCH that brings enough to ask for a large buffer, and then a byte each tenth of a second. */
+function trickle(session: URL): { begun: Promise<unknown>; end: () => Promise<number | undefined> } {
+  const asked = request(session, { method: 'PATCH', agent: false });
+  const answered = new Promise<number | undefined>((resolve, reject) => {
+    asked.once('response', (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    });
+    asked.on('error', reject);
+  });
+  answered.catch(() => undefined);
+  const begun = new Promise((resolve) => asked.write(Buffer.alloc(100_000), resolve));
+  const timer = setInterval(() => asked.write('.'), 100);
+  const stop = (): void => {
+    clearInterval(timer);
+  };
+  onTestFinished(() => {
+    stop();
+    asked.destroy();
+  });
+  return {
+    begun,
+    end: () => {
+      stop();
+      asked.end();
+      return answered;
+    },
+  };
+}
 
 test('a chunk whose connection breaks twice goes on from the byte that arrived', async () => {
   const { front, proxy } = await startAll();

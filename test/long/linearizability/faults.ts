@@ -44,10 +44,12 @@ export const FAULTS: readonly Alteration[] = [
   {
     name: 'a condition is not looked at again after a wait',
     file: REPOSITORY,
-    keeps: `      const meanwhile = this.#refusal(manifest, target);
-      if (meanwhile !== undefined) return meanwhile;
-`,
-    breaks: '',
+    keeps: `      const refusal = this.#refusal(manifest, target);
+      if (refusal !== undefined) return refusal;
+      this.#presence.open(name);`,
+    breaks: `      const refusal = bytes.byteLength > INLINE_MANIFEST_BYTES ? undefined : this.#refusal(manifest, target);
+      if (refusal !== undefined) return refusal;
+      this.#presence.open(name);`,
   },
   {
     name: 'If-Match of a delete is ignored',

@@ -1,11 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatContentRange, formatUploadRange, parseContentRange, parseRange } from '../../../src/oci/range.ts';
+import {
+  formatContentRange,
+  formatUploadRange,
+  MOST_RANGES,
+  parseContentRange,
+  parseRange,
+} from '../../../src/oci/range.ts';
 import { anyString } from './arbitraries.ts';
 
 const WHOLE = { kind: 'whole' };
 const UNSATISFIABLE = { kind: 'unsatisfiable' };
+const TOO_MANY = { kind: 'too-many' };
 const slice = (offset: number, length: number) => ({ kind: 'slice', offset, length });
+/** Each as offset and length. */
+const several = (...slices: [number, number][]) => ({
+  kind: 'several',
+  slices: slices.map(([offset, length]) => ({ offset, length })),
+});
+const repeated = (range: string, count: number) => `bytes=${Array<string>(count).fill(range).join(',')}`;
 
 describe('parseRange, of a blob of 1,000 bytes', () => {
   it.each([
@@ -26,7 +39,28 @@ describe('parseRange, of a blob of 1,000 bytes', () => {
     ['a start beyond the end', 'bytes=5000-6000', UNSATISFIABLE],
     ['a start beyond any integer', `bytes=${'9'.repeat(80)}-`, UNSATISFIABLE],
     ['an empty suffix', 'bytes=-0', UNSATISFIABLE],
-    ['several ranges are answered with the whole', 'bytes=0-1,5-6', WHOLE],
+    ['several ranges', 'bytes=0-1,5-6', several([0, 2], [5, 2])],
+    ['several in the order in which they were asked for', 'bytes=500-,0-9,-5', several([500, 500], [0, 10], [995, 5])],
+    ['adjacent ones stay what they are', 'bytes=0-4,5-9,10-14', several([0, 5], [5, 5], [10, 5])],
+    ['overlapping ones that are no longer together than the blob', 'bytes=0-9,5-14', several([0, 10], [5, 10])],
+    ['the same one twice', 'bytes=0-0,0-0', several([0, 1], [0, 1])],
+    ['as many bytes as the blob has', 'bytes=0-499,500-999', several([0, 500], [500, 500])],
+    ['one byte more than the blob has', 'bytes=0-499,499-999', WHOLE],
+    ['the whole many times (CVE-2011-3192)', repeated('0-', MOST_RANGES), WHOLE],
+    ['growing ones from one start (CVE-2011-3192)', 'bytes=0-,5-0,5-1,5-2', UNSATISFIABLE],
+    ['as many as may be', repeated('0-0', MOST_RANGES), several(...Array<[number, number]>(MOST_RANGES).fill([0, 1]))],
+    ['one more than may be', repeated('0-0', MOST_RANGES + 1), TOO_MANY],
+    ['far more than may be', repeated('x', 2_000), TOO_MANY],
+    ['one beyond the end among others', 'bytes=0-1,5000-,5-6', several([0, 2], [5, 2])],
+    ['one that is left alone', 'bytes=5000-,5-6,-0', slice(5, 2)],
+    ['several that all lie outside', 'bytes=1000-,2000-2001,-0', UNSATISFIABLE],
+    ['one that runs backwards among others', 'bytes=0-1,9-5', UNSATISFIABLE],
+    ['one that is malformed among others', 'bytes=0-1,a-b', WHOLE],
+    ['one that is malformed and one that runs backwards', 'bytes=9-5,-', WHOLE],
+    ['one of absurd length among others', `bytes=0-1,5-${'9'.repeat(10_000)}`, WHOLE],
+    ['white space around commas, and elements without a range', 'bytes=, 0-1 ,\t,5-6,,', several([0, 2], [5, 2])],
+    ['commas alone', 'bytes=,,', WHOLE],
+    ['the unit twice', 'bytes=0-1,bytes=5-6', WHOLE],
     ['a range that runs backwards', 'bytes=5-4', UNSATISFIABLE],
     ['one that does so beyond 2^53', 'bytes=9007199254740993-9007199254740992', UNSATISFIABLE],
     ['neither start nor end', 'bytes=-', WHOLE],
@@ -88,14 +122,18 @@ describe('parseRange', () => {
   it('never leaves the blob, whatever the header says', () => {
     const number = fc.oneof(fc.constant(''), fc.nat().map(String), fc.bigInt({ min: 0n }).map(String));
     const single = fc.tuple(number, number).map((pair) => pair.join('-'));
-    const ranges = fc.array(single, { maxLength: 3 }).map((list) => `bytes=${list.join(',')}`);
+    const ranges = fc.array(single, { maxLength: 5 }).map((list) => `bytes=${list.join(',')}`);
     fc.assert(
       fc.property(fc.oneof(anyString, ranges), fc.nat(), (header, total) => {
         const range = parseRange(header, total);
-        if (range.kind !== 'slice') return;
-        expect(range.offset).toBeGreaterThanOrEqual(0);
-        expect(range.length).toBeGreaterThan(0);
-        expect(range.offset + range.length).toBeLessThanOrEqual(total);
+        const slices = range.kind === 'slice' ? [range] : range.kind === 'several' ? range.slices : [];
+        for (const { offset, length } of slices) {
+          expect(offset).toBeGreaterThanOrEqual(0);
+          expect(length).toBeGreaterThan(0);
+          expect(offset + length).toBeLessThanOrEqual(total);
+        }
+        // However often they overlap.
+        expect(slices.reduce((sum, { length }) => sum + length, 0)).toBeLessThanOrEqual(total);
       }),
     );
   });
@@ -158,7 +196,7 @@ describe('parseContentRange', () => {
   it('reads what the registry itself writes of a slice', () => {
     fc.assert(
       fc.property(fc.nat(), fc.integer({ min: 1, max: 1_000_000 }), fc.nat(), (offset, length, rest) => {
-        const header = formatContentRange(offset, length, offset + length + rest);
+        const header = formatContentRange({ offset, length }, offset + length + rest);
         expect(parseContentRange(header)).toEqual({ start: offset, end: offset + length - 1 });
       }),
     );
@@ -196,6 +234,6 @@ describe('formatContentRange', () => {
     [0, 100, 1_000, 'bytes 0-99/1000'],
     [999, 1, 1_000, 'bytes 999-999/1000'],
   ])('from byte %i, %i of %i, is %s', (offset, length, size, expected) => {
-    expect(formatContentRange(offset, length, size)).toBe(expected);
+    expect(formatContentRange({ offset, length }, size)).toBe(expected);
   });
 });

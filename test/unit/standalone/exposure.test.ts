@@ -51,6 +51,14 @@ test('the environment adds its BERTH_ settings to those of wrangler.toml, and no
   expect(variables).toEqual({ ...OWN, BERTH_ANONYMOUS: 'read', BERTH_GRACE_SECONDS: '0', OTHER: 1 });
 });
 
+test('the origins of web pages reach the Worker as they were typed, and wrong ones end the start', () => {
+  const given = { BERTH_CORS_ORIGINS: 'http://localhost:8080, https://ui.example' };
+  expect(workerVariables({}, given, '127.0.0.1')).toMatchObject(given);
+  expect(() => workerVariables({}, { BERTH_CORS_ORIGINS: 'https://*.example' }, '127.0.0.1')).toThrow(
+    'BERTH_CORS_ORIGINS must be *, or up to 100 origins',
+  );
+});
+
 test('loopback is open unless a setting closes it', () => {
   expect(workerVariables({}, {}, '127.0.0.1')).toEqual({ ...OWN, BERTH_OPEN_LOOPBACK: 'on' });
   expect(workerVariables({}, {}, '::1')).toEqual({ ...OWN, BERTH_OPEN_LOOPBACK: 'on' });

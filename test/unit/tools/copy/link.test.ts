@@ -46,6 +46,12 @@ describe('the next page', () => {
     expect(next(`</x?${'y'.repeat(20_000)}>; rel="next"`)).toBe('refused');
   });
 
+  it('is refused where its address is longer than any registry needs', () => {
+    const pageOf = (characters: number) => `</${'y'.repeat(characters - `${PAGE.origin}/`.length)}>; rel="next"`;
+    expect(next(pageOf(4_096))).toHaveLength(4_096);
+    expect(next(pageOf(4_097))).toBe('refused');
+  });
+
   it('is looked for in any header', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary-ascii', maxLength: 300 }), (header) => {

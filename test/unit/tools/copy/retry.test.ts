@@ -55,4 +55,12 @@ describe('trying again', () => {
     expect(await withRetries(new AbortController().signal, async () => busy)).toEqual(busy);
     expect(await withRetries(new AbortController().signal, async (before) => success(before))).toEqual(success(0));
   });
+
+  it('waits a quarter of an hour in all, however little more is asked for each time', async () => {
+    const waits: number[] = [];
+    const busy = transientFailure('busy', 400_000);
+    const wait = async (ms: number) => waits.push(ms);
+    expect(await withRetries(new AbortController().signal, async () => busy, wait)).toEqual(busy);
+    expect(waits).toEqual([400_000, 400_000]);
+  });
 });
