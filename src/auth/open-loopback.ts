@@ -19,10 +19,7 @@ const BROWSER_HEADERS = ['origin', 'referer', 'sec-fetch-site', 'sec-fetch-dest'
 const FORWARDING_PREFIXES = ['x-forwarded', 'x_forwarded', 'x-original-', 'x-envoy-', 'cf-'];
 
 /** Who sent a request without credentials. */
-export function withoutCredentials(
-  request: Request,
-  config: Pick<Config, 'openLoopback' | 'corsOrigins'>,
-): Principal {
+export function withoutCredentials(request: Request, config: Pick<Config, 'openLoopback' | 'corsOrigins'>): Principal {
   if (!config.openLoopback) return { kind: 'anonymous' };
   const notLocal = foreignSign(request.headers, isFromListedOrigin(request, config));
   return notLocal === undefined ? { kind: 'local' } : { kind: 'anonymous', notLocal };
