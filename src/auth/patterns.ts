@@ -12,7 +12,7 @@ import type { RepositoryName } from '../oci/repository-name.ts';
 import type { Tag } from '../oci/reference.ts';
 
 /** As a repository name, so that no pattern is longer than what it could match. */
-export const LONGEST_PATTERN_CHARACTERS = 255;
+const LONGEST_PATTERN_CHARACTERS = 255;
 
 const ANY_DEPTH = '**';
 const OWN_NAME = '{user}';

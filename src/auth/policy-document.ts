@@ -27,7 +27,7 @@ const LONGEST_ECHO_CHARACTERS = 60;
 const ACTIONS = ['pull', 'push', 'delete'] as const satisfies readonly Action[];
 /** RFC 3339 §5.6, with an offset: a time without one is another moment for each reader. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?(?:Z|[+-]\d{2}:\d{2})$/;
-// eslint-disable-next-line no-control-regex -- what would break the line of a terminal or a log
+/** No character that would break the line of a terminal or a log. */
 const PRINTABLE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+$/;
 
 export type Subject =

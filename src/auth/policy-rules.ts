@@ -15,7 +15,7 @@ export interface Question {
 }
 
 /** The parts of a rule, all of which have to fit. */
-export type Part = 'subject' | 'repository' | 'action' | 'network' | 'time';
+type Part = 'subject' | 'repository' | 'action' | 'network' | 'time';
 
 export interface Lack {
   readonly part: Part;

@@ -126,7 +126,7 @@ function decideByDocument(
 /** docker logs in only where the base asks it to; everything that may be pulled without can be pulled all the same. */
 function decidePing(principal: Principal): Decision {
   const isKnown = principal.kind === 'user' || principal.kind === 'robot';
-  const hasToken = 'scope' in principal && principal.scope !== undefined;
+  const hasToken = 'scope' in principal;
   if (isKnown || hasToken) return { allowed: true, rule: isKnown ? 'signed in' : 'token', moves: 'any' };
   return refused(help(principal));
 }
@@ -220,8 +220,7 @@ function subjectOf(principal: Principal): string {
   return 'name' in principal ? principalName(principal) : 'a caller without credentials';
 }
 
-function help(principal: Principal, action?: Action): string {
+function help(principal: Principal, action: Action = 'pull'): string {
   if (!('name' in principal)) return 'Sign in first, for example with docker login.';
-  const what = action === undefined ? 'pull' : action;
-  return `Whoever runs this registry can add a rule to its policy that lets ${principalName(principal)} ${what} there.`;
+  return `Whoever runs this registry can add a rule to its policy that lets ${principalName(principal)} ${action} there.`;
 }

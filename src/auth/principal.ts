@@ -14,7 +14,7 @@ export interface Limit {
 }
 
 /** What a token of the token endpoint carries for one repository: just what was asked for and granted. */
-export interface Grant {
+interface Grant {
   readonly repository: string;
   readonly actions: readonly Action[];
 }

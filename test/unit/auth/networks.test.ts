@@ -38,14 +38,15 @@ test.each([
     (text): [string, string] => [text, 'an IP address'],
   ),
 ])('%s is no network: %s', (text, reason) => {
-  expect(parseNetwork(text)).toMatchObject({ ok: false, message: expect.stringContaining(reason) as string });
+  const result = parseNetwork(text);
+  expect(result.ok ? 'a network' : result.message).toContain(reason);
 });
 
 test('an address is one for Node and for us', () => {
   const text = fc.oneof(
     fc.ipV4(),
     fc.ipV6(),
-    fc.string({ unit: fc.constantFrom(...'0123456789abcf:.'), maxLength: 20 }),
+    fc.string({ unit: fc.constantFrom('0', '1', '2', '5', '9', 'a', 'f', ':', '.'), maxLength: 20 }),
   );
   fc.assert(
     fc.property(text, (given) => {

@@ -263,9 +263,8 @@ describe('a registry without a policy', () => {
       expect(ask(setting('read'), principal, 'push', 'a/b').allowed).toBe(false);
       expect(ask(setting('read-write'), principal, 'delete', 'a/b').allowed).toBe(true);
     }
-    expect(ask(setting('none'), user('a'), 'pull', 'a/b')).toMatchObject({
-      message: expect.stringContaining('this registry has no policy yet') as string,
-    });
+    const refused = ask(setting('none'), user('a'), 'pull', 'a/b');
+    expect(refused.allowed ? '' : refused.message).toContain('this registry has no policy yet');
     expect(readableBy(setting('none'), user('a'), ANYWHERE)).not.toBe('every');
     expect(readableBy(setting('read'), nobody, ANYWHERE)).toBe('every');
   });
