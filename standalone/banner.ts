@@ -40,9 +40,7 @@ export function announce(
 
 function hints({ url, host, access }: Serving): string[] {
   const { name, remark } = nameToType(url, host);
-  const commands = access.asksWho
-    ? ['Sign in first:', `  docker login ${name}`]
-    : COMMANDS[rightsAt(host, access)](name);
+  const commands = COMMANDS[rightsAt(host, access)](name);
   if (commands.length === 0) return [];
   return [
     ...commands,

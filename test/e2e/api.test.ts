@@ -67,9 +67,12 @@ function expectAs(actual: string, written: string, what: string): void {
   for (const [index, name] of names.entries()) known.set(name, found?.[index + 1] ?? '');
 }
 
+const PASSWORD = 'a password of this page';
+
 let berth: BerthProcess;
 beforeAll(async () => {
-  berth = await startBerth();
+  berth = await startBerth({ environment: { BERTH_ADMIN_PASSWORD: PASSWORD } });
+  known.set('admin', `Basic ${Buffer.from(`admin:${PASSWORD}`).toString('base64')}`);
 });
 afterAll(async () => {
   await berth.discard();
@@ -82,7 +85,8 @@ describe('docs/api.md', () => {
         .replace(':name+', '<name>')
         .replace(':reference', '<reference>')
         .replace(':digest', '<digest>')
-        .replace(':upload', '<session>');
+        .replace(':upload', '<session>')
+        .replace(/:(account|robot|token)/g, '<$1>');
     const wanted = ROUTES.map(({ method, path }) => `${method} ${asWritten(path)}`);
     expect(wanted.length).toBeGreaterThan(15);
     const headings = [...page.matchAll(/^### `([A-Z]+ [^`?]+)/gm)].map(([, heading = '']) => heading);

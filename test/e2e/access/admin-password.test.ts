@@ -89,13 +89,13 @@ test('a file that holds none, or leads elsewhere, is refused in one line', async
   const { code, said } = await refusal({ data: berth.data });
   expect({ code, said }).toEqual({
     code: 1,
-    said: [
-      `${path} holds no password of at least 16 characters. npm run admin-password -- --new makes another.`,
-    ],
+    said: [`${path} holds no password of at least 16 characters. npm run admin-password -- --new makes another.`],
   });
   rmSync(path);
   symlinkSync('/etc/hostname', path);
-  expect((await refusal({ data: berth.data })).said).toEqual([expect.stringMatching(/admin-password can't be read \(ELOOP/)]);
+  expect((await refusal({ data: berth.data })).said).toEqual([
+    expect.stringMatching(/admin-password can't be read \(ELOOP/),
+  ]);
 });
 
 test('npm run admin-password says what is wrong with what was typed', async () => {

@@ -165,6 +165,22 @@ describe('the admin API', () => {
   });
 });
 
+describe('a guess at the admin password', () => {
+  const settings = { BERTH_ON_CLOUDFLARE: 'on', GUESSES_FOR_NAME: undefined, GUESSES_FOR_NETWORK: undefined };
+  const from = (address: string, password: string) =>
+    ask(basic('admin', password), 'GET', '/admin/accounts', { settings, headers: { 'cf-connecting-ip': address } });
+
+  it('waits after ten wrong ones from its network, and delays nobody from another one, nor a token', async () => {
+    for (let guess = 0; guess < 10; guess += 1) expect((await from('203.0.113.9', `guess ${guess}`)).status).toBe(401);
+    const waiting = await from('203.0.113.9', PASSWORD);
+    expect(waiting).toMatchObject({ status: 429, code: 'TOOMANYREQUESTS' });
+    expect(Number(waiting.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await from('198.51.100.7', PASSWORD)).status).toBe(200);
+    const headers = { 'cf-connecting-ip': '203.0.113.9' };
+    expect((await ask(bearer(opening.token), 'GET', '/admin/accounts', { settings, headers })).status).toBe(200);
+  });
+});
+
 describe('a field that nobody asked for (CVE-2019-16097)', () => {
   const privileged = [
     ...['isAdministrator', 'admin', 'has_admin_role', 'opensAdmin', 'sysadmin_flag', 'role', 'owner', 'id', 'secret'],
@@ -184,6 +200,7 @@ describe('a field that nobody asked for (CVE-2019-16097)', () => {
       [ADMIN, 'POST', `/admin/accounts/${name}/tokens`, {}],
       [ADMIN, 'POST', '/admin/robots', { name, repositories: ['a'], actions: ['pull'] }],
       [ADMIN, 'POST', '/admin/keys/rotate', {}],
+      [ADMIN, 'POST', '/admin/access/explain', { subject: 'anonymous', repository: 'a', action: 'pull' }],
       [own, 'POST', '/account/tokens', {}],
     ] as const) {
       const answer = await ask(by, method, path, { body: body(valid) });

@@ -79,3 +79,58 @@ describe('the policy', () => {
     expect(answer.message).toContain('BERTH_POLICY');
   });
 });
+
+describe('an explanation', () => {
+  const settings = {
+    BERTH_POLICY: JSON.stringify({
+      rules: [
+        { name: 'homes', subjects: ['authenticated'], repositories: ['{user}/**'], actions: ['*'] },
+        {
+          name: 'build',
+          subjects: ['group:builders'],
+          repositories: ['team/**'],
+          actions: ['push'],
+          message: 'ask Ann',
+        },
+        { name: 'robots', subjects: ['robot:explained'], repositories: ['team/**'], actions: ['pull', 'push'] },
+      ],
+    }),
+  };
+  const explain = (body: Record<string, unknown>) => admin('POST', '/admin/access/explain', body, { settings });
+
+  it('says of a person by which rule they may, and which came close where they may not', async () => {
+    await admin('POST', '/admin/accounts', { name: 'ann', groups: ['builders'] });
+    const question = { subject: 'user:ann', repository: 'team/app', action: 'push' };
+    expect((await explain(question)).json).toMatchObject({ allowed: true, rule: 'build', close: [] });
+    expect((await explain({ ...question, repository: 'ann/x', action: 'delete' })).json).toMatchObject({
+      rule: 'homes',
+    });
+    const refused = await explain({ ...question, groups: [] });
+    expect(refused.json).toMatchObject({ allowed: false, message: 'ask Ann' });
+    expect(refused.text).toContain('user:ann is none of group:builders');
+    expect((await explain({ ...question, subject: 'anonymous' })).json).toMatchObject({ allowed: false });
+  });
+
+  it('says of a robot what its own limits leave', async () => {
+    const robot = { name: 'explained', repositories: ['team/**'], actions: ['pull'] };
+    await admin('POST', '/admin/robots', robot);
+    const question = { subject: 'robot:explained', repository: 'team/app', action: 'pull' };
+    expect((await explain(question)).json).toMatchObject({ allowed: true, rule: 'robots' });
+    expect((await explain({ ...question, action: 'push' })).json).toMatchObject({
+      allowed: false,
+      rule: 'limits of the credential',
+    });
+    expect((await explain({ ...question, subject: 'robot:nobody' })).status).toBe(404);
+  });
+
+  it.each([
+    { subject: 'group:builders' },
+    { subject: 'user:' },
+    { repository: 'NO/name' },
+    { action: 'admin' },
+    { address: 'here' },
+  ])('is not given of %o', async (wrong) => {
+    const right = { subject: 'anonymous', repository: 'a', action: 'pull' };
+    expect((await explain({ ...right, ...wrong })).status).toBe(400);
+  });
+});
