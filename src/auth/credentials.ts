@@ -27,6 +27,8 @@ export function parseAuthorization(header: string | null): Credentials {
   const encoded = BASIC.exec(header)?.[1];
   const text = encoded === undefined ? undefined : decoded(encoded);
   const colon = text?.indexOf(':') ?? -1;
+  // podman, buildah and skopeo answer a Basic challenge so where they have nothing to say.
+  if (text === ':') return { kind: 'none' };
   if (text === undefined || colon === -1) return { kind: 'malformed' };
   return nameAndPassword(text.slice(0, colon), text.slice(colon + 1)) ?? { kind: 'malformed' };
 }

@@ -24,7 +24,7 @@ const MILLISECONDS = 1_000;
 
 export interface Key {
   readonly kid: string;
-  readonly jwk: JsonWebKey;
+  readonly jwk: JWK;
 }
 
 /** Whom tokens are made by and for. */
@@ -163,11 +163,11 @@ function claimsOf({ sub, kind, credential, access }: v.InferOutput<typeof Claims
 /** Public and private half have the same `kid`. */
 const importedKeys = new Map<string, CryptoKey>();
 
-async function imported(kid: string, jwk: JsonWebKey): Promise<CryptoKey> {
+async function imported(kid: string, jwk: JWK): Promise<CryptoKey> {
   const mark = `${kid} ${jwk.x ?? ''} ${jwk.d === undefined ? 'public' : 'private'}`;
   const known = importedKeys.get(mark);
   if (known !== undefined) return known;
-  const key = await importJWK({ ...jwk, kty: 'EC' } satisfies JWK, ALGORITHM);
+  const key = await importJWK({ ...jwk, kty: 'EC' }, ALGORITHM);
   if (key instanceof Uint8Array) throw new Error('the key of a token is an elliptic curve key');
   if (importedKeys.size >= MOST_KEYS) importedKeys.clear();
   importedKeys.set(mark, key);

@@ -52,7 +52,7 @@ describe('a store', () => {
       for (const name of ['a', 'b', 'c']) old.run('INSERT INTO repositories VALUES (?, 1, 1)', name);
       const present = new Database(storage, 'Catalog', CATALOG_MIGRATIONS);
       expect(present.opened()).toBe(true);
-      return present.all<{ name: string; marker: string }>('SELECT name, marker FROM repositories');
+      return present.all<{ name: string; marker: string }>('SELECT name, marker FROM repositories ORDER BY name');
     });
     expect(rows.map(({ name }) => name)).toEqual(['a', 'b', 'c']);
     expect(new Set(rows.map(({ marker }) => marker)).size).toBe(3);

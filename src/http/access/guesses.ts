@@ -20,10 +20,15 @@ const IPV6_NETWORK_GROUPS = 4;
 const IPV6_GROUPS = 8;
 const MAPPED_IPV4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
+/** The platform's (developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit). */
+interface RateLimiter {
+  limit(options: { key: string }): Promise<{ success: boolean }>;
+}
+
 /** Bindings that are there on Cloudflare alone. */
 export interface LimiterBindings {
-  readonly GUESSES_FOR_NAME?: RateLimit;
-  readonly GUESSES_FOR_NETWORK?: RateLimit;
+  readonly GUESSES_FOR_NAME?: RateLimiter;
+  readonly GUESSES_FOR_NETWORK?: RateLimiter;
 }
 
 export class Guesses {
@@ -50,7 +55,7 @@ export class Guesses {
     ]);
   }
 
-  async #countOne(key: string, most: number, now: number, limiter: RateLimit | undefined): Promise<void> {
+  async #countOne(key: string, most: number, now: number, limiter: RateLimiter | undefined): Promise<void> {
     const isWithin = limiter === undefined ? this.#isWithin(key, most, now) : (await limiter.limit({ key })).success;
     if (isWithin) return;
     bound(this.#closed);

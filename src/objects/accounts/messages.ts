@@ -1,4 +1,5 @@
 /** What the front and the object of accounts say to each other. Secrets travel as their SHA-256 alone. */
+import type { JWK } from 'jose';
 import type { Limit } from '../../auth/principal.ts';
 import type { SecretKind } from '../../auth/secret.ts';
 
@@ -9,9 +10,9 @@ export interface AccessSnapshot {
   /** The document that the admin API was given last, as JSON text. */
   readonly policy: { readonly version: number; readonly document: string } | undefined;
   /** Private, for the isolate to sign with. */
-  readonly signingKey: { readonly kid: string; readonly jwk: JsonWebKey };
+  readonly signingKey: { readonly kid: string; readonly jwk: JWK };
   /** Public, newest first: the signing key's own, those whose tokens may still live, and one that will sign soon. */
-  readonly publicKeys: readonly { readonly kid: string; readonly jwk: JsonWebKey }[];
+  readonly publicKeys: readonly { readonly kid: string; readonly jwk: JWK }[];
 }
 
 export type CredentialKind = SecretKind;

@@ -11,10 +11,14 @@ describe('the Authorization header', () => {
       name: 'alice',
       password: 'open:sesame',
     });
-    expect(parseAuthorization(basic(':'))).toEqual({ kind: 'basic', name: '', password: '' });
+    expect(parseAuthorization(basic('a:'))).toEqual({ kind: 'basic', name: 'a', password: '' });
     expect(parseAuthorization(basic('älice:pässword'))).toEqual({ kind: 'basic', name: 'älice', password: 'pässword' });
     expect(parseAuthorization('Bearer a.b-_.c')).toEqual({ kind: 'bearer', token: 'a.b-_.c' });
     expect(parseAuthorization('bearer  a')).toEqual({ kind: 'bearer', token: 'a' });
+  });
+
+  it('of an empty name and password is as if it were not there: podman sends it when it knows nothing', () => {
+    expect(parseAuthorization(basic(':'))).toEqual({ kind: 'none' });
   });
 
   it.each([

@@ -1,5 +1,5 @@
 /** Berth's own tokens, and every way in which somebody might make one. */
-import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type JWTHeaderParameters } from 'jose';
+import { exportJWK, generateKeyPair, importJWK, SignJWT, UnsecuredJWT } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { publicKeySet, signToken, verifyToken, type Key, type TokenClaims } from '../../../src/auth/jwt.ts';
 import { parseRepositoryName } from '../../../src/oci/repository-name.ts';
@@ -39,12 +39,11 @@ async function forged({
   claims = {},
   by = key.own,
 }: {
-  header?: Partial<JWTHeaderParameters> & Record<string, unknown>;
+  header?: Record<string, unknown>;
   claims?: Record<string, unknown>;
   by?: Key;
 } = {}): Promise<string> {
   const seconds = Math.floor(NOW / SECOND);
-  const { importJWK } = await import('jose');
   return new SignJWT({
     iss: ISSUER.issuer,
     aud: ISSUER.service,

@@ -160,7 +160,7 @@ describe('a registry without people and policy', () => {
     vi.spyOn(KNOWN, 'snapshot').mockResolvedValue({
       hasAccounts: false,
       policy: undefined,
-      signingKey: { kid: 'k', jwk: {} },
+      signingKey: { kid: 'k', jwk: { kty: 'EC' } },
       publicKeys: [],
     });
     for (const headers of [{}, basic({ name: 'a', password: 'b' }), bearer('e30.e30.e30'), { authorization: 'x' }]) {
