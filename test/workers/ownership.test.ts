@@ -174,7 +174,7 @@ describe('the life of bytes', () => {
 
   it('a mount that races with the collection of its source has the bytes or is refused', async () => {
     const mount = async (blob: Blob) =>
-      (await objects.repository(repositoryName('b')).mount(repositoryName('b'), blob.digest)).result;
+      (await objects.repository(repositoryName('b')).mount(repositoryName('b'), blob.digest, true)).result;
     const late = await newBlob();
     expect(await pushBlob('a', late)).toBe(201);
     const claim = faults.pause(CLAIM, 'before');
@@ -201,7 +201,7 @@ describe('the life of bytes', () => {
     await settle();
     expect(await mapped(blob.digest)).toBeDefined();
     const name = repositoryName('b');
-    expect((await objects.repository(name).mount(name, blob.digest)).result).toBe(false);
+    expect((await objects.repository(name).mount(name, blob.digest, true)).result).toBe(false);
   });
 
   it('an adopt that crashes at any place is repeated by the same PUT', async () => {
