@@ -13,7 +13,7 @@ import { Tally } from './fuzz/tally.ts';
 import { withAlteredCopy } from './altered-copy.ts';
 
 const SOUND_REQUESTS = 1_500;
-const MOST_REQUESTS = 6_000;
+const MOST_REQUESTS = 10_000;
 const SHRINKING_MS = 20_000;
 
 export const fuzzFaults: Campaign = {

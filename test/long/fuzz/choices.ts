@@ -94,7 +94,7 @@ class Choice {
         return this.#putManifest();
       case 'get-blob': {
         const digest = this.#blobDigest();
-        const range = dice.chance(0.4) ? dice.pick(RANGES) : undefined;
+        const range = dice.chance(0.6) ? dice.pick(RANGES) : undefined;
         const ifRange =
           range !== undefined && dice.chance(0.3)
             ? dice.pick([`"${digest}"`, '"other"', 'Sat, 28 Nov 2026 00:00:00 GMT'])
@@ -168,7 +168,7 @@ class Choice {
   /** Mostly none, and mostly ones that hold. */
   #conditions(current: string | undefined): Conditions {
     const dice = this.#dice;
-    if (!dice.chance(0.15)) return {};
+    if (!dice.chance(0.2)) return {};
     const other = this.#knowledge.contents.some(dice).digest;
     const right: EntityTags = current === undefined ? [other] : [current];
     const one = dice.pick<EntityTags>([right, '*', [other], [other, ...right], 'malformed']);
