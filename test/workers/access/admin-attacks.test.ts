@@ -57,9 +57,13 @@ describe('the admin API', () => {
 
   it('takes no token of the token endpoint, whoever signed it and whatever it says (CVE-2026-123710)', async () => {
     const { signingKey } = (await objects.accounts().snapshot()).result;
-    const key = await crypto.subtle.importKey('jwk', signingKey.jwk, { name: 'ECDSA', namedCurve: 'P-256' }, false, [
-      'sign',
-    ]);
+    const key = await crypto.subtle.importKey(
+      'jwk',
+      { ...signingKey.jwk, kty: 'EC' },
+      { name: 'ECDSA', namedCurve: 'P-256' },
+      false,
+      ['sign'],
+    );
     const { privateKey } = await generateKeyPair('ES256');
     for (const [kid, signer] of [
       [signingKey.kid, key],

@@ -6,6 +6,7 @@ import {
   importJWK,
   SignJWT,
   UnsecuredJWT,
+  type JWK,
   type JWTPayload,
 } from 'jose';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -37,7 +38,7 @@ let alice: Person;
 /** Of a token of alice's: what it says, and the key that signed it. */
 let honest: JWTPayload;
 let kid: string;
-let signingKey: JsonWebKey;
+let signingKey: JWK;
 beforeAll(async () => {
   alice = await newAccount('alice');
   const token = await tokenFor(alice, SCOPE);
