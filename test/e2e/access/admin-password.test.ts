@@ -6,11 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import * as v from 'valibot';
 import { expect, onTestFinished, test } from 'vitest';
 import { refusal, start, startAgain } from '../berths.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 const NODE = join(ROOT, 'node_modules', '.bin', 'node');
+const Failure = v.looseObject({ code: v.number(), stdout: v.string(), stderr: v.string() });
 const FORM = /^berth_admin_[\w-]{32}$/;
 
 async function status(url: string, password: string): Promise<number> {
@@ -23,8 +25,8 @@ async function command(words: readonly string[], environment: Record<string, str
   return promisify(execFile)(NODE, [program, ...words], { cwd: ROOT, env: { ...process.env, ...environment } }).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     (error: unknown) => {
-      const { code, stdout, stderr } = Object(error) as Record<'code' | 'stdout' | 'stderr', unknown>;
-      return { code, stdout: String(stdout), stderr: String(stderr) };
+      const { code, stdout, stderr } = v.parse(Failure, error);
+      return { code, stdout, stderr };
     },
   );
 }
