@@ -182,8 +182,8 @@ it(
       [status, objectCalls, storeOperations],
     ]);
     expect(Object.fromEntries(work)).toEqual(EXPECTED);
-  // What finds nothing reads nothing; a page of ten and the row behind it are read, and no others.
-  expect(few['list of repositories']?.rowsRead).toBe(11);
+    // What finds nothing reads nothing; a page of ten and the row behind it are read, and no others.
+    expect(few['list of repositories']?.rowsRead).toBe(11);
     expect(await measure(await registryOf('many', MANY))).toEqual(few);
   },
   GROWTH_TIMEOUT_MS,
