@@ -6,7 +6,7 @@
 import { runInDurableObject } from 'cloudflare:test';
 import { vi } from 'vitest';
 
-export interface Rows {
+interface Rows {
   read: number;
   written: number;
 }

@@ -168,7 +168,6 @@ async function measure(registry: Registry): Promise<Record<string, Measured>> {
         return response;
       }),
     );
-    expect(rows.read, label).toBeGreaterThan(0);
     table[label] = { status, ...result, rowsRead: rows.read };
   }
   return table;
@@ -183,6 +182,8 @@ it(
       [status, objectCalls, storeOperations],
     ]);
     expect(Object.fromEntries(work)).toEqual(EXPECTED);
+    // What finds nothing reads nothing; a page of ten and the row behind it are read, and no others.
+    expect(few['list of repositories']?.rowsRead).toBe(11);
     expect(await measure(await registryOf('many', MANY))).toEqual(few);
   },
   GROWTH_TIMEOUT_MS,
