@@ -62,7 +62,7 @@ export function codeOf({ body }: RawAnswer): string | undefined {
   return parsed.success ? parsed.output.errors[0]?.code : undefined;
 }
 
-export function detailOf({ body }: RawAnswer): unknown {
+function detailOf({ body }: RawAnswer): unknown {
   const parsed = v.safeParse(ErrorBody, body.toString());
   return parsed.success ? parsed.output.errors[0]?.detail : undefined;
 }

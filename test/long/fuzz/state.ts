@@ -1,7 +1,7 @@
 /** What a registry holds, as far as its clients can tell. Values: every change makes another one. Pure. */
 import type { Document } from './operation.ts';
 
-export interface StoredManifest {
+interface StoredManifest {
   readonly document: Document;
   /** The type that it first came with. */
   readonly mediaType: string;

@@ -162,7 +162,7 @@ export function cutOff(state: State, operation: Append | Close | Cancel): State 
   return lost(state, operation);
 }
 
-export function lost(state: State, { session, repository }: Append | Close | Cancel): State {
+function lost(state: State, { session, repository }: Append | Close | Cancel): State {
   return withSession(state, session, { repository, state: 'lost' });
 }
 
