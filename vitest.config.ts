@@ -3,7 +3,8 @@
  * processes and clients). Long campaigns are no tests of this runner: see test/long/run.ts.
  */
 import { cloudflareTest } from '@cloudflare/vitest-pool-workers';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+import { leftOutTests } from './test/e2e/clients/go-programs.ts';
 import { STORE_SERVICES, storeBindings } from './test/store-bindings.ts';
 
 /** A few hundred objects and uploads of many parts, beside other test files on a small machine. */
@@ -48,6 +49,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...leftOutTests()],
           environment: 'node',
           // Each file has the machine to itself: a client that waits for a busy core must not look like a hang.
           fileParallelism: false,

@@ -196,7 +196,7 @@ const parsed = new WeakMap<object, Config>();
 
 /** All of its parts, in the order of their numbers. */
 function wholeHtpasswd(environment: unknown): string {
-  const parts = Object.entries(Object(environment) as object)
+  const parts = Object.entries(v.parse(v.record(v.string(), v.unknown()), environment))
     .filter((entry): entry is [string, string] => isHtpasswd(entry[0]) && typeof entry[1] === 'string')
     .map(([name, text]) => ({ order: htpasswdPart(name) ?? 1, text }))
     .sort((one, other) => one.order - other.order);

@@ -13,7 +13,7 @@ import type { Limit, Principal } from './principal.ts';
 import { hashOf, parseSecret, type SecretKind } from './secret.ts';
 
 /** A credential of the accounts that counts now. */
-export interface StoredCredential {
+interface StoredCredential {
   readonly id: string;
   readonly kind: SecretKind;
   readonly owner:
@@ -43,7 +43,7 @@ export interface Means {
 }
 
 /** What somebody signed in with. `bearer`: a token of the token endpoint. */
-export type Proof = SecretKind | 'htpasswd' | 'bearer';
+type Proof = SecretKind | 'htpasswd' | 'bearer';
 
 export interface SignedIn {
   readonly kind: 'signed-in';
@@ -98,7 +98,7 @@ export async function byPassword(name: string, password: string, means: Means): 
   const hash = hashOf(password);
   const isFresh = !means.isInUse(hash);
   const found = await means.bySecret(hash);
-  if (found !== undefined && found.owner.name === name) return signedIn(found, isFresh);
+  if (found?.owner.name === name) return signedIn(found, isFresh);
   return wrong(name, found === undefined ? 'unknown secret' : "another owner's secret", means);
 }
 

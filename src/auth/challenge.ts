@@ -8,10 +8,10 @@ import type { RepositoryName } from '../oci/repository-name.ts';
 import { formatScope, NO_SCOPE, type Scope } from './scope.ts';
 
 /** The path of the token endpoint. */
-export const TOKEN_PATH = '/token';
+const TOKEN_PATH = '/token';
 
 /** Why what was sent does not do (RFC 6750 §3.1). Clients stop asking for the same again. */
-export type ChallengeError = 'invalid_token' | 'insufficient_scope';
+type ChallengeError = 'invalid_token' | 'insufficient_scope';
 
 export interface ChallengeParts {
   /** What the route needs. */

@@ -7,7 +7,7 @@
 const LONGEST_HEADER_CHARACTERS = 16_384;
 const LONGEST_NAME_CHARACTERS = 255;
 /** No secret of Berth's is longer, and bcrypt looks at 72 bytes. */
-export const LONGEST_PASSWORD_CHARACTERS = 4_096;
+const LONGEST_PASSWORD_CHARACTERS = 4_096;
 const BASIC = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
 const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 const CONTROL_CHARACTER = /\p{Cc}/u;

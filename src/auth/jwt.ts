@@ -75,7 +75,7 @@ export type Verification =
   | { readonly kind: 'valid'; readonly claims: TokenClaims; readonly expiresAt: number }
   | { readonly kind: 'invalid'; readonly reason: InvalidReason };
 
-export type InvalidReason =
+type InvalidReason =
   | 'malformed'
   | 'foreign-key'
   | 'algorithm'

@@ -12,7 +12,7 @@ import { logEvent } from '../../observability/log.ts';
 import { SharedReads } from '../../registry/shared-reads.ts';
 
 /** The longest that a revocation takes: docs/access.md and docs/security.md name it. */
-export const LONGEST_BELIEF_MS = 60_000;
+const LONGEST_BELIEF_MS = 60_000;
 const RENEWED_FROM_MS = 30_000;
 /** A renewal that has said nothing for so long went away with its request. */
 const RENEWAL_PATIENCE_MS = 10_000;

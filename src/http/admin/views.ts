@@ -8,7 +8,7 @@ import { RegistryError } from '../../oci/error.ts';
 import type { Context } from '../context.ts';
 
 const DAY_MS = 86_400_000;
-export const LONGEST_LIFETIME_DAYS = 3_650;
+const LONGEST_LIFETIME_DAYS = 3_650;
 const LONGEST_DESCRIPTION_CHARACTERS = 200;
 const MOST_GROUPS = 50;
 const CONTROL_CHARACTER = /\p{Cc}/u;

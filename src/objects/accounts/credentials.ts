@@ -9,17 +9,17 @@ import type { Database, SqlValue } from '../database.ts';
 import type { Credential, CredentialKind, NewRefresh, OwnerKind, TokenView } from './messages.ts';
 
 export const DAY_MS = 86_400_000;
-export const REFRESH_LIFETIME_MS = 90 * DAY_MS;
+const REFRESH_LIFETIME_MS = 90 * DAY_MS;
 /** Of an account, or an htpasswd line: docker makes one at each login. The oldest goes. */
-export const MOST_REFRESH_TOKENS = 100;
+const MOST_REFRESH_TOKENS = 100;
 export const MOST_TOKENS = 100;
 /** What does not lie here but in the file or secret of htpasswd. */
-export const HTPASSWD_PARENT = 'htpasswd:';
+const HTPASSWD_PARENT = 'htpasswd:';
 /** Of what has expired, dropped at one write. */
 const DROPPED_AT_ONCE = 1_000;
 
 /** `htpasswd`: a refresh token's, whose owner is a line of a file and no account. */
-export type RowOwnerKind = OwnerKind | 'htpasswd';
+type RowOwnerKind = OwnerKind | 'htpasswd';
 
 interface FoundRow extends Record<string, SqlValue> {
   id: string;

@@ -14,9 +14,9 @@ import type {
 } from './messages.ts';
 
 /** Of accounts, and of robots. */
-export const MOST_OWNERS = 10_000;
+const MOST_OWNERS = 10_000;
 /** A policy, an image's history or somebody's memory may still mean the one who had the name. */
-export const NAME_RETIREMENT_MS = 90 * DAY_MS;
+const NAME_RETIREMENT_MS = 90 * DAY_MS;
 
 interface AccountRow extends Record<string, SqlValue> {
   name: string;

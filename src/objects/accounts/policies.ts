@@ -3,7 +3,7 @@ import type { Database } from '../database.ts';
 import type { ExpectedVersion, PolicyVersion, PutPolicyResult, StoredPolicy } from './messages.ts';
 
 /** Older ones are dropped. */
-export const KEPT_VERSIONS = 20;
+const KEPT_VERSIONS = 20;
 
 type PolicyRow = { version: number; document: string; made_at: number; made_by: string };
 

@@ -9,11 +9,11 @@ import * as v from 'valibot';
 import type { Database, SqlValue } from '../database.ts';
 import type { AccessSnapshot, RotateResult } from './messages.ts';
 
-export const KEY_LIFETIME_MS = 30 * 86_400_000;
+const KEY_LIFETIME_MS = 30 * 86_400_000;
 /** Longer than an isolate believes a snapshot, twice. */
-export const KEY_ANNOUNCED_MS = 120_000;
+const KEY_ANNOUNCED_MS = 120_000;
 /** Longer than any token lives (six hours), a snapshot is believed, and clocks differ. */
-export const KEY_RETIREMENT_MS = 7 * 3_600_000;
+const KEY_RETIREMENT_MS = 7 * 3_600_000;
 /** Known at once; each is in every snapshot. */
 const MOST_KEYS = 10;
 

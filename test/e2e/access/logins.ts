@@ -7,11 +7,11 @@ import { makeScratch, type Scratch } from '../clients/scratch.ts';
 import { startSkopeo } from '../clients/skopeo-client.ts';
 import type { Person } from './people.ts';
 
-export interface SigningClient {
+interface SigningClient {
   readonly client: RegistryClient;
   /** Rejects with what the client printed. */
-  login(host: string, person: Person): Promise<CommandResult>;
-  logout(host: string): Promise<CommandResult>;
+  readonly login: (host: string, person: Person) => Promise<CommandResult>;
+  readonly logout: (host: string) => Promise<CommandResult>;
 }
 
 type StartSigning = (scratch: Scratch) => Promise<Availability<SigningClient>>;

@@ -32,7 +32,7 @@ export interface Person {
 
 /** Every way to sign in, by what is typed as the password. */
 export const WAYS = ['htpasswd', 'password', 'token', 'robot'] as const;
-export type Way = (typeof WAYS)[number];
+type Way = (typeof WAYS)[number];
 
 export interface RegistryWithPeople {
   readonly berth: BerthProcess;

@@ -12,7 +12,7 @@ const InspectSchema = v.object({ Id: v.string(), RepoDigests: v.array(v.string()
 
 export interface DockerClient extends RegistryClient {
   /** Runs any other docker command against the same engine. */
-  docker(...args: string[]): Promise<CommandResult>;
+  readonly docker: (...args: string[]) => Promise<CommandResult>;
 }
 
 export async function startDocker(scratch: Scratch): Promise<Availability<DockerClient>> {

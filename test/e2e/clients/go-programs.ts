@@ -1,7 +1,8 @@
 /**
  * Clients and suites that are Go modules: built once, by version, into a cache that outlives the checkout. A test builds what
  * it finds missing, but for the large ones: those are built ahead, by `npm run go-programs` (build-go-programs.ts), which
- * .ci/run does. What is not there is unavailable, which is a failure when every client is required.
+ * .ci/run does for as long as it may. What is not there is unavailable, which is a failure when every client is required;
+ * the tests of a large one are no part of a run before it is built.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
@@ -28,13 +29,17 @@ interface GoProgram {
   /** The package whose `main` it is. */
   readonly path: string;
   readonly version: string;
-  /** Takes minutes, and no test has these. */
-  readonly isLarge?: true;
+  /** Takes minutes, and no test has these: the test file that needs it. */
+  readonly neededBy?: string;
   /** The module, where that excludes versions of others: only as the main module it is built, so in its own folder. */
   readonly module?: string;
 }
 
-const BUILDKIT = { version: 'v0.31.2', isLarge: true, module: 'github.com/moby/buildkit' } as const;
+const BUILDKIT = {
+  version: 'v0.31.2',
+  neededBy: 'test/e2e/clients/buildkit.test.ts',
+  module: 'github.com/moby/buildkit',
+} as const;
 /**
  * What is built, each pinned: the newest version that every patch of Go 1.26 builds (later ones of oras and BuildKit want
  * one patch or another). The cheapest come first, and each leaves packages behind that the next ones share.
@@ -49,8 +54,12 @@ const GO_PROGRAMS = {
   regctl: { path: 'github.com/regclient/regclient/cmd/regctl', version: 'v0.11.7' },
   buildctl: { path: 'github.com/moby/buildkit/cmd/buildctl', ...BUILDKIT },
   buildkitd: { path: 'github.com/moby/buildkit/cmd/buildkitd', ...BUILDKIT },
-  helm: { path: 'helm.sh/helm/v4/cmd/helm', version: 'v4.3.1', isLarge: true },
-  cosign: { path: 'github.com/sigstore/cosign/v3/cmd/cosign', version: 'v3.1.3', isLarge: true },
+  helm: { path: 'helm.sh/helm/v4/cmd/helm', version: 'v4.3.1', neededBy: 'test/e2e/clients/helm.test.ts' },
+  cosign: {
+    path: 'github.com/sigstore/cosign/v3/cmd/cosign',
+    version: 'v3.1.3',
+    neededBy: 'test/e2e/clients/cosign.test.ts',
+  },
 } as const satisfies Readonly<Record<string, GoProgram>>;
 export type GoProgramName = keyof typeof GO_PROGRAMS;
 
@@ -60,24 +69,41 @@ export function goProgramVersion(name: GoProgramName): string {
   return GO_PROGRAMS[name].version;
 }
 
+export function isLarge(name: GoProgramName): boolean {
+  const found: GoProgram = GO_PROGRAMS[name];
+  return found.neededBy !== undefined;
+}
+
+/** The test files of large programs that are not built. */
+export function leftOutTests(): string[] {
+  const programs: readonly (readonly [GoProgramName, GoProgram])[] = GO_PROGRAM_NAMES.map((name) => [
+    name,
+    GO_PROGRAMS[name],
+  ]);
+  const files = programs.flatMap(([name, { neededBy }]) =>
+    neededBy === undefined || existsSync(programFile(name)) ? [] : [neededBy],
+  );
+  return [...new Set(files)];
+}
+
 /** Where the program lies; built at first need if it is not one of the large ones. */
 export async function goProgram(name: GoProgramName): Promise<Availability<string>> {
   const found: GoProgram = GO_PROGRAMS[name];
-  if (found.isLarge === true && !existsSync(programFile(name))) {
+  if (found.neededBy !== undefined && !existsSync(programFile(name))) {
     return { kind: 'unavailable', reason: `${name} is not built yet: npm run go-programs builds it` };
   }
   return buildGoProgram(name);
 }
 
 /** Where the program lies, built if it is not there yet. */
-export async function buildGoProgram(name: GoProgramName): Promise<Availability<string>> {
+export async function buildGoProgram(name: GoProgramName, limitMs = BUILD_LIMIT_MS): Promise<Availability<string>> {
   const program = programFile(name);
   if (existsSync(program)) return { kind: 'available', value: program };
   await mkdir(CACHE, { recursive: true });
   // Built aside, so that one that was broken off is never taken for whole.
   const aside = await mkdtemp(join(CACHE, 'building-'));
   try {
-    await buildInto(aside, GO_PROGRAMS[name]);
+    await buildInto(aside, GO_PROGRAMS[name], limitMs);
     await rename(aside, folderOf(name)).catch((error: unknown) => {
       if (!existsSync(program)) throw error;
     });
@@ -90,9 +116,9 @@ export async function buildGoProgram(name: GoProgramName): Promise<Availability<
   return { kind: 'available', value: program };
 }
 
-async function buildInto(folder: string, { path, version, module }: GoProgram): Promise<void> {
+async function buildInto(folder: string, { path, version, module }: GoProgram, limitMs: number): Promise<void> {
   const env = { ...environment(), GOBIN: folder, GOFLAGS: '', GOWORK: 'off', CGO_ENABLED: '0' };
-  const options = { env, cwd: folder, limitMs: BUILD_LIMIT_MS };
+  const options = { env, cwd: folder, limitMs };
   if (module === undefined) {
     await runCommand('go', ['install', ...BUILD_FLAGS, `${path}@${version}`], options);
     return;

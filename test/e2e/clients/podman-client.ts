@@ -26,7 +26,7 @@ const BuildahInspectSchema = v.object({ FromImageID: v.string(), FromImageDigest
 
 export interface ContainersStorageClient extends RegistryClient {
   /** Runs any other command of the same program on the same store. */
-  run(...args: string[]): Promise<CommandResult>;
+  readonly run: (...args: string[]) => Promise<CommandResult>;
 }
 
 type Inspect = (run: ContainersStorageClient['run'], reference: string, file: string) => Promise<PulledImage>;

@@ -1,5 +1,6 @@
 /** Berth's own tokens, and every way in which somebody might make one. */
 import { exportJWK, generateKeyPair, importJWK, SignJWT, UnsecuredJWT } from 'jose';
+import * as v from 'valibot';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { publicKeySet, signToken, verifyToken, type Key, type TokenClaims } from '../../../src/auth/jwt.ts';
 import { parseRepositoryName } from '../../../src/oci/repository-name.ts';
@@ -137,8 +138,9 @@ describe('a forged token', () => {
 
   it('whose claims were changed is refused', async () => {
     const [header, payload = '', signature] = (await forged()).split('.');
-    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
-    const changed = encode({ ...Object(claims), sub: 'root' } as object);
+    const Claims = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.unknown()));
+    const claims = v.parse(Claims, Buffer.from(payload, 'base64url').toString());
+    const changed = encode({ ...claims, sub: 'root' });
     expect(await reason(`${String(header)}.${changed}.${String(signature)}`)).toBe('signature');
   });
 
