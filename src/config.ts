@@ -103,7 +103,8 @@ export function isSecretSetting(name: string): boolean {
   return name === 'BERTH_ADMIN_PASSWORD' || isHtpasswd(name);
 }
 
-function isHtpasswd(name: string): boolean {
+/** Whether it is the setting with the lines of htpasswd, or goes on with them. */
+export function isHtpasswd(name: string): boolean {
   return name === 'BERTH_HTPASSWD' || htpasswdPart(name) !== undefined;
 }
 

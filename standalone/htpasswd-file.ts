@@ -1,8 +1,11 @@
 /** `npm start -- --htpasswd FILE`: people from a file, read once at start, in place of the setting BERTH_HTPASSWD. */
 import { readFileSync } from 'node:fs';
+import { isHtpasswd } from '../src/config.ts';
 import { EXIT_USAGE, StartFailure, systemErrorCode } from './start-failure.ts';
 
 const SETTING = 'BERTH_HTPASSWD';
+/** A line that names nobody: empty, or a comment. */
+const NOBODY = /^\s*(?:#.*)?$/;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -14,12 +17,12 @@ type Environment = Readonly<Record<string, string | undefined>>;
  */
 export function withHtpasswdOf(file: string | undefined, environment: Environment): Environment {
   if (file === undefined) return environment;
-  const given = environment[SETTING];
-  if (given !== undefined && given !== '')
-    throw mistake(`--htpasswd and ${SETTING} both name people. Give one of them.`);
+  const given = Object.keys(environment).find((name) => isHtpasswd(name) && (environment[name] ?? '') !== '');
+  if (given !== undefined) throw mistake(`--htpasswd and ${given} both name people. Give one of them.`);
   const text = contentOf(file);
-  // Whoever names a file wants the registry closed to others: an empty one must not leave it open.
-  if (text.trim() === '') throw mistake(`--htpasswd ${file} is empty: htpasswd -B ${file} NAME adds a line`);
+  // Whoever names a file wants the registry closed to others: one without people must not leave it open.
+  if (text.split('\n').every((line) => NOBODY.test(line)))
+    throw mistake(`--htpasswd ${file} names nobody: htpasswd -B ${file} NAME adds a line`);
   return { ...environment, [SETTING]: text };
 }
 

@@ -33,6 +33,8 @@ export interface Means {
   readonly issuer: Issuer | undefined;
   /** In ms since the epoch. */
   readonly now: number;
+  /** Where the request comes from; undefined where that is not known. */
+  readonly network: string | undefined;
   readonly bySecret: (hash: string) => Promise<StoredCredential | undefined>;
   /** Whether a secret was used here of late: then its use is no news. */
   readonly isInUse: (hash: string) => boolean;
@@ -71,7 +73,7 @@ const WRONG_PASSWORD_MESSAGE = 'the name or the password is wrong, or it has exp
 const WRONG_TOKEN_MESSAGE = 'this token is not valid, or not any more: sign in again';
 const REFRESH_MESSAGE = 'a refresh token opens nothing but the token endpoint';
 /** A JWT in the place of a password: nobody's bcrypt is to be spent on it. */
-const JWT_FORM = /^[\w-]{10,}\.[\w-]{10,}\.[\w-]*$/;
+const JWT_FORM = /^eyJ[\w-]+\.eyJ[\w-]+\.[\w-]*$/;
 
 /** @param given `none` is nobody, and not for here */
 export async function signIn(given: Exclude<Credentials, { kind: 'none' }>, means: Means): Promise<SignIn> {
@@ -114,11 +116,12 @@ export async function byRefreshToken(token: string, { service }: Issuer, means: 
 async function byHtpasswd(name: string, password: string, means: Means): Promise<SignIn> {
   const { htpasswd, checks } = means;
   if (htpasswd.size === 0) return wrong(name, 'unknown password', means);
-  const known = checks.recall(htpasswd, name, password);
+  const origin = { network: means.network, now: means.now };
+  const known = checks.recall(htpasswd, name, password, origin);
   if (known !== undefined) return signedInByLine(known, false);
   const seconds = means.waitSeconds(name);
   if (seconds !== undefined) return { kind: 'too-many', seconds };
-  const result = await checks.check(htpasswd, name, password, () => means.waitSeconds(name) === undefined);
+  const result = await checks.check(htpasswd, name, password, origin, () => means.waitSeconds(name) === undefined);
   if (result === 'busy') return tooManyOr(name, means, { kind: 'busy' });
   const line = htpasswd.get(name);
   if (result === 'right' && line !== undefined) return signedInByLine(line, true);

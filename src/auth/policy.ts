@@ -200,12 +200,19 @@ function isLimitedTo(
   return actions.includes(action) && patternsOf(repositories).some((pattern) => covers(pattern, repository, principal));
 }
 
+/** A limit is asked about for each name of a list. */
+const parsedLimits = new WeakMap<readonly string[], readonly Pattern[]>();
+
 /** What is no pattern limits to nothing. */
-function patternsOf(texts: readonly string[]): Pattern[] {
-  return texts.flatMap((text) => {
+function patternsOf(texts: readonly string[]): readonly Pattern[] {
+  const known = parsedLimits.get(texts);
+  if (known !== undefined) return known;
+  const patterns = texts.flatMap((text) => {
     const result = parsePattern(text);
     return result.ok ? [result.pattern] : [];
   });
+  parsedLimits.set(texts, patterns);
+  return patterns;
 }
 
 function limitsOf(principal: Principal): readonly Limit[] {

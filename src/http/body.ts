@@ -50,7 +50,7 @@ async function readPieces(
     if (!(await hasRoom(share))) {
       await giveUp();
       throw new RegistryError('UNAVAILABLE', {
-        message: 'too many manifests are being pushed at once; send it again in a moment',
+        message: 'too many bodies are being taken in at once; send it again in a moment',
         headers: { 'retry-after': '1' },
       });
     }

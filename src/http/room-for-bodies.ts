@@ -75,7 +75,10 @@ function claimSlowest(): PendingPiece | undefined {
   let slowest: PendingPiece | undefined;
   for (const piece of pending) {
     // Its request has vanished, and the budget has noticed.
-    if (piece.share.heldBytes === 0) pending.delete(piece);
+    if (piece.share.heldBytes === 0) {
+      pending.delete(piece);
+      continue;
+    }
     if (piece.isWanted || piece.waitedMs < SLOW_PIECE_MS) continue;
     if (slowest === undefined || piece.waitedMs > slowest.waitedMs) slowest = piece;
   }

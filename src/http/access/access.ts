@@ -18,6 +18,7 @@ import type { Scope } from '../../auth/scope.ts';
 import type { Config } from '../../config.ts';
 import type { Objects } from '../../objects/stubs.ts';
 import { RegistryError } from '../../oci/error.ts';
+import { logEvent } from '../../observability/log.ts';
 import { WorkMeter } from '../../observability/work.ts';
 import type { Note } from '../request-log.ts';
 import { Guesses, networkOf, type LimiterBindings } from './guesses.ts';
@@ -86,6 +87,7 @@ export async function openAccess(sources: AccessSources): Promise<Access> {
       keys: snapshot.publicKeys,
       issuer,
       now: circumstances.now,
+      network,
       isInUse: (hash) => KNOWN.isInUse(hash),
       bySecret: (hash) => KNOWN.bySecret(hash, asking),
       byId: (id) => KNOWN.byId(id, asking),
@@ -112,7 +114,10 @@ function storedPolicy(stored: { readonly document: string } | undefined): Policy
   if (parsedPolicy?.document === stored.document) return parsedPolicy.policy;
   const result = parsePolicy(stored.document);
   // It was one when it was stored: an older Berth than the one that took it must not open what it closes.
-  if (!result.ok) throw new RegistryError('UNAVAILABLE', { message: "this registry's policy cannot be read here" });
+  if (!result.ok) {
+    logEvent('error', 'stored policy unreadable', { problems: result.mistakes.join('; ') });
+    throw new RegistryError('UNAVAILABLE', { message: "this registry's policy cannot be read here; its log says why" });
+  }
   parsedPolicy = { document: stored.document, policy: result.policy };
   return result.policy;
 }

@@ -1,7 +1,7 @@
 /**
  * Everybody whom this registry knows by itself, and what it says of access: accounts, robots, credentials, signing keys and
  * the versions of the policy. One object, so that whoever is told "revoked" is told so after it holds. Isolates keep what
- * they were answered for a minute (ADR 10), so that nothing is asked here, and nothing written, on the way of a pull.
+ * they were answered for a minute (ADR 10), so that the way of a pull asks nothing here, and writes a day of use at most.
  */
 import { DurableObject } from 'cloudflare:workers';
 import { isWithin } from '../../auth/limit.ts';
@@ -58,7 +58,7 @@ export class Accounts extends DurableObject<Env> {
     await this.#keys.renew(now);
     const policy = this.#policies.get();
     return answer({
-      hasAccounts: this.#owners.any(),
+      hasAccounts: this.#owners.everAny(),
       policy: policy && { version: policy.version, document: policy.document },
       ...this.#keys.current(now),
     });

@@ -5,7 +5,7 @@ import type { SecretKind } from '../../auth/secret.ts';
 
 /** What an isolate may believe for a minute. */
 export interface AccessSnapshot {
-  /** Whether there is an account or a robot: then an open loopback closes, and `/v2/` asks who comes. */
+  /** Whether there is an account or a robot, or ever was one: then an open loopback closes, and `/v2/` asks who comes. */
   readonly hasAccounts: boolean;
   /** The document that the admin API was given last, as JSON text. */
   readonly policy: { readonly version: number; readonly document: string } | undefined;

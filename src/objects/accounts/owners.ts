@@ -45,9 +45,9 @@ export class Owners {
     this.#credentials = credentials;
   }
 
-  any(): boolean {
-    const query = 'SELECT EXISTS (SELECT 1 FROM accounts) OR EXISTS (SELECT 1 FROM robots) AS found';
-    return this.#database.first<{ found: number }>(query)?.found === 1;
+  /** Whether there ever was an account or a robot. */
+  everAny(): boolean {
+    return this.#database.first('SELECT since FROM asks_who') !== undefined;
   }
 
   accounts(after: string, limit: number): AccountView[] {
@@ -172,6 +172,7 @@ export class Owners {
       if (until !== undefined) return { kind: 'retired', until };
       const count = this.#database.first<{ count: number }>(`SELECT count(*) AS count FROM ${table}`)?.count ?? 0;
       if (count >= MOST_OWNERS) return { kind: 'full', most: MOST_OWNERS };
+      this.#database.run('INSERT INTO asks_who SELECT ? WHERE NOT EXISTS (SELECT 1 FROM asks_who)', now);
       return { kind: 'created', view: insert() };
     });
   }

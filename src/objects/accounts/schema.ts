@@ -56,5 +56,10 @@ export const MIGRATIONS = [
     made_at INTEGER NOT NULL,
     made_by TEXT NOT NULL
   ) STRICT;
+
+  -- One row since there was an account or a robot for the first time. It stays: deleting the last one opens nothing.
+  CREATE TABLE asks_who (
+    since INTEGER PRIMARY KEY
+  ) STRICT;
   `,
 ] as const;

@@ -12,7 +12,7 @@ import type { AccessSnapshot, RotateResult } from './messages.ts';
 const KEY_LIFETIME_MS = 30 * 86_400_000;
 /** Longer than an isolate believes a snapshot, twice. */
 const KEY_ANNOUNCED_MS = 120_000;
-/** Longer than any token lives (six hours), a snapshot is believed, and clocks differ. */
+/** Longer than any token lives (five minutes; six hours leave room for those of jobs), a snapshot is believed, and clocks differ. */
 const KEY_RETIREMENT_MS = 7 * 3_600_000;
 /** Known at once; each is in every snapshot. */
 const MOST_KEYS = 10;

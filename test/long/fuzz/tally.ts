@@ -19,6 +19,15 @@ const Logged = v.object({
 
 /** Answers that docs/api.md names and that no request can bring about by itself. */
 export const UNREACHABLE: ReadonlyMap<string, string> = new Map([
+  ...[
+    '400 REQUEST_INVALID',
+    '403 DENIED',
+    '404 NOT_FOUND',
+    '409 CONFLICT',
+    '412 CONFLICT',
+    '428 CONFLICT',
+    '429 TOOMANYREQUESTS',
+  ].map((error) => [error, 'of access, which an open registry has none of: test/workers/access/'] as const),
   ['503 UNAVAILABLE', 'overload, a store that fails or wrong settings: manifest-limits, base and session-end.test.ts'],
   ['507 UNAVAILABLE', 'a full disk or repository: e2e/disk/full-disk.test.ts'],
 ]);
@@ -99,14 +108,21 @@ export class Tally {
   }
 }
 
-/** `route method`, as the table of src/http/routes.ts declares them. */
+/** Signing in and the administration: an open registry is fuzzed. What may be tried there is in test/workers/access/. */
+const RIGHTS_OF_ACCESS = /^(?:sign-in|admin|own-tokens)$/;
+
+/** `route method`, as the table of src/http/routes.ts declares those of the registry itself. */
 export async function declaredRoutes(): Promise<string[]> {
   const source = await readFile(join(ROOT, 'src', 'http', 'routes.ts'), 'utf8');
   const table = source.slice(source.indexOf('export const ROUTES'));
-  const entries = [...table.matchAll(/name: '(\w+)',\s+method: (?:'([A-Z]+)'|READ)/g)];
-  const routes = entries.flatMap(([, name = '', method]) =>
-    (method === undefined ? ['GET', 'HEAD'] : [method]).map((one) => `${name} ${one}`),
-  );
+  const entries = [
+    ...table.matchAll(/name: '([\w-]+)',\s+method: (?:'([A-Z]+)'|READ),\s+path: [^\n]+?,\s+right: '([\w-]+)'/g),
+  ];
+  const routes = entries
+    .filter(([, , , right = '']) => !RIGHTS_OF_ACCESS.test(right))
+    .flatMap(([, name = '', method]) =>
+      (method === undefined ? ['GET', 'HEAD'] : [method]).map((one) => `${name} ${one}`),
+    );
   return [...new Set(routes)];
 }
 

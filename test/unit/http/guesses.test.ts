@@ -69,8 +69,9 @@ describe('guesses', () => {
   it('from very many networks take no more memory than from ten thousand', async () => {
     const guesses = new Guesses();
     await guess(guesses, 10, 'alice', 'first');
-    for (let index = 0; index < 5_000; index += 1) await guess(guesses, 10, 'alice', `net${String(index)}`);
-    expect(guesses.waitSeconds('alice', 'net4999', NOW)).toBe(60);
+    for (let index = 0; index < 10_001; index += 1) await guess(guesses, 10, 'alice', `net${String(index)}`);
+    expect(guesses.waitSeconds('alice', 'net10000', NOW)).toBe(60);
+    expect(guesses.waitSeconds('alice', 'first', NOW)).toBeUndefined();
   });
 });
 

@@ -35,12 +35,19 @@ test('a file and its setting together are refused', () => {
   expect(refusal(file, { BERTH_HTPASSWD: 'bob:hash' })).toBe(
     '--htpasswd and BERTH_HTPASSWD both name people. Give one of them.',
   );
+  expect(refusal(file, { BERTH_HTPASSWD_2: 'x' })).toBe(
+    '--htpasswd and BERTH_HTPASSWD_2 both name people. Give one of them.',
+  );
   expect(refusal(file, { BERTH_HTPASSWD: '' })).toBeUndefined();
 });
 
 test('a file that is not there, and one that would leave the registry open, are refused by name', () => {
-  const [absent, empty] = [join(folder, 'absent'), join(folder, 'empty')];
+  const absent = join(folder, 'absent');
+  const empty = join(folder, 'empty');
+  const commented = join(folder, 'commented');
   writeFileSync(empty, '\n');
+  writeFileSync(commented, '# alice:$2y$05$abc\n\n');
+  expect(refusal(commented)).toBe(`--htpasswd ${commented} names nobody: htpasswd -B ${commented} NAME adds a line`);
   expect(refusal(absent)).toBe(`--htpasswd ${absent} can't be read (ENOENT). Give the path of a file.`);
-  expect(refusal(empty)).toBe(`--htpasswd ${empty} is empty: htpasswd -B ${empty} NAME adds a line`);
+  expect(refusal(empty)).toBe(`--htpasswd ${empty} names nobody: htpasswd -B ${empty} NAME adds a line`);
 });
