@@ -3,6 +3,9 @@
  * have content, as the catalog has heard, and that the caller may pull.
  */
 import { readableBy } from '../auth/policy.ts';
+import { MARKER_SIGN } from '../objects/catalog/catalog.ts';
+import { RegistryError } from '../oci/error.ts';
+import { parseRepositoryName, type RepositoryName } from '../oci/repository-name.ts';
 import { query, type Context } from './context.ts';
 import { listAnswer, nextLink, pageSizeOf } from './pages.ts';
 
@@ -10,8 +13,23 @@ export async function listRepositories(context: Context): Promise<Response> {
   const { policy, principal, circumstances, registry } = context;
   const size = pageSizeOf(context);
   const mayRead = readableBy(policy, principal, circumstances);
-  const { names, next } = await registry.listRepositories(query(context, 'last') ?? '', size, mayRead);
+  const last = query(context, 'last') ?? '';
+  if (mayRead !== 'every') refuseProbe(last, mayRead);
+  const { names, next } = await registry.listRepositories(last, size, mayRead);
   const headers = new Headers();
   if (next !== undefined) headers.set('link', nextLink(context, { n: String(size), last: next }));
   return listAnswer({ repositories: names }, headers);
+}
+
+/**
+ * Where the pages begin that follow any text at all tells what lies between it and them: one name after the other could be
+ * found out. So whoever may not see every name goes on from one that was shown, or from a marker.
+ */
+function refuseProbe(last: string, mayRead: (repository: RepositoryName) => boolean): void {
+  if (last === '' || last.startsWith(MARKER_SIGN)) return;
+  const repository = parseRepositoryName(last);
+  if (repository !== undefined && mayRead(repository)) return;
+  throw new RegistryError('PAGINATION_NUMBER_INVALID', {
+    message: 'last must be a repository that you may pull from, or what the Link of a page says',
+  });
 }

@@ -274,6 +274,17 @@ describe('the list of repositories', () => {
     expect(await page(withRules(open), '/v2/_catalog?n=0')).toMatchObject({ repositories: [], next: undefined });
   });
 
+  it('does not go on from a name that its reader may not see, which would tell what lies behind it', async () => {
+    for (const last of ['open/app', ''])
+      expect((await sendWith(withRules(open), 'GET', `/v2/_catalog?last=${last}`)).status).toBe(200);
+    for (const last of ['hidden/app', 'm', 'open', '_']) {
+      const probe = sendWith(withRules(open), 'GET', `/v2/_catalog?last=${last}`);
+      expect(await refusal(probe), last).toMatchObject({ status: 400, code: 'PAGINATION_NUMBER_INVALID' });
+    }
+    const all = withRules({ ...open, repositories: ['**'] });
+    expect((await sendWith(all, 'GET', '/v2/_catalog?last=m')).status).toBe(200);
+  });
+
   it('examines a thousand names a page, tells where it goes on, and names nothing that is hidden', async () => {
     const first = parseRepositoryName('many/h00000');
     if (first === undefined) throw new Error('no name');

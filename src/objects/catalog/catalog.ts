@@ -8,7 +8,7 @@ import { Database } from '../database.ts';
 import { MIGRATIONS } from './schema.ts';
 
 /** Begins what stands for a name; no name has one. */
-const MARKER_SIGN = '~';
+export const MARKER_SIGN = '~';
 const MARKER_BYTES = 16;
 
 export class Catalog extends DurableObject<Env> {
