@@ -3,7 +3,8 @@ import { madeToken, readTokenRequest } from '../account/token-requests.ts';
 import { auditChange } from '../audit.ts';
 import { freshSecret } from '../fresh-secret.ts';
 import { listAnswer } from '../pages.ts';
-import type { AdminContext } from './administrator.ts';
+import { RegistryError } from '../../oci/error.ts';
+import { PASSWORD_ACTOR, type AdminContext } from './administrator.ts';
 import { createdAnswer, nameOf, notFound, shownToken } from './views.ts';
 
 export async function listAccountTokens(context: AdminContext): Promise<Response> {
@@ -17,6 +18,13 @@ export async function createAccountToken(context: AdminContext): Promise<Respons
   const { meter, objects, actor } = context;
   const owner = nameOf(context, 'account');
   const asked = await readTokenRequest(context);
+  // Otherwise one that is about to end, or to be revoked, would live on in another.
+  if (asked.opensAdmin && actor !== PASSWORD_ACTOR) {
+    throw new RegistryError('DENIED', {
+      message:
+        "a token that opens the admin API is made with a password: that of the administration, or the account's own",
+    });
+  }
   const { secret, secretHash } = freshSecret('token');
   const wanted = { ...asked, owner, secretHash, madeWith: undefined };
   const token = madeToken(await meter.call(objects.accounts().makeToken(wanted)));

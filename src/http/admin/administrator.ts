@@ -13,7 +13,7 @@ import { demandSameOrigin } from '../same-origin.ts';
 
 /** The user that the password is of, where a client wants one. */
 const ADMIN_USER = 'admin';
-const PASSWORD_ACTOR = 'admin password';
+export const PASSWORD_ACTOR = 'admin password';
 /** One an isolate. */
 const GUESSES = new Guesses();
 

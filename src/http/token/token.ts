@@ -20,6 +20,7 @@ import type { Access } from '../access/access.ts';
 import { readBody } from '../body.ts';
 import type { SignInContext } from '../context.ts';
 import { freshSecret } from '../fresh-secret.ts';
+import { demandSameOrigin } from '../same-origin.ts';
 
 const LONGEST_FORM_BYTES = 32 * 1024;
 const FORM = 'application/x-www-form-urlencoded';
@@ -34,7 +35,8 @@ interface Asked {
 
 /** Whoever brings nothing gets a token for what everybody may do. */
 export async function getToken(context: SignInContext): Promise<Response> {
-  const { access, request, url } = context;
+  const { access, request, url, config } = context;
+  demandSameOrigin(request, config);
   const issuer = issuerOf(access);
   demandService(url.searchParams.getAll('service'), issuer);
   const asked = { scope: scopeOf(url.searchParams), wantsRefresh: url.searchParams.get('offline_token') === 'true' };
@@ -45,7 +47,8 @@ export async function getToken(context: SignInContext): Promise<Response> {
 }
 
 export async function postToken(context: SignInContext): Promise<Response> {
-  const { access, request } = context;
+  const { access, request, config } = context;
+  demandSameOrigin(request, config);
   const issuer = issuerOf(access);
   const form = await formOf(request);
   demandService(form.getAll('service'), issuer);

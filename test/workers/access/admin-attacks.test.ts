@@ -51,6 +51,13 @@ describe('the admin API', () => {
     },
   );
 
+  it('makes no token for itself with such a token, which would outlive it', async () => {
+    const path = '/admin/accounts/root/tokens';
+    const refused = await ask(bearer(opening.token), 'POST', path, { body: { administrator: true } });
+    expect(refused.status).toBe(403);
+    expect((await ask(bearer(opening.token), 'POST', path, { body: { description: 'plain' } })).status).toBe(201);
+  });
+
   it('is not open on loopback', async () => {
     await expectClosed({ host: '127.0.0.1:8787' }, { BERTH_OPEN_LOOPBACK: 'on', BERTH_ANONYMOUS: 'read-write' });
   });

@@ -31,6 +31,15 @@ const granted = async (query: string, person?: Person) =>
   (await answerOf(getToken(query, person === undefined ? {} : basic(person)))).scope;
 
 describe('GET /token', () => {
+  it('answers no page of another origin, whose reader may be signed in', async () => {
+    const query = `service=${SERVICE}&offline_token=true`;
+    for (const foreign of [{ origin: 'https://evil.example' }, { 'sec-fetch-site': 'cross-site' }]) {
+      const asked = getToken(query, { ...basic(HUGO), ...foreign });
+      expect(await refusal(asked)).toMatchObject({ status: 403, code: 'DENIED' });
+    }
+    expect((await getToken(query, { ...basic(HUGO), origin: PUBLIC_URL })).status).toBe(200);
+  });
+
   it('answers with a token under both names, for at least a minute, that nothing keeps', async () => {
     const response = demand(
       await getToken(
