@@ -100,6 +100,7 @@ describe('a blob', () => {
     ['bytes=3-', 'bytes 3-4/5', 'lo'],
     ['bytes=-2', 'bytes 3-4/5', 'lo'],
     ['bytes=2-99', 'bytes 2-4/5', 'llo'],
+    ['bytes=0-1,5-6', 'bytes 0-1/5', 'he'],
   ])('is served by %s', (range, contentRange, slice) => {
     const asked: Operation = { ...getBlob, range };
     told()
