@@ -1,10 +1,11 @@
 /** What is asked of a policy, and what it answers. */
+import type { Action } from './principal.ts';
 
 /**
  * What a route needs. `ping` is the API's base, which tells nothing but that the caller may come in; `catalog` is the list
  * of repositories, of which a caller sees those that it may pull.
  */
-export type Right = 'ping' | 'catalog' | 'pull' | 'push' | 'delete';
+export type Right = 'ping' | 'catalog' | Action;
 
 /** Of a request, beside who sends it. */
 export interface Circumstances {

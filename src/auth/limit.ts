@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import { parsePattern } from './patterns.ts';
-import type { Limit } from './principal.ts';
+import { ACTIONS, type Limit } from './principal.ts';
 
 /** Of repository patterns in one limit. */
 const MOST_PATTERNS = 100;
@@ -22,9 +22,9 @@ export const LimitSchema = v.strictObject({
     v.maxLength(MOST_PATTERNS, `may have ${MOST_PATTERNS} patterns`),
   ),
   actions: v.pipe(
-    v.array(v.picklist(['pull', 'push', 'delete'], 'must be pull, push or delete'), 'must be a list of actions'),
+    v.array(v.picklist(ACTIONS, 'must be pull, push or delete'), 'must be a list of actions'),
     v.minLength(1, 'must name at least one of pull, push and delete'),
-    v.maxLength(3, 'names an action twice'),
+    v.maxLength(ACTIONS.length, 'names an action twice'),
   ),
 });
 

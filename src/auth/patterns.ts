@@ -8,7 +8,7 @@
  * Nothing is ever tried twice: a run of literal text is looked for from left to right, and the first place where it fits
  * is as good as any other. So matching takes at most the product of both lengths, whatever the pattern.
  */
-import type { RepositoryName } from '../oci/repository-name.ts';
+import { isNameComponent, type RepositoryName } from '../oci/repository-name.ts';
 import type { Tag } from '../oci/reference.ts';
 
 /** As a repository name, so that no pattern is longer than what it could match. */
@@ -18,8 +18,6 @@ const ANY_DEPTH = '**';
 const OWN_NAME = '{user}';
 const COMPONENT = /^[a-z0-9._*-]+$/;
 const TAG_PATTERN = /^[a-zA-Z0-9_.*-]+$/;
-/** What a component of a repository name may be (see oci/repository-name.ts). */
-const NAME_COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 
 /** The text between the stars of one component, or the caller's own name. */
 type Part = readonly string[] | typeof OWN_NAME;
@@ -93,7 +91,7 @@ export function matchesTag(pattern: string, tag: Tag): boolean {
 
 /** The name that `{user}` stands for. */
 export function ownComponent(name: string): string | undefined {
-  return NAME_COMPONENT.test(name) ? name : undefined;
+  return isNameComponent(name) ? name : undefined;
 }
 
 function fitsComponent(part: Part, component: string | undefined, own: string | undefined): boolean {

@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { parseJsonDocument } from '../oci/json-document.ts';
 import { parseNetwork, type Network } from './networks.ts';
 import { parsePattern, tagPatternProblem, type Pattern } from './patterns.ts';
-import type { Action } from './principal.ts';
+import { ACTIONS, type Action } from './principal.ts';
 
 /** Every request asks all rules, so a document may not be of any size. */
 export const LONGEST_POLICY_CHARACTERS = 65_536;
@@ -24,7 +24,6 @@ const MAX_DEPTH = 5;
 /** A path or value of the document in a message. */
 const LONGEST_ECHO_CHARACTERS = 60;
 
-const ACTIONS = ['pull', 'push', 'delete'] as const satisfies readonly Action[];
 /** RFC 3339 §5.6, with an offset: a time without one is another moment for each reader. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?(?:Z|[+-]\d{2}:\d{2})$/;
 /** No character that would break the line of a terminal or a log. */

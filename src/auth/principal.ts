@@ -4,7 +4,8 @@
  */
 
 /** What a repository can be used for. `*` in a document or scope stands for all three. */
-export type Action = 'pull' | 'push' | 'delete';
+export const ACTIONS = ['pull', 'push', 'delete'] as const;
+export type Action = (typeof ACTIONS)[number];
 
 /** A part of what a principal may do. */
 export interface Limit {

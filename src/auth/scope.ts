@@ -5,14 +5,11 @@
  * resource, an action, a name that no repository can have) asks for nothing: a token server grants less, it does not refuse.
  */
 import { parseRepositoryName, type RepositoryName } from '../oci/repository-name.ts';
-import type { Action } from './principal.ts';
+import { ACTIONS, type Action } from './principal.ts';
 
 /** Enough for a build of dozens of bases; what is granted has to fit in a header. */
 const MOST_SCOPES = 64;
 const LONGEST_SCOPES_CHARACTERS = 4_096;
-
-/** Every action of a repository, in the order in which they are written. */
-const ACTIONS: readonly Action[] = ['pull', 'push', 'delete'];
 
 export interface Scope {
   readonly grants: readonly { readonly repository: RepositoryName; readonly actions: readonly Action[] }[];
