@@ -15,7 +15,7 @@ const LONGEST_GRACE_SECONDS = 90 * DAY_SECONDS;
 const LONGEST_EXISTENCE_CACHE_SECONDS = 3_600;
 /** A secret of Cloudflare's holds 5 KB: BERTH_HTPASSWD_2 and so on go on where BERTH_HTPASSWD ends. */
 const MOST_HTPASSWD_PARTS = 99;
-const LONGEST_HTPASSWD_CHARACTERS = 1024 * 1024;
+export const LONGEST_HTPASSWD_CHARACTERS = 1024 * 1024;
 /** Each request looks through them. */
 const MOST_CORS_ORIGINS = 100;
 

@@ -1,13 +1,10 @@
 /** `npm start -- --htpasswd FILE`: people from a file, read once at start, in place of the setting BERTH_HTPASSWD. */
-import { readFileSync } from 'node:fs';
-import { isHtpasswd } from '../src/config.ts';
-import { EXIT_USAGE, StartFailure, systemErrorCode } from './start-failure.ts';
+import { isHtpasswd, LONGEST_HTPASSWD_CHARACTERS } from '../src/config.ts';
+import { given, mistake, settingFile, type Environment } from './setting-file.ts';
 
 const SETTING = 'BERTH_HTPASSWD';
 /** A line that names nobody: empty, or a comment. */
 const NOBODY = /^\s*(?:#.*)?$/;
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * The environment as if the setting had been given; what its lines are is looked at with the other settings. Throws
@@ -17,25 +14,11 @@ type Environment = Readonly<Record<string, string | undefined>>;
  */
 export function withHtpasswdOf(file: string | undefined, environment: Environment): Environment {
   if (file === undefined) return environment;
-  const given = Object.keys(environment).find((name) => isHtpasswd(name) && (environment[name] ?? '') !== '');
-  if (given !== undefined) throw mistake(`--htpasswd and ${given} both name people. Give one of them.`);
-  const text = contentOf(file);
+  const other = given(environment, isHtpasswd);
+  if (other !== undefined) throw mistake(`--htpasswd and ${other} both name people. Give one of them.`);
+  const text = settingFile('--htpasswd', file, LONGEST_HTPASSWD_CHARACTERS);
   // Whoever names a file wants the registry closed to others: one without people must not leave it open.
   if (text.split('\n').every((line) => NOBODY.test(line)))
     throw mistake(`--htpasswd ${file} names nobody: htpasswd -B ${file} NAME adds a line`);
   return { ...environment, [SETTING]: text };
-}
-
-function contentOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw mistake(
-      `--htpasswd ${file} can't be read (${systemErrorCode(error) ?? 'no such file'}). Give the path of a file.`,
-    );
-  }
-}
-
-function mistake(message: string): StartFailure {
-  return new StartFailure(message, { exitCode: EXIT_USAGE });
 }

@@ -51,7 +51,7 @@ test('a file that is not there, is a directory or is far too large is named', ()
   expect(refusal(scratch)).toEqual([2, expect.stringContaining("can't be read (EISDIR)")]);
   expect(refusal(file(' '.repeat(4 * LONGEST_POLICY_CHARACTERS)))).toEqual([
     2,
-    expect.stringContaining('is larger than a policy may be'),
+    expect.stringContaining('is too large: it may have'),
   ]);
 });
 
