@@ -41,6 +41,9 @@ export interface Means {
   readonly byId: (id: string) => Promise<StoredCredential | undefined>;
   /** How long this client has to wait before its guess at a name's password is looked at. */
   readonly waitSeconds: (name: string) => number | undefined;
+  /** The same of a secret in Berth's own form, of which each costs a lookup. */
+  readonly secretWaitSeconds: () => number | undefined;
+  readonly countUnknownSecret: () => void;
   readonly countWrong: (name: string) => Promise<void>;
 }
 
@@ -99,18 +102,31 @@ export async function byPassword(name: string, password: string, means: Means): 
   if (kind === 'refresh') return refused('password', 'a refresh token as a password', REFRESH_MESSAGE);
   const hash = hashOf(password);
   const isFresh = !means.isInUse(hash);
-  const found = await means.bySecret(hash);
+  const found = await lookedUp(hash, means);
+  if (found?.kind === 'too-many') return found;
   if (found?.owner.name === name) return signedIn(found, isFresh);
   return wrong(name, found === undefined ? 'unknown secret' : "another owner's secret", means);
 }
 
 /** The token endpoint's `refresh_token` grant. */
 export async function byRefreshToken(token: string, { service }: Issuer, means: Means): Promise<SignIn> {
-  const found = parseSecret(token) === 'refresh' ? await means.bySecret(hashOf(token)) : undefined;
+  const found = parseSecret(token) === 'refresh' ? await lookedUp(hashOf(token), means) : undefined;
+  if (found?.kind === 'too-many') return found;
   if (found?.kind !== 'refresh') return wrong('', 'unknown refresh token', means, WRONG_TOKEN_MESSAGE);
   if (found.service !== service) return refused('password', 'for another service', WRONG_TOKEN_MESSAGE);
   if (!stands(found, means.htpasswd)) return refused('password', 'its htpasswd line is gone', WRONG_TOKEN_MESSAGE);
   return signedIn(found, true);
+}
+
+type TooMany = Extract<SignIn, { kind: 'too-many' }>;
+
+/** What is in use here is looked at in any case, so that nobody is kept out by another's inventions. */
+async function lookedUp(hash: string, means: Means): Promise<StoredCredential | TooMany | undefined> {
+  const seconds = means.isInUse(hash) ? undefined : means.secretWaitSeconds();
+  if (seconds !== undefined) return { kind: 'too-many', seconds };
+  const found = await means.bySecret(hash);
+  if (found === undefined) means.countUnknownSecret();
+  return found;
 }
 
 async function byHtpasswd(name: string, password: string, means: Means): Promise<SignIn> {

@@ -7,6 +7,8 @@ const GROUP_BITS = 16;
 const ADDRESS_BITS = 128;
 const IPV4_BITS = 32;
 const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0xffff];
+/** Of an IPv6 address. */
+const CUSTOMER_GROUPS = 4;
 const IPV4 = /^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/;
 const IPV6 = /^[0-9a-f:.]{2,45}$/i;
 const PREFIX = /^(?:0|[1-9]\d{0,2})$/;
@@ -42,6 +44,19 @@ export function parseNetwork(text: string): NetworkResult {
 
 export function isAddress(text: string): boolean {
   return groupsOf(text) !== undefined;
+}
+
+/**
+ * Whoever may send from one address of a network may send from all of it: an IPv4 address, or the first half of an IPv6
+ * one, which a provider gives to one customer (RFC 6177). Equal for equal networks, however they are written.
+ */
+export function networkOf(address: string | undefined): string | undefined {
+  const groups = address === undefined ? undefined : groupsOf(address);
+  if (groups === undefined) return undefined;
+  const counting = MAPPED_PREFIX.every((group, index) => groups[index] === group)
+    ? groups
+    : groups.slice(0, CUSTOMER_GROUPS);
+  return counting.map((group) => group.toString(16)).join(':');
 }
 
 export function isWithin({ groups, bits }: Network, address: string): boolean {

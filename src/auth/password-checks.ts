@@ -6,6 +6,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { compare } from 'bcryptjs';
 import type { Htpasswd, HtpasswdLine } from './htpasswd.ts';
+import { PeriodCounts } from './period-counts.ts';
 
 /** They share one thread: more at once would only all be later. */
 const MOST_AT_ONCE = 2;
@@ -17,6 +18,8 @@ const KEY_BYTES = 32;
 const TURN_LEASE_MS = 30_000;
 const PATIENCE_MS = 10_000;
 const LOOK_AGAIN_MS = 20;
+/** Longer than the slowest computation keeps everybody from looking (cost 14 takes 1.2 s). */
+const GONE_MS = 5_000;
 /**
  * Telling whether a password is one that was right before costs nothing, so it is told only so often to one network of one
  * name: who asks more often guesses, and is as slow as bcrypt.
@@ -45,19 +48,20 @@ export class PasswordChecks {
   readonly #remembered = new Set<string>();
   /** When each began. */
   readonly #turns = new Map<symbol, number>();
-  #waiting = 0;
-  readonly #misses = new Map<string, { since: number; count: number }>();
+  /** Who waits, in the order in which they came, and when each looked last. */
+  readonly #queue = new Map<symbol, number>();
+  readonly #misses = new PeriodCounts(MISSES_PERIOD_MS, MOST_COUNTED);
 
   /** The line of a name whose password was found right before. Costs next to nothing. */
   recall(lines: Htpasswd, name: string, password: string, origin: Origin): HtpasswdLine | undefined {
     const found = this.#proven(lines, name, password, origin);
-    if (found === undefined) this.#countMiss(name, origin);
+    if (found === undefined) this.#misses.add(missesKey(name, origin), origin.now);
     return found;
   }
 
   #proven(lines: Htpasswd, name: string, password: string, origin: Origin): HtpasswdLine | undefined {
     const line = lines.get(name);
-    if (line === undefined || this.#hasMissed(name, origin)) return undefined;
+    if (line === undefined || this.#misses.of(missesKey(name, origin), origin.now) >= MOST_MISSES) return undefined;
     const mark = this.#mark(line, password, origin);
     if (!this.#remembered.delete(mark)) return undefined;
     this.#remembered.add(mark);
@@ -87,30 +91,36 @@ export class PasswordChecks {
     }
   }
 
-  /** Waits by looking again: a request must not depend on another's promise, which may go away with it. */
+  /**
+   * First come, first served. Waits by looking again: a request must not depend on another's promise, which may go away with
+   * it; and one that has gone looks no more, so it keeps nobody behind it waiting.
+   */
   async #turn(): Promise<symbol | undefined> {
     const deadline = Date.now() + PATIENCE_MS;
-    if (this.#waiting >= MOST_WAITING) return undefined;
-    this.#waiting += 1;
-    try {
-      return await this.#turnBefore(deadline);
-    } finally {
-      this.#waiting -= 1;
-    }
-  }
-
-  async #turnBefore(deadline: number): Promise<symbol | undefined> {
+    this.#forgetGone(Date.now());
+    if (this.#queue.size >= MOST_WAITING) return undefined;
+    const turn = Symbol('turn');
     for (;;) {
       const now = Date.now();
-      for (const [turn, began] of this.#turns) if (now - began > TURN_LEASE_MS) this.#turns.delete(turn);
-      if (this.#turns.size < MOST_AT_ONCE) {
-        const turn = Symbol('turn');
+      this.#queue.set(turn, now);
+      this.#forgetGone(now);
+      const [next] = this.#queue.keys();
+      if (next === turn && this.#turns.size < MOST_AT_ONCE) {
+        this.#queue.delete(turn);
         this.#turns.set(turn, now);
         return turn;
       }
-      if (now > deadline) return undefined;
+      if (now > deadline) {
+        this.#queue.delete(turn);
+        return undefined;
+      }
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
     }
+  }
+
+  #forgetGone(now: number): void {
+    for (const [turn, began] of this.#turns) if (now - began > TURN_LEASE_MS) this.#turns.delete(turn);
+    for (const [turn, looked] of this.#queue) if (now - looked > GONE_MS) this.#queue.delete(turn);
   }
 
   #remember(mark: string): void {
@@ -123,22 +133,10 @@ export class PasswordChecks {
     this.#key ??= randomBytes(KEY_BYTES);
     return createHmac('sha256', this.#key).update(`${fingerprint} ${network} ${password}`).digest('base64');
   }
+}
 
-  #hasMissed(name: string, { network = '', now }: Origin): boolean {
-    const known = this.#misses.get(`${network} ${name}`);
-    return known !== undefined && now - known.since < MISSES_PERIOD_MS && known.count >= MOST_MISSES;
-  }
-
-  #countMiss(name: string, { network = '', now }: Origin): void {
-    const key = `${network} ${name}`;
-    const known = this.#misses.get(key);
-    const current = known !== undefined && now - known.since < MISSES_PERIOD_MS ? known : { since: now, count: 0 };
-    current.count += 1;
-    this.#misses.delete(key);
-    this.#misses.set(key, current);
-    const [oldest] = this.#misses.keys();
-    if (this.#misses.size > MOST_COUNTED && oldest !== undefined) this.#misses.delete(oldest);
-  }
+function missesKey(name: string, { network = '' }: Origin): string {
+  return `${network} ${name}`;
 }
 
 /** As slow as the slowest line. */

@@ -1,6 +1,5 @@
 /** Changes of who may do what: each is one line of the log, with who made it, from where, and in which request. */
 import { logEvent } from '../observability/log.ts';
-import { KNOWN } from './access/known.ts';
 import type { Context } from './context.ts';
 
 export interface Change {
@@ -13,11 +12,7 @@ export interface Change {
   readonly version?: number;
 }
 
-/**
- * What this isolate knew before is forgotten, so that its maker sees the change at once.
- * @param actor `user:alice`, or `admin password`
- */
+/** @param actor `user:alice`, or `admin password` */
 export function auditChange({ id, circumstances }: Context, actor: string, change: Change): void {
-  KNOWN.forget();
   logEvent('info', 'audit', { ...change, actor, network: circumstances.address, id });
 }

@@ -17,8 +17,8 @@ export function pageSizeOf(context: Context): number {
   return size;
 }
 
-/** The first names of `found`, and whether it holds more of them than the page. */
-export function cutPage(found: readonly string[], size: number): { page: readonly string[]; last: string | undefined } {
+/** The first of `found`, and the last of these where it holds more than the page. */
+export function cutPage<T>(found: readonly T[], size: number): { page: readonly T[]; last: T | undefined } {
   const page = found.slice(0, size);
   return { page, last: found.length > size ? page.at(-1) : undefined };
 }

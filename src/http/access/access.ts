@@ -9,25 +9,23 @@ import { parseAuthorization } from '../../auth/credentials.ts';
 import type { Circumstances } from '../../auth/decision.ts';
 import { htpasswdOf } from '../../auth/htpasswd.ts';
 import type { Issuer, Key } from '../../auth/jwt.ts';
+import { networkOf } from '../../auth/networks.ts';
 import { withoutCredentials } from '../../auth/open-loopback.ts';
 import { PasswordChecks } from '../../auth/password-checks.ts';
-import { parsePolicy } from '../../auth/policy-document.ts';
 import type { Policy } from '../../auth/policy.ts';
 import type { Principal } from '../../auth/principal.ts';
 import type { Scope } from '../../auth/scope.ts';
 import type { Config } from '../../config.ts';
 import type { Objects } from '../../objects/stubs.ts';
-import { RegistryError } from '../../oci/error.ts';
-import { logEvent } from '../../observability/log.ts';
 import { WorkMeter } from '../../observability/work.ts';
 import type { Note } from '../request-log.ts';
-import { Guesses, networkOf, type LimiterBindings } from './guesses.ts';
+import { GUESSES, type LimiterBindings } from './guesses.ts';
 import { KNOWN, type AccountsReader, type Asking } from './known.ts';
 import { auditSignIn, refusedSignIn } from './sign-in-answers.ts';
+import { storedPolicy } from './stored-policy.ts';
 
-/** One each an isolate. */
+/** One an isolate. */
 const CHECKS = new PasswordChecks();
-const GUESSES = new Guesses();
 
 export interface AccessSources {
   readonly config: Config;
@@ -92,6 +90,10 @@ export async function openAccess(sources: AccessSources): Promise<Access> {
       bySecret: (hash) => KNOWN.bySecret(hash, asking),
       byId: (id) => KNOWN.byId(id, asking),
       waitSeconds: (name) => GUESSES.waitSeconds(name, network, circumstances.now),
+      secretWaitSeconds: () => GUESSES.secretWaitSeconds(network, circumstances.now),
+      countUnknownSecret: () => {
+        GUESSES.countUnknownSecret(network, circumstances.now);
+      },
       countWrong: (name) => GUESSES.count(name, network, circumstances.now, limiters),
     },
   };
@@ -104,22 +106,6 @@ function accountsReader(objects: Objects, meter: WorkMeter): AccountsReader {
     findBySecret: (hash) => meter.callAgain(() => objects.accounts().findBySecret(hash)),
     findById: (id) => meter.callAgain(() => objects.accounts().findById(id)),
   };
-}
-
-/** Parsed once for each version that this isolate sees. */
-let parsedPolicy: { readonly document: string; readonly policy: Policy } | undefined;
-
-function storedPolicy(stored: { readonly document: string } | undefined): Policy | undefined {
-  if (stored === undefined) return undefined;
-  if (parsedPolicy?.document === stored.document) return parsedPolicy.policy;
-  const result = parsePolicy(stored.document);
-  // It was one when it was stored: an older Berth than the one that took it must not open what it closes.
-  if (!result.ok) {
-    logEvent('error', 'stored policy unreadable', { problems: result.mistakes.join('; ') });
-    throw new RegistryError('UNAVAILABLE', { message: "this registry's policy cannot be read here; its log says why" });
-  }
-  parsedPolicy = { document: stored.document, policy: result.policy };
-  return result.policy;
 }
 
 /** Who sends a request to a route that is not open to anyone. Throws what a client is told whose credentials do not do. */

@@ -7,18 +7,17 @@
  * what that said until the minute is over. Elsewhere the isolate counts, of which there is one. Where a client's network is
  * not known, nobody is made to wait: that would be everybody. Then guesses are as slow as bcrypt is (auth/password-checks.ts).
  */
+import { PeriodCounts } from '../../auth/period-counts.ts';
 
 /** As wrangler.toml has them. */
 const MOST_FOR_NAME = 10;
 const MOST_FOR_NETWORK = 50;
+/** In Berth's own form and unknown: each costs the object of accounts a call, and nobody types one. */
+const MOST_UNKNOWN_SECRETS = 100;
 const PERIOD_MS = 60_000;
 /** Networks and names that are counted or closed at a time. */
 const MOST_REMEMBERED = 10_000;
 const MILLISECONDS = 1_000;
-/** The part of an IPv6 address that a provider gives to one customer (RFC 6177). */
-const IPV6_NETWORK_GROUPS = 4;
-const IPV6_GROUPS = 8;
-const MAPPED_IPV4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
 /** The platform's (developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit). */
 interface RateLimiter {
@@ -35,7 +34,8 @@ export class Guesses {
   /** Until when a key is closed, in ms since the epoch. */
   readonly #closed = new Map<string, number>();
   /** The stand-in's counts. */
-  readonly #counts = new Map<string, { since: number; count: number }>();
+  readonly #counts = new PeriodCounts(PERIOD_MS, MOST_REMEMBERED);
+  readonly #secrets = new PeriodCounts(PERIOD_MS, MOST_REMEMBERED);
 
   /** How long this one has to wait before a guess is looked at; `undefined` when it need not. */
   waitSeconds(name: string, network: string | undefined, now: number): number | undefined {
@@ -44,6 +44,16 @@ export class Guesses {
       ...[nameKey(name, network), networkKey(network)].map((key) => this.#closed.get(key) ?? Number.NEGATIVE_INFINITY),
     );
     return until <= now ? undefined : Math.ceil((until - now) / MILLISECONDS);
+  }
+
+  /** As `waitSeconds`, for a secret in Berth's own form that is not in use here. */
+  secretWaitSeconds(network: string | undefined, now: number): number | undefined {
+    if (network === undefined || this.#secrets.of(network, now) < MOST_UNKNOWN_SECRETS) return undefined;
+    return PERIOD_MS / MILLISECONDS;
+  }
+
+  countUnknownSecret(network: string | undefined, now: number): void {
+    if (network !== undefined) this.#secrets.add(network, now);
   }
 
   /** A guess was wrong. */
@@ -56,22 +66,10 @@ export class Guesses {
   }
 
   async #countOne(key: string, most: number, now: number, limiter: RateLimiter | undefined): Promise<void> {
-    const isWithin = limiter === undefined ? this.#isWithin(key, most, now) : (await limiter.limit({ key })).success;
+    const isWithin = limiter === undefined ? this.#counts.add(key, now) < most : (await limiter.limit({ key })).success;
     if (isWithin) return;
     bound(this.#closed);
     this.#closed.set(key, now + PERIOD_MS);
-  }
-
-  #isWithin(key: string, most: number, now: number): boolean {
-    const known = this.#counts.get(key);
-    const current = known !== undefined && now - known.since < PERIOD_MS ? known : { since: now, count: 0 };
-    current.count += 1;
-    if (known !== current) {
-      this.#counts.delete(key);
-      bound(this.#counts);
-      this.#counts.set(key, current);
-    }
-    return current.count < most;
   }
 }
 
@@ -89,15 +87,5 @@ function networkKey(network: string): string {
   return network;
 }
 
-/** Whoever may send from one address of a network may send from all of it. The address is a well-formed one. */
-export function networkOf(address: string | undefined): string | undefined {
-  if (address === undefined) return undefined;
-  const [, mapped] = MAPPED_IPV4.exec(address) ?? [];
-  if (mapped !== undefined || !address.includes(':')) return mapped ?? address;
-  const [head = '', tail = ''] = address.split('::');
-  const groups = (text: string): string[] => text.split(':').filter((group) => group !== '');
-  const [first, last] = [groups(head), groups(tail)];
-  const gap = Math.max(0, IPV6_GROUPS - first.length - last.length);
-  const all = [...first, ...Array.from({ length: gap }, () => '0'), ...last];
-  return `${all.slice(0, IPV6_NETWORK_GROUPS).join(':')}::/64`;
-}
+/** One an isolate, for every door. */
+export const GUESSES = new Guesses();

@@ -90,6 +90,12 @@ export class Known {
     this.#credentials.clear();
   }
 
+  /** As `forget`, where somebody revoked a credential of their own: nobody else has to be asked for again. */
+  forgetOwner(name: string): void {
+    this.#era += 1;
+    for (const [key, { value }] of this.#credentials) if (value.owner.name === name) this.#credentials.delete(key);
+  }
+
   async #credential(
     key: string,
     find: (accounts: AccountsReader) => Promise<Credential | undefined>,

@@ -3,11 +3,13 @@
  * is asked each time, so that a revocation holds here at once. A token that is limited sees itself and what it made: one that
  * leaks must not take the others away.
  */
-import { parseAuthorization } from '../../auth/credentials.ts';
-import { hashOf, parseSecret } from '../../auth/secret.ts';
-import { RegistryError } from '../../oci/error.ts';
+import { brought, credentialOf, turnedAway, type Door } from '../access/door.ts';
 import type { Context } from '../context.ts';
-import { demandSameOrigin } from '../same-origin.ts';
+
+const DOOR: Door = {
+  challenge: 'Basic realm="Berth account"',
+  message: "sign in with your account's name and password, or with one of its personal access tokens",
+};
 
 export interface PersonContext extends Context {
   /** The account's name. */
@@ -18,26 +20,12 @@ export interface PersonContext extends Context {
   readonly within: string | undefined;
 }
 
-/** Throws UNAUTHORIZED. */
+/** Throws UNAUTHORIZED, or TOOMANYREQUESTS. */
 export async function asPerson(context: Context): Promise<PersonContext> {
-  const { request, config, meter, objects } = context;
-  demandSameOrigin(request, config);
-  const given = parseAuthorization(request.headers.get('authorization'));
-  if (given.kind === 'none' || given.kind === 'malformed') throw unauthorized();
-  const secret = given.kind === 'basic' ? given.password : given.token;
-  const kind = parseSecret(secret);
-  if (kind !== 'password' && kind !== 'token') throw unauthorized();
-  const found = await meter.call(objects.accounts().findBySecret(hashOf(secret)));
-  if (found?.kind !== kind || found.owner.kind !== 'user') throw unauthorized();
-  const { name } = found.owner;
-  if (given.kind === 'basic' && given.name !== name) throw unauthorized();
-  const within = kind === 'token' && found.limit !== undefined ? found.id : undefined;
-  return { ...context, account: name, credential: found.id, within };
-}
-
-function unauthorized(): RegistryError {
-  return new RegistryError('UNAUTHORIZED', {
-    message: "sign in with your account's name and password, or with one of its personal access tokens",
-    headers: { 'www-authenticate': 'Basic realm="Berth account"' },
-  });
+  const found = await credentialOf(DOOR, context, brought(DOOR, context), ['password', 'token']);
+  const { owner } = found;
+  if (owner.kind !== 'user') throw turnedAway(DOOR, context, 'no person');
+  context.note({ principal: { kind: 'user', name: owner.name, groups: owner.groups, limits: [] } });
+  const within = found.kind === 'token' && found.limit !== undefined ? found.id : undefined;
+  return { ...context, account: owner.name, credential: found.id, within };
 }

@@ -1,10 +1,11 @@
 /** Somebody's own personal access tokens: `/account/tokens`. */
-import { createdAnswer, notFound, shownToken } from '../admin/views.ts';
+import { KNOWN } from '../access/known.ts';
+import { createdAnswer, notFound, shownToken } from '../account-answers.ts';
 import { auditChange } from '../audit.ts';
 import { freshSecret } from '../fresh-secret.ts';
 import { listAnswer } from '../pages.ts';
 import type { PersonContext } from './person.ts';
-import { madeToken, readTokenRequest } from './token-requests.ts';
+import { madeToken, readTokenRequest } from '../token-requests.ts';
 
 export async function listOwnTokens({ meter, objects, account, within }: PersonContext): Promise<Response> {
   const tokens = await meter.call(objects.accounts().listTokens(account, within));
@@ -27,6 +28,7 @@ export async function revokeOwnToken(context: PersonContext): Promise<Response> 
   const { meter, objects, account, within, params } = context;
   const id = params['token'] ?? '';
   if (!(await meter.call(objects.accounts().revokeToken(account, id, within)))) throw notFound('token');
+  KNOWN.forgetOwner(account);
   auditChange(context, `user:${account}`, { action: 'token revoked', subject: `user:${account}`, credential: id });
   return new Response(null, { status: 204 });
 }

@@ -1,11 +1,11 @@
 /** An account's personal access tokens, for an administrator: `/admin/accounts/<name>/tokens`. */
-import { madeToken, readTokenRequest } from '../account/token-requests.ts';
-import { auditChange } from '../audit.ts';
+import { madeToken, readTokenRequest } from '../token-requests.ts';
 import { freshSecret } from '../fresh-secret.ts';
 import { listAnswer } from '../pages.ts';
 import { RegistryError } from '../../oci/error.ts';
+import { createdAnswer, nameOf, notFound, shownToken } from '../account-answers.ts';
 import { PASSWORD_ACTOR, type AdminContext } from './administrator.ts';
-import { createdAnswer, nameOf, notFound, shownToken } from './views.ts';
+import { changed } from './changed.ts';
 
 export async function listAccountTokens(context: AdminContext): Promise<Response> {
   const { meter, objects } = context;
@@ -28,15 +28,15 @@ export async function createAccountToken(context: AdminContext): Promise<Respons
   const { secret, secretHash } = freshSecret('token');
   const wanted = { ...asked, owner, secretHash, madeWith: undefined };
   const token = madeToken(await meter.call(objects.accounts().makeToken(wanted)));
-  auditChange(context, actor, { action: 'token created', subject: `user:${owner}`, credential: token.id });
+  changed(context, { action: 'token created', subject: `user:${owner}`, credential: token.id });
   return createdAnswer({ ...shownToken(token), token: secret }, `/admin/accounts/${owner}/tokens/${token.id}`);
 }
 
 export async function revokeAccountToken(context: AdminContext): Promise<Response> {
-  const { meter, objects, actor, params } = context;
+  const { meter, objects, params } = context;
   const owner = nameOf(context, 'account');
   const id = params['token'] ?? '';
   if (!(await meter.call(objects.accounts().revokeToken(owner, id, undefined)))) throw notFound('token');
-  auditChange(context, actor, { action: 'token revoked', subject: `user:${owner}`, credential: id });
+  changed(context, { action: 'token revoked', subject: `user:${owner}`, credential: id });
   return new Response(null, { status: 204 });
 }

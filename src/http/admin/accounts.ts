@@ -1,13 +1,14 @@
 /** Accounts: `/admin/accounts`, `/admin/accounts/<name>` and its password. */
 import * as v from 'valibot';
 import type { AccountView } from '../../objects/accounts/messages.ts';
-import { auditChange } from '../audit.ts';
 import { query } from '../context.ts';
 import { freshSecret } from '../fresh-secret.ts';
 import { fields, readJson } from '../json-body.ts';
 import { cutPage, listAnswer, nextLink, pageSizeOf } from '../pages.ts';
+import { createdAnswer, createdView, nameOf, notFound, timeOf } from '../account-answers.ts';
+import { Flag, Groups, Name } from '../request-fields.ts';
 import type { AdminContext } from './administrator.ts';
-import { createdAnswer, createdView, Flag, Groups, Name, nameOf, notFound, timeOf } from './views.ts';
+import { changed } from './changed.ts';
 
 const NewAccount = fields({
   name: Name,
@@ -24,13 +25,10 @@ export async function listAccounts(context: AdminContext): Promise<Response> {
   const { meter, objects } = context;
   const size = pageSizeOf(context);
   const found = await meter.call(objects.accounts().listAccounts(query(context, 'last') ?? '', size + 1));
-  const { last } = cutPage(
-    found.map(({ name }) => name),
-    size,
-  );
+  const { page, last } = cutPage(found, size);
   const headers = new Headers();
-  if (last !== undefined) headers.set('link', nextLink(context, { n: String(size), last }));
-  return listAnswer({ accounts: found.slice(0, size).map(shown) }, headers);
+  if (last !== undefined) headers.set('link', nextLink(context, { n: String(size), last: last.name }));
+  return listAnswer({ accounts: page.map(shown) }, headers);
 }
 
 export async function getAccount(context: AdminContext): Promise<Response> {
@@ -42,41 +40,41 @@ export async function getAccount(context: AdminContext): Promise<Response> {
 
 /** The answer has the password, this once. */
 export async function createAccount(context: AdminContext): Promise<Response> {
-  const { meter, objects, actor } = context;
+  const { meter, objects } = context;
   const { name, groups, administrator: isAdministrator } = await readJson(context, NewAccount);
   const { secret, secretHash } = freshSecret('password');
   const result = await meter.call(objects.accounts().createAccount({ name, groups, isAdministrator, secretHash }));
   const view = createdView(result, 'account', name);
-  auditChange(context, actor, { action: 'account created', subject: `user:${name}` });
+  changed(context, { action: 'account created', subject: `user:${name}` });
   return createdAnswer({ ...shown(view), password: secret }, `/admin/accounts/${name}`);
 }
 
 export async function changeAccount(context: AdminContext): Promise<Response> {
-  const { meter, objects, actor } = context;
+  const { meter, objects } = context;
   const name = nameOf(context, 'account');
   const { groups, administrator: isAdministrator, disabled: isDisabled } = await readJson(context, AccountChange);
   const view = await meter.call(objects.accounts().changeAccount(name, { groups, isAdministrator, isDisabled }));
   if (view === undefined) throw notFound('account');
-  auditChange(context, actor, { action: 'account changed', subject: `user:${name}` });
+  changed(context, { action: 'account changed', subject: `user:${name}` });
   return Response.json(shown(view));
 }
 
 export async function deleteAccount(context: AdminContext): Promise<Response> {
-  const { meter, objects, actor } = context;
+  const { meter, objects } = context;
   const name = nameOf(context, 'account');
   if (!(await meter.call(objects.accounts().remove('user', name)))) throw notFound('account');
-  auditChange(context, actor, { action: 'account deleted', subject: `user:${name}` });
+  changed(context, { action: 'account deleted', subject: `user:${name}` });
   return new Response(null, { status: 204 });
 }
 
 /** A new password in place of the old one, told this once. */
 export async function renewPassword(context: AdminContext): Promise<Response> {
-  const { meter, objects, actor } = context;
+  const { meter, objects } = context;
   const name = nameOf(context, 'account');
   await readJson(context, fields({}));
   const { secret, secretHash } = freshSecret('password');
   if (!(await meter.call(objects.accounts().renewPassword(name, secretHash)))) throw notFound('account');
-  auditChange(context, actor, { action: 'password renewed', subject: `user:${name}` });
+  changed(context, { action: 'password renewed', subject: `user:${name}` });
   return Response.json({ name, password: secret });
 }
 

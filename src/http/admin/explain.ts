@@ -4,15 +4,16 @@
  */
 import * as v from 'valibot';
 import { parseAccountName } from '../../auth/account-name.ts';
+import { htpasswdOf } from '../../auth/htpasswd.ts';
 import { isAddress } from '../../auth/networks.ts';
-import { parsePolicy } from '../../auth/policy-document.ts';
 import { explain, type Policy } from '../../auth/policy.ts';
-import type { Principal } from '../../auth/principal.ts';
+import { ACTIONS, type Principal } from '../../auth/principal.ts';
 import { parseRepositoryName } from '../../oci/repository-name.ts';
-import { RegistryError } from '../../oci/error.ts';
+import { storedPolicy } from '../access/stored-policy.ts';
 import { fields, mistakes, readJson } from '../json-body.ts';
+import { notFound } from '../account-answers.ts';
+import { Groups } from '../request-fields.ts';
 import type { AdminContext } from './administrator.ts';
-import { Groups, notFound } from './views.ts';
 
 const SUBJECT = /^(user|robot):(.{1,255})$/;
 const SUBJECT_PROBLEM = 'must be user:<name>, robot:<name> or anonymous';
@@ -24,7 +25,7 @@ const Question = fields({
   ),
   groups: v.optional(Groups),
   repository: v.string('must be the name of a repository'),
-  action: v.picklist(['pull', 'push', 'delete'], 'must be pull, push or delete'),
+  action: v.picklist(ACTIONS, 'must be pull, push or delete'),
   address: v.optional(
     v.pipe(
       v.string('must be an IP address'),
@@ -38,7 +39,7 @@ export async function explainAccess(context: AdminContext): Promise<Response> {
   const { subject, groups, repository: name, action, address } = await readJson(context, Question);
   const repository = parseRepositoryName(name);
   if (repository === undefined) throw mistakes(['repository must be the name of a repository']);
-  const principal = await principalOf(context, subject, groups);
+  const { principal, signsIn } = await subjectOf(context, subject, groups);
   const policy = await policyNow(context);
   const { decision, close } = explain(policy, principal, action, repository, {
     address,
@@ -49,33 +50,37 @@ export async function explainAccess(context: AdminContext): Promise<Response> {
     rule: decision.rule,
     ...(decision.allowed ? { moves: decision.moves } : { message: decision.message }),
     close,
+    signsIn,
   });
 }
 
+interface Subject {
+  readonly principal: Principal;
+  /** Whether anybody can come as it now: the rules may well be about somebody who is disabled, or whose name has a slip in it. */
+  readonly signsIn: boolean;
+}
+
 /** As it would sign in with what has no limit but its own. A name of htpasswd has no groups. */
-async function principalOf(
-  { meter, objects }: AdminContext,
+async function subjectOf(
+  { meter, objects, config }: AdminContext,
   subject: string,
   groups: readonly string[] | undefined,
-): Promise<Principal> {
+): Promise<Subject> {
   const [, kind, name = ''] = SUBJECT.exec(subject) ?? [];
   const own = parseAccountName(name);
   if (kind === 'user') {
     const account = own === undefined ? undefined : await meter.call(objects.accounts().getAccount(own));
-    return { kind: 'user', name, groups: groups ?? account?.groups ?? [], limits: [] };
+    const signsIn = account?.isDisabled === false || htpasswdOf(config).has(name);
+    return { principal: { kind: 'user', name, groups: groups ?? account?.groups ?? [], limits: [] }, signsIn };
   }
-  if (kind !== 'robot') return { kind: 'anonymous' };
+  if (kind !== 'robot') return { principal: { kind: 'anonymous' }, signsIn: true };
   const robot = own === undefined ? undefined : await meter.call(objects.accounts().getRobot(own));
   if (robot === undefined) throw notFound('robot');
-  return { kind: 'robot', name, limits: [robot.limit] };
+  return { principal: { kind: 'robot', name, limits: [robot.limit] }, signsIn: !robot.isDisabled };
 }
 
 /** Fresh, since whoever asks has perhaps just changed it. */
 async function policyNow({ policy, meter, objects }: AdminContext): Promise<Policy> {
   if (policy.kind === 'document') return policy;
-  const stored = await meter.call(objects.accounts().getPolicy());
-  if (stored === undefined) return policy;
-  const parsed = parsePolicy(stored.document);
-  if (parsed.ok) return parsed.policy;
-  throw new RegistryError('UNAVAILABLE', { message: `the policy cannot be read here: ${parsed.mistakes.join('; ')}` });
+  return storedPolicy(await meter.call(objects.accounts().getPolicy())) ?? policy;
 }

@@ -6,13 +6,13 @@
 import { parsePolicy } from '../../auth/policy-document.ts';
 import { RegistryError } from '../../oci/error.ts';
 import type { ExpectedVersion } from '../../objects/accounts/messages.ts';
-import { auditChange } from '../audit.ts';
 import { preconditionsOf } from '../conditional.ts';
 import { query, type Context } from '../context.ts';
 import { mistakes, readText } from '../json-body.ts';
 import { listAnswer } from '../pages.ts';
+import { conflict, timeOf } from '../account-answers.ts';
 import type { AdminContext } from './administrator.ts';
-import { conflict, timeOf } from './views.ts';
+import { changed } from './changed.ts';
 
 const LARGEST_POLICY_BYTES = 256 * 1024;
 const VERSION = /^[1-9]\d{0,14}$/;
@@ -53,7 +53,7 @@ export async function putPolicy(context: AdminContext): Promise<Response> {
   if (!parsed.ok) throw mistakes(parsed.mistakes);
   const result = await meter.call(objects.accounts().putPolicy(document, actor, expected));
   if (result.kind === 'conflict') throw notExpected(result.current, isSaid);
-  auditChange(context, actor, { action: 'policy changed', version: result.version });
+  changed(context, { action: 'policy changed', version: result.version });
   return policyAnswer(document, result.version);
 }
 

@@ -2,7 +2,7 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isAddress, isWithin, parseNetwork } from '../../../src/auth/networks.ts';
+import { isAddress, isWithin, networkOf, parseNetwork } from '../../../src/auth/networks.ts';
 
 function within(network: string, address: string): boolean {
   const result = parseNetwork(network);
@@ -72,4 +72,29 @@ test('a network has the addresses that Node says it has', () => {
     }),
     { numRuns: 5_000 },
   );
+});
+
+test.each([
+  ['192.0.2.1', '::ffff:192.0.2.1'],
+  ['192.0.2.1', '::ffff:c000:201'],
+  ['2001:db8:1:2:3:4:5:6', '2001:DB8:1:2::9'],
+  ['2001:db8::6', '2001:0db8:0:0:7::'],
+  ['::1', '::2'],
+])('%s and %s are of one network', (one, other) => {
+  expect(networkOf(one)).toBeDefined();
+  expect(networkOf(one)).toBe(networkOf(other));
+});
+
+test.each([
+  ['192.0.2.1', '192.0.2.2'],
+  ['::ffff:192.0.2.1', '::ffff:192.0.2.2'],
+  ['192.0.2.1', '::1'],
+  ['2001:db8:1:2::', '2001:db8:1:3::'],
+])('%s and %s are of two networks', (one, other) => {
+  expect(networkOf(one)).not.toBe(networkOf(other));
+});
+
+test('what is no address has no network', () => {
+  expect(networkOf(undefined)).toBeUndefined();
+  expect(networkOf('192.0.2.256')).toBeUndefined();
 });

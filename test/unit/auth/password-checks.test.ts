@@ -1,5 +1,5 @@
 import { compare, hashSync } from 'bcryptjs';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { parseHtpasswd, type Htpasswd } from '../../../src/auth/htpasswd.ts';
 import { PasswordChecks, type Origin } from '../../../src/auth/password-checks.ts';
 
@@ -19,6 +19,13 @@ const NOW = Date.UTC(2026, 10, 1);
 const HERE: Origin = { network: '192.0.2.1', now: NOW };
 
 describe('a password', () => {
+  afterEach(() => {
+    // In this order: what was spied on is a timer of the false clock.
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+    vi.mocked(compare).mockReset();
+  });
+
   it('is right for its own name alone', async () => {
     const checks = new PasswordChecks();
     expect(await checks.check(LINES, 'alice', 'opensesame', HERE)).toBe('right');
@@ -112,7 +119,36 @@ describe('a password', () => {
     const results = await Promise.all(
       Array.from({ length: 60 }, (_, index) => checks.check(LINES, 'alice', `wrong ${String(index)}`, HERE)),
     );
-    expect(results.filter((result) => result === 'busy')).toHaveLength(10);
+    // Two have their turn at once, and fifty wait for it.
+    expect(results.filter((result) => result === 'busy')).toHaveLength(8);
+  });
+
+  it('is looked at in the order of arrival, and nobody waits for a request that has gone away', async () => {
+    vi.useFakeTimers();
+    const order: string[] = [];
+    const pending: (() => void)[] = [];
+    vi.mocked<(password: string, hash: string) => Promise<boolean>>(compare).mockImplementation((password) => {
+      order.push(password);
+      return new Promise((resolve) => {
+        pending.push(() => {
+          resolve(false);
+        });
+      });
+    });
+    const checks = new PasswordChecks();
+    const ask = (password: string) => checks.check(LINES, 'alice', password, HERE);
+    const asked = [ask('first'), ask('second')];
+    // A request that goes away takes its timers along.
+    const never = setTimeout(() => undefined);
+    vi.spyOn(globalThis, 'setTimeout').mockReturnValueOnce(never);
+    void ask('gone');
+    asked.push(ask('third'), ask('fourth'));
+    await vi.advanceTimersByTimeAsync(0);
+    for (const end of pending) end();
+    await vi.advanceTimersByTimeAsync(6_000);
+    for (const end of pending) end();
+    expect(await Promise.all(asked)).toEqual(asked.map(() => 'wrong'));
+    expect(order).toEqual(['first', 'second', 'third', 'fourth']);
   });
 
   it('whose turn comes too late is not looked at', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Guesses, networkOf } from '../../../src/http/access/guesses.ts';
+import { Guesses } from '../../../src/http/access/guesses.ts';
 
 const NOW = Date.UTC(2026, 10, 1);
 const MINUTE = 60_000;
@@ -72,24 +72,5 @@ describe('guesses', () => {
     for (let index = 0; index < 10_001; index += 1) await guess(guesses, 10, 'alice', `net${String(index)}`);
     expect(guesses.waitSeconds('alice', 'net10000', NOW)).toBe(60);
     expect(guesses.waitSeconds('alice', 'first', NOW)).toBeUndefined();
-  });
-});
-
-describe('a network', () => {
-  it.each([
-    ['192.0.2.1', '192.0.2.1'],
-    ['::ffff:192.0.2.1', '192.0.2.1'],
-    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
-    ['2001:db8:1:2::6', '2001:db8:1:2::/64'],
-    ['2001:db8::6', '2001:db8:0:0::/64'],
-    ['2001:db8::3:4:5:6:7', '2001:db8:0:3::/64'],
-    ['::1', '0:0:0:0::/64'],
-    ['fe80::', 'fe80:0:0:0::/64'],
-  ])('of %s is %s', (address, network) => {
-    expect(networkOf(address)).toBe(network);
-  });
-
-  it('of no address is not known', () => {
-    expect(networkOf(undefined)).toBeUndefined();
   });
 });

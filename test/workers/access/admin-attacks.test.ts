@@ -6,6 +6,7 @@ import { sendWith, type Settings } from '../client.ts';
 import { LogLines } from '../log-lines.ts';
 import { objects } from '../world.ts';
 import { admin, ADMIN, ask, basic, bearer, newAccount, newToken, PASSWORD, SETTINGS } from './administration.ts';
+import { newSecret } from './people.ts';
 
 const CASES = ROUTES.filter(({ right }) => right === 'admin').flatMap((route) =>
   [route.method].flat().map((method: Method) => ({ route, method, label: `${method} ${route.path}` })),
@@ -225,6 +226,36 @@ describe('a field that nobody asked for (CVE-2019-16097)', () => {
 });
 
 describe('a secret', () => {
+  it('that nobody has is looked up a hundred times a minute for one network, at all doors together', async () => {
+    const settings = { BERTH_ON_CLOUDFLARE: 'on' };
+    const log = new LogLines();
+    const knock = async (path: string, network: string, secret = newSecret('token')) =>
+      (await ask(bearer(secret), 'GET', path, { settings, headers: { 'cf-connecting-ip': network } })).status;
+    const paths = ['/account/tokens', '/admin/accounts'];
+    const statuses = await Promise.all(
+      Array.from({ length: 100 }, (_, index) => knock(paths[index % 2] ?? '', '192.0.2.70')),
+    );
+    expect(new Set(statuses)).toEqual(new Set([401]));
+    log.clear();
+    expect(await knock('/account/tokens', '192.0.2.70')).toBe(429);
+    expect(await knock('/admin/accounts', '192.0.2.70')).toBe(429);
+    expect(log.requests.map(({ objectCalls }) => objectCalls)).toEqual([0, 0]);
+    expect(await knock('/admin/accounts', '192.0.2.71', opening.token)).toBe(200);
+    vi.restoreAllMocks();
+  });
+
+  it('that is refused at either door is a line of the audit log, without the secret', async () => {
+    const log = new LogLines();
+    const canary = newSecret('token');
+    await ask(bearer(canary), 'GET', '/account/tokens');
+    await ask(bearer('canary-of-sixteen-characters'), 'GET', '/admin/accounts');
+    await ask(undefined, 'GET', '/admin/accounts');
+    const audited = log.events.filter(({ event }) => event === 'audit');
+    expect(audited.map(({ reason }) => reason)).toEqual(['unknown secret', 'wrong admin password']);
+    expect(log.text).not.toMatch(new RegExp(`${canary}|canary-of`));
+    vi.restoreAllMocks();
+  });
+
   it('of a wrong checksum or of no kind costs no lookup', async () => {
     const log = new LogLines();
     for (const secret of ['hunter2', `${opening.token.slice(0, -1)}${opening.token.endsWith('a') ? 'b' : 'a'}`]) {

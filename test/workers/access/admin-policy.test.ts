@@ -123,6 +123,16 @@ describe('an explanation', () => {
     expect((await explain({ ...question, subject: 'robot:nobody' })).status).toBe(404);
   });
 
+  it('says besides whether anybody can come as that now', async () => {
+    await admin('POST', '/admin/accounts', { name: 'gone', groups: ['builders'] });
+    const question = { subject: 'user:gone', repository: 'team/app', action: 'push' };
+    expect((await explain(question)).json).toMatchObject({ allowed: true, signsIn: true });
+    await admin('PATCH', '/admin/accounts/gone', { disabled: true });
+    expect((await explain(question)).json).toMatchObject({ allowed: true, signsIn: false });
+    const slip = { ...question, subject: 'user:gonne', groups: ['builders'] };
+    expect((await explain(slip)).json).toMatchObject({ allowed: true, signsIn: false });
+  });
+
   it.each([
     { subject: 'group:builders' },
     { subject: 'user:' },

@@ -211,6 +211,7 @@ describe('the log', () => {
       { action: 'robot deleted', actor: 'user:audited', subject: 'robot:audited' },
       { action: 'token revoked', actor: 'user:audited', subject: 'user:audited' },
       { action: 'account deleted', actor: 'admin password', subject: 'user:audited' },
+      { action: 'sign-in refused', actor: undefined, subject: undefined },
     ]);
     const requests = new Set(log.requests.map(({ id }) => id));
     for (const { id } of lines) expect(requests).toContain(id);

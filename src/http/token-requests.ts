@@ -1,20 +1,11 @@
 /** Personal access tokens, for whoever asks: their owner (`/account/tokens`), or an administrator for somebody. */
 import * as v from 'valibot';
-import type { MakeTokenResult, NewToken, TokenView } from '../../objects/accounts/messages.ts';
-import { RegistryError } from '../../oci/error.ts';
-import {
-  Actions,
-  conflict,
-  Description,
-  expiryOf,
-  Flag,
-  Lifetime,
-  limitOf,
-  notFound,
-  Repositories,
-} from '../admin/views.ts';
-import { fields, readJson } from '../json-body.ts';
-import type { Context } from '../context.ts';
+import type { MakeTokenResult, NewToken, TokenView } from '../objects/accounts/messages.ts';
+import { RegistryError } from '../oci/error.ts';
+import { conflict, notFound } from './account-answers.ts';
+import { Actions, Description, expiryOf, Flag, Lifetime, limitOf, Repositories } from './request-fields.ts';
+import { fields, readJson } from './json-body.ts';
+import type { Context } from './context.ts';
 
 /** Long enough to forget it, short enough that a forgotten one ends. */
 const DEFAULT_LIFETIME_DAYS = 90;
