@@ -138,16 +138,28 @@ export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'trustedProxy'>
   readonly policy: Policy;
   /** Whether there are lines of htpasswd: then nobody comes in for being on this machine. */
   readonly hasPeople: boolean;
+  /** Whether the registry asks who comes although no setting says so (asks-who.ts). */
+  readonly asksWho: boolean;
 };
 
-export function accessOf(config: Config): Access {
+/** @param asksWho what asks-who.ts says of the data */
+export function accessOf(config: Config, asksWho = false): Access {
   const hasPeople = htpasswdOf(config).size > 0;
-  return { ...config, openLoopback: config.openLoopback && !hasPeople, policy: configuredPolicy(config), hasPeople };
+  return {
+    ...config,
+    openLoopback: config.openLoopback && !hasPeople,
+    policy: configuredPolicy(config),
+    hasPeople,
+    asksWho,
+  };
 }
 
 /** What somebody may do who is on the right side of the address: this machine for loopback, the network for others. */
-export function rightsAt(host: string, { anonymous, openLoopback, policy }: Access): Config['anonymous'] | 'by-policy' {
-  if (policy.kind === 'document') return 'by-policy';
+export function rightsAt(
+  host: string,
+  { anonymous, openLoopback, policy, asksWho }: Access,
+): Config['anonymous'] | 'by-policy' {
+  if (policy.kind === 'document' || asksWho) return 'by-policy';
   return isLoopback(host) && openLoopback ? 'read-write' : anonymous;
 }
 
@@ -166,6 +178,13 @@ export function exposureWarnings(host: string, access: Access, environment: Envi
     });
   const rights = rightsAt(host, access);
   if (access.policy.kind === 'document') return [...warnings, ...policyWarnings(access, access.policy)];
+  if (access.asksWho && !isLoopback(host) && access.anonymous !== 'none') {
+    warnings.push({
+      event: 'exposed',
+      message: `unless the admin API was given a policy, anyone who reaches this address may ${doing(access.anonymous)} everything, since BERTH_ANONYMOUS is ${access.anonymous}.`,
+    });
+  }
+  if (rights === 'by-policy') return warnings;
   if (rights === 'none')
     warnings.push({
       event: 'closed',
@@ -176,9 +195,13 @@ export function exposureWarnings(host: string, access: Access, environment: Envi
   else if (!isLoopback(host))
     warnings.push({
       event: 'exposed',
-      message: `anyone who reaches this address may ${rights === 'read' ? 'pull' : 'pull, push and delete'} everything, since BERTH_ANONYMOUS is ${rights}. BERTH_ANONYMOUS=none closes the registry.`,
+      message: `anyone who reaches this address may ${doing(rights)} everything, since BERTH_ANONYMOUS is ${rights}. BERTH_ANONYMOUS=none closes the registry.`,
     });
   return warnings;
+}
+
+function doing(rights: 'read' | 'read-write'): string {
+  return rights === 'read' ? 'pull' : 'pull, push and delete';
 }
 
 /** What stands in the settings and can have no effect. */

@@ -9,6 +9,7 @@ import { parseConfig } from '../src/config.ts';
 import { withAdminPassword } from './admin-password.ts';
 import { HELP, parseArguments } from './arguments.ts';
 import type { ServeCommand } from './arguments.ts';
+import { asksWhoComes } from './asks-who.ts';
 import { announce } from './banner.ts';
 import { builtWorker } from './built-worker.ts';
 import { Control } from './control.ts';
@@ -102,7 +103,7 @@ async function serve(
     if (starting.signal.aborted) process.exit(0);
   });
   const variables = workerVariables(worker.options.bindings, environment, host);
-  const access = accessOf(parseConfig(variables));
+  const access = accessOf(parseConfig(variables), asksWhoComes(data.state));
   const lost = (reason: string): void => {
     terminal.failure(reason);
     process.exit(EXIT_FAILED);

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import * as v from 'valibot';
 import { expect, onTestFinished, test } from 'vitest';
+import type { BerthProcess } from '../berth-process.ts';
 import { refusal, start, startAgain } from '../berths.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
@@ -129,4 +130,21 @@ test.runIf(process.platform === 'linux')('at a terminal the first start shows it
   // Ctrl-C, as the terminal passes it on.
   terminal.stdin.write('\u0003');
   await once(terminal, 'exit');
+});
+
+test('a registry with an account does not say at its next start that everybody is refused', async () => {
+  const berth = await start({ environment: { BERTH_ANONYMOUS: 'none' } });
+  const closed = (one: BerthProcess) => one.lines.filter(({ event }) => event === 'closed');
+  expect(closed(berth)).toHaveLength(1);
+  const password = readFileSync(join(berth.data, 'admin-password'), 'utf8').trimEnd();
+  const made = await fetch(`${berth.url}/admin/accounts`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${Buffer.from(`admin:${password}`).toString('base64')}` },
+    body: '{"name":"alice"}',
+  });
+  expect(made.status).toBe(201);
+  await berth.stop();
+  const again = await startAgain(berth);
+  expect(closed(again)).toEqual([]);
+  expect(again.run.errors).toEqual([]);
 });

@@ -14,6 +14,7 @@ function said(
   openLoopback = false,
   isTTY = true,
   policy: Serving['access']['policy'] = { kind: 'setting', anonymous },
+  asksWho = false,
 ): string[] {
   const out = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY });
   const url = `http://${host.includes(':') ? `[${host}]` : host}:8787`;
@@ -24,7 +25,7 @@ function said(
       host,
       data: '/srv/berth',
       workerdPid: 7,
-      access: { anonymous, openLoopback, trustedProxy: false, policy, hasPeople: false },
+      access: { anonymous, openLoopback, trustedProxy: false, policy, hasPeople: false, asksWho },
     },
     {},
     // Both streams into one, in the order of writing.
@@ -42,6 +43,17 @@ test('on an open loopback it says how to push, and to whom the registry is open'
     '  docker push 127.0.0.1:8787/alpine',
     'Open to this machine only. Do not let a tunnel or proxy forward to this port: whoever comes through is let in.',
   ]);
+});
+
+test('where there are accounts it says how to sign in, and neither that it is open nor how to push', () => {
+  expect(said('127.0.0.1', 'none', true, true, undefined, true)).toEqual([
+    'Berth 1.2.3 serves http://127.0.0.1:8787 and keeps its data in /srv/berth',
+    'The policy says who may do what. Sign in:',
+    '  docker login 127.0.0.1:8787',
+  ]);
+  expect(said('0.0.0.0', 'read', false, true, undefined, true).at(-1)).toBe(
+    'Warning: unless the admin API was given a policy, anyone who reaches this address may pull everything, since BERTH_ANONYMOUS is read.',
+  );
 });
 
 test('an IPv6 address, which many clients do not take, is not put into a command', () => {
