@@ -301,6 +301,17 @@ describe('signing keys', () => {
     expect((await keys()).known).toEqual([signing]);
   });
 
+  it('are there still when a clock that was months ahead is right again', async () => {
+    const { signingKey: first } = (await accounts.snapshot()).result;
+    passTime(90 * DAY_MS);
+    await accounts.snapshot();
+    passTime(90 * DAY_MS);
+    const { signingKey: ahead, publicKeys } = (await accounts.snapshot()).result;
+    expect(publicKeys.map(({ kid }) => kid)).not.toContain(first.kid);
+    passTime(-180 * DAY_MS);
+    expect((await accounts.snapshot()).result.signingKey.kid).toBe(ahead.kid);
+  });
+
   it('are renewed by hand, softly or so that every old one is void at once', async () => {
     const first = (await accounts.snapshot()).result.signingKey.kid;
     const soft = (await accounts.rotateKeys(false)).result;
