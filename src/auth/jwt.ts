@@ -1,23 +1,19 @@
 /**
  * Berth's own access token: a JWT signed with ES256 (RFC 7519, RFC 7518 §3.4), with the claims of distribution's "Token
- * Authentication Implementation". The key is one that the registry knows by the token's `kid`; a key that a token brings
- * itself is never looked at (CVE-2025-24976), and no other algorithm is.
+ * Authentication Implementation". The key is one that the registry knows by the token's `kid`.
  *
  * A token only narrows: its subject's rights are asked of the policy with each request, and the credential that it was
  * made for is looked up again, so what is revoked is gone before the token ends.
  */
-import { decodeProtectedHeader, errors, importJWK, jwtVerify, SignJWT, type CryptoKey, type JWK } from 'jose';
+import { importJWK, SignJWT, type CryptoKey, type JWK } from 'jose';
 import * as v from 'valibot';
 import { parseRepositoryName } from '../oci/repository-name.ts';
 import { knownActions, type Scope } from './scope.ts';
+import { verifyJwt, type InvalidReason } from './verify-jwt.ts';
 
 export const TOKEN_LIFETIME_SECONDS = 300;
-/** Clocks of isolates differ; distribution's own leeway. */
-const LEEWAY_SECONDS = 60;
 const ALGORITHM = 'ES256';
 const TYPE = 'JWT';
-/** A key of the token's own, or an extension that has to be understood. */
-const REFUSED_HEADERS = ['jwk', 'x5c', 'jku', 'x5u', 'crit'] as const;
 /** Imported keys; there are two or three at a time. */
 const MOST_KEYS = 16;
 const MILLISECONDS = 1_000;
@@ -75,18 +71,6 @@ export type Verification =
   | { readonly kind: 'valid'; readonly claims: TokenClaims; readonly expiresAt: number }
   | { readonly kind: 'invalid'; readonly reason: InvalidReason };
 
-type InvalidReason =
-  | 'malformed'
-  | 'foreign-key'
-  | 'algorithm'
-  | 'unknown-key'
-  | 'signature'
-  | 'issuer'
-  | 'audience'
-  | 'expired'
-  | 'not-yet-valid'
-  | 'claims';
-
 const Claims = v.object({
   sub: v.pipe(v.string(), v.maxLength(255)),
   exp: v.number(),
@@ -101,52 +85,25 @@ export async function verifyToken(
   { issuer, service }: Issuer,
   now: number,
 ): Promise<Verification> {
-  const key = keyOf(token, keys);
-  if (typeof key === 'string') return invalid(key);
-  try {
-    const { payload } = await jwtVerify(token, await imported(key.kid, key.jwk), {
+  const verified = await verifyJwt(
+    token,
+    ({ kid: named }) => {
+      const key = keys.find(({ kid }) => kid === named);
+      return key === undefined ? 'unknown-key' : imported(key.kid, key.jwk);
+    },
+    {
       algorithms: [ALGORITHM],
-      typ: TYPE,
+      type: TYPE,
       issuer,
       audience: service,
-      clockTolerance: LEEWAY_SECONDS,
-      currentDate: new Date(now),
-      requiredClaims: ['sub', 'exp', 'nbf', 'iat'],
-    });
-    const claims = v.safeParse(Claims, payload);
-    if (!claims.success) return invalid('claims');
-    return { kind: 'valid', claims: claimsOf(claims.output), expiresAt: claims.output.exp * MILLISECONDS };
-  } catch (error) {
-    if (!(error instanceof errors.JOSEError)) throw error;
-    return invalid(reasonOf(error));
-  }
-}
-
-/** The key that a token names, before anything of it is believed. */
-function keyOf(token: string, keys: readonly Key[]): Key | InvalidReason {
-  let header: Readonly<Record<string, unknown>>;
-  try {
-    header = decodeProtectedHeader(token);
-  } catch {
-    return 'malformed';
-  }
-  if (REFUSED_HEADERS.some((name) => name in header)) return 'foreign-key';
-  if (header['alg'] !== ALGORITHM) return 'algorithm';
-  return keys.find(({ kid }) => kid === header['kid']) ?? 'unknown-key';
-}
-
-function invalid(reason: InvalidReason): Verification {
-  return { kind: 'invalid', reason };
-}
-
-function reasonOf(error: errors.JOSEError): InvalidReason {
-  if (error instanceof errors.JWTExpired) return 'expired';
-  if (error instanceof errors.JWSSignatureVerificationFailed) return 'signature';
-  if (error instanceof errors.JOSEAlgNotAllowed) return 'algorithm';
-  if (!(error instanceof errors.JWTClaimValidationFailed)) return 'malformed';
-  if (error.claim === 'iss') return 'issuer';
-  if (error.claim === 'aud') return 'audience';
-  return error.claim === 'nbf' && error.reason === 'check_failed' ? 'not-yet-valid' : 'claims';
+      required: ['sub', 'exp', 'nbf', 'iat'],
+    },
+    now,
+  );
+  if (verified.kind === 'invalid') return verified;
+  const claims = v.safeParse(Claims, verified.payload);
+  if (!claims.success) return { kind: 'invalid', reason: 'claims' };
+  return { kind: 'valid', claims: claimsOf(claims.output), expiresAt: claims.output.exp * MILLISECONDS };
 }
 
 function claimsOf({ sub, kind, credential, access }: v.InferOutput<typeof Claims>): TokenClaims {
