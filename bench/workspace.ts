@@ -11,15 +11,20 @@ const RESULTS = join(import.meta.dirname, 'results');
 /** statfs(2), TMPFS_MAGIC and RAMFS_MAGIC. */
 const KEPT_IN_MEMORY = [0x0102_1994, 0x8584_58f6];
 
-/** A folder that is deleted when the process ends, whatever ends it but SIGKILL. */
-export function openWorkspace(): string {
-  mkdirSync(RESULTS, { recursive: true });
-  if (KEPT_IN_MEMORY.includes(statfsSync(RESULTS).type)) {
-    throw new Error(`${RESULTS} is kept in memory: move the checkout to a disk, then measure again.`);
+/**
+ * A folder that is deleted when the process ends, whatever ends it but SIGKILL.
+ *
+ * @param kept another one, which stays
+ */
+export function openWorkspace(kept?: string): string {
+  const place = kept ?? RESULTS;
+  mkdirSync(place, { recursive: true });
+  if (KEPT_IN_MEMORY.includes(statfsSync(place).type)) {
+    throw new Error(`${place} is kept in memory: choose a place on a disk, then measure again.`);
   }
-  const folder = mkdtempSync(join(RESULTS, 'data-'));
+  const folder = kept ?? mkdtempSync(join(RESULTS, 'data-'));
   process.once('exit', () => {
-    deleteFolder(folder);
+    if (kept === undefined) deleteFolder(folder);
   });
   // Servers have process groups of their own and hear nothing of a Ctrl-C here; what ends them listens for 'exit'.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- growth [--repositories N] [--blobs N] [options]`: whether a Berth that holds ten times as many
+ * `npm run bench -- growth [--repositories N] [--blobs N] [--data FOLDER] [options]`: whether a Berth that holds ten times as many
  * repositories, blobs and tags as another one does the same work for the same requests, and in the same time. Both run
  * beside each other and are asked in turn. Ends with code 1 when that does not hold.
  */
@@ -21,6 +21,7 @@ const OptionsSchema = v.object({
   repositories: wholeNumber('--repositories', MOST),
   blobs: wholeNumber('--blobs', MOST),
   pace: wholeNumber('--pace', MOST),
+  data: v.optional(v.pipe(v.string(), v.minLength(1, '--data wants a folder'))),
 });
 
 /** The exit code. */
@@ -33,6 +34,7 @@ export async function runGrowth(given: readonly string[]): Promise<number> {
       repositories: { type: 'string', default: '500' },
       blobs: { type: 'string', default: '5000' },
       pace: { type: 'string', default: '100' },
+      data: { type: 'string' },
     },
     OptionsSchema,
   );
@@ -42,14 +44,18 @@ export async function runGrowth(given: readonly string[]): Promise<number> {
   }
   const about = await circumstances();
   const kinds = ['small', 'large'].map((name) => ({ ...berthKind(), name }));
-  const outcome = await withServers(kinds, openWorkspace(), (servers) =>
-    compareSizes(servers, {
-      ...options,
-      conditions: { load: about.load, cores: about.cores, scale: 1 },
-      log: (line) => {
-        console.error(`  ${line} …`);
-      },
-    }),
+  const outcome = await withServers(
+    kinds,
+    openWorkspace(options.data),
+    (servers) =>
+      compareSizes(servers, {
+        ...options,
+        conditions: { load: about.load, cores: about.cores, scale: 1 },
+        log: (line) => {
+          console.error(`  ${line} …`);
+        },
+      }),
+    { keepsData: options.data !== undefined },
   );
   const { bounds, workDiffers, small, large } = outcome;
   const loadAfter = currentLoad();

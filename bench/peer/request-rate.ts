@@ -3,6 +3,9 @@ import { MANIFEST_TYPE } from '../registry-client.ts';
 import { runCommand } from './command.ts';
 import { headsPerSecond } from './head-client.ts';
 
+/** What takes longer is lost. wrk's own two seconds would take a late answer for one. */
+const LATEST_ANSWER = '30s';
+
 /** One kind of request. */
 export interface Target {
   readonly name: string;
@@ -23,6 +26,7 @@ export async function millisecondsARequest(port: number, { method, path }: Targe
 async function getsPerSecond(port: number, path: string, { connections, seconds }: Load): Promise<number> {
   const { output } = await runCommand('wrk', [
     ...['--threads', '1', '--connections', String(connections), '--duration', `${seconds}s`],
+    ...['--timeout', LATEST_ANSWER],
     // Without it distribution hides a manifest of OCI's type.
     ...['--header', `Accept: ${MANIFEST_TYPE}`],
     `http://127.0.0.1:${port}${path}`,

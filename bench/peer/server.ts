@@ -101,12 +101,17 @@ export class Server {
       .join('\n')}\n`;
   }
 
-  /** As it is asked to end; then all that it kept is deleted. */
-  async discard(): Promise<void> {
+  /** As it is asked to end. */
+  async stop(): Promise<void> {
     this.#child.kill('SIGTERM');
     await this.#ended;
     await gone(this.#group);
     GROUPS.delete(this.#group);
+  }
+
+  /** Stops it, and deletes all that it kept. */
+  async discard(): Promise<void> {
+    await this.stop();
     deleteFolder(this.folder);
   }
 
@@ -130,11 +135,16 @@ process.once('exit', () => {
   for (const group of GROUPS) signalGroup(group, 'SIGKILL');
 });
 
-/** Starts one of each kind in a folder of its own, and ends them whatever becomes of `use`. */
+/**
+ * Starts one of each kind in a folder of its own, and ends them whatever becomes of `use`.
+ *
+ * @param keepsData whether the folders stay, for another run
+ */
 export async function withServers<T>(
   kinds: readonly ServerKind[],
   workspace: string,
   use: (servers: readonly Server[]) => Promise<T>,
+  { keepsData = false }: { readonly keepsData?: boolean } = {},
 ): Promise<T> {
   const servers: Server[] = [];
   try {
@@ -146,6 +156,6 @@ export async function withServers<T>(
     for (const server of servers) console.error(server.lastWords());
     throw error;
   } finally {
-    for (const server of servers) await server.discard();
+    for (const server of servers) await (keepsData ? server.stop() : server.discard());
   }
 }
