@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import * as v from 'valibot';
 import { expect, onTestFinished, test } from 'vitest';
-import type { BerthProcess } from '../berth-process.ts';
+import type { Line } from '../berth-process.ts';
 import { refusal, start, startAgain } from '../berths.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
@@ -134,8 +134,9 @@ test.runIf(process.platform === 'linux')('at a terminal the first start shows it
 
 test('a registry with an account does not say at its next start that everybody is refused', async () => {
   const berth = await start({ environment: { BERTH_ANONYMOUS: 'none' } });
-  const closed = (one: BerthProcess) => one.lines.filter(({ event }) => event === 'closed');
-  expect(closed(berth)).toHaveLength(1);
+  const isClosed = ({ event }: Line) => event === 'closed';
+  // It follows the line that tells of serving, and may come a moment later.
+  await berth.run.waitFor(isClosed, { from: 0 });
   const password = readFileSync(join(berth.data, 'admin-password'), 'utf8').trimEnd();
   const made = await fetch(`${berth.url}/admin/accounts`, {
     method: 'POST',
@@ -145,6 +146,7 @@ test('a registry with an account does not say at its next start that everybody i
   expect(made.status).toBe(201);
   await berth.stop();
   const again = await startAgain(berth);
-  expect(closed(again)).toEqual([]);
+  await again.stop();
+  expect(again.lines.filter(isClosed)).toEqual([]);
   expect(again.run.errors).toEqual([]);
 });
