@@ -116,6 +116,17 @@ it('has blocks in each of its steps, and all that is checked below', () => {
   expect(BLOCKS.length).toBeGreaterThan(15);
 });
 
+it('is typed into a shell that tells of the first command that fails, wherever it stands', async () => {
+  for (const [text, failed] of [
+    ['true\nfalse | cat\ntrue\n', 'false'],
+    ['taken=$(false)\n', 'taken=$(false)'],
+    ['for one in 1 2; do test $one = 1; done\ntrue\n', 'test $one = 1'],
+    ['fails() { return 3; }\nfails\n', 'fails'],
+    ['true\n', undefined],
+  ] as const)
+    expect((await registry.shell.play(text)).failed, text).toBe(failed);
+});
+
 describe.each(SECTIONS)('docs/access.md, "%s"', (section) => {
   const blocks = BLOCKS.filter((block) => block.section === section);
 
