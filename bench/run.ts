@@ -7,6 +7,7 @@ const KINDS: Readonly<Record<string, (given: readonly string[]) => Promise<numbe
   runtime: async (given) => (await import('./runtime/bench.ts')).runRuntime(given),
   soak: async (given) => (await import('./peer/soak.ts')).runSoak(given),
   growth: async (given) => (await import('./peer/growth.ts')).runGrowth(given),
+  access: async (given) => (await import('./peer/access.ts')).runAccess(given),
   floor: async (given) => (await import('./floor/bench.ts')).runFloor(given),
 };
 const DEFAULT_KIND = 'peer';

@@ -16,10 +16,11 @@ export async function headsPerSecond(
   port: number,
   path: string,
   { connections, seconds }: { readonly connections: number; readonly seconds: number },
+  authorization?: string,
 ): Promise<number> {
-  const request = Buffer.from(
-    [`HEAD ${path} HTTP/1.1`, `Host: ${HOST}:${port}`, `Accept: ${MANIFEST_TYPE}`].join('\r\n') + HEAD_END,
-  );
+  const fields = [`Host: ${HOST}:${port}`, `Accept: ${MANIFEST_TYPE}`];
+  if (authorization !== undefined) fields.push(`Authorization: ${authorization}`);
+  const request = Buffer.from([`HEAD ${path} HTTP/1.1`, ...fields].join('\r\n') + HEAD_END);
   const sockets = await Promise.all(Array.from({ length: connections }, () => open(port)));
   let answers = 0;
   const broken = new AbortController();

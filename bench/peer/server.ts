@@ -122,7 +122,8 @@ export class Server {
       const answer = await Promise.race([ended, fetch(`http://${HOST}:${this.port}/v2/`).catch(() => undefined)]);
       if (answer === 'ended' || Date.now() > deadline)
         throw new Error(`${this.name} does not serve. ${this.lastWords()}`);
-      if (answer?.status === 200) return;
+      // 401: it serves, and asks who comes.
+      if (answer?.status === 200 || answer?.status === 401) return;
       await delay(POLL_MS);
     }
   }

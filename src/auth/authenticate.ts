@@ -7,10 +7,11 @@
  */
 import type { Credentials } from './credentials.ts';
 import { htpasswdMark, lineOfMark, type Htpasswd, type HtpasswdLine } from './htpasswd.ts';
-import { verifyToken, type Issuer, type Key, type TokenClaims } from './jwt.ts';
+import type { Issuer, Key, TokenClaims } from './jwt.ts';
 import type { PasswordChecks } from './password-checks.ts';
 import type { Limit, Principal } from './principal.ts';
 import { hashOf, parseSecret, type SecretKind } from './secret.ts';
+import type { VerifiedTokens } from './verified-tokens.ts';
 
 /** A credential of the accounts that counts now. */
 interface StoredCredential {
@@ -28,6 +29,7 @@ interface StoredCredential {
 export interface Means {
   readonly htpasswd: Htpasswd;
   readonly checks: PasswordChecks;
+  readonly tokens: VerifiedTokens;
   readonly keys: readonly Key[];
   /** Undefined where the registry has no public URL: then it makes and takes no tokens. */
   readonly issuer: Issuer | undefined;
@@ -104,8 +106,10 @@ export async function byPassword(name: string, password: string, means: Means): 
   const isFresh = !means.isInUse(hash);
   const found = await lookedUp(hash, means);
   if (found?.kind === 'too-many') return found;
-  if (found?.owner.name === name) return signedIn(found, isFresh);
-  return wrong(name, found === undefined ? 'unknown secret' : "another owner's secret", means);
+  if (found?.owner.name !== name)
+    return wrong(name, found === undefined ? 'unknown secret' : "another owner's secret", means);
+  if (!stands(found, means.htpasswd)) return wrong(name, 'its htpasswd line is gone', means);
+  return signedIn(found, isFresh);
 }
 
 /** The token endpoint's `refresh_token` grant. */
@@ -145,9 +149,9 @@ async function byHtpasswd(name: string, password: string, means: Means): Promise
 }
 
 async function byToken(token: string, means: Means): Promise<SignIn> {
-  const { issuer, keys, now } = means;
+  const { issuer, keys, tokens, now } = means;
   if (issuer === undefined) return refused('bearer', 'no public URL', WRONG_TOKEN_MESSAGE);
-  const verified = await verifyToken(token, keys, issuer, now);
+  const verified = await tokens.verify(token, keys, issuer, now);
   if (verified.kind === 'invalid') return refused('bearer', verified.reason, WRONG_TOKEN_MESSAGE);
   const { claims } = verified;
   const owner = await ownerOf(claims, means);
@@ -168,8 +172,8 @@ async function ownerOf(claims: TokenClaims, means: Means): Promise<Owner | undef
   return found.owner.kind === claims.kind && found.owner.name === claims.name ? principalOf(found) : undefined;
 }
 
-/** A refresh token of an htpasswd line dies with the line, and only whoever reads the lines can tell. */
-function stands({ parent }: StoredCredential, lines: Htpasswd): boolean {
+/** What was made with an htpasswd line's password dies with the line, and only whoever reads the lines can tell. */
+export function stands({ parent }: Pick<StoredCredential, 'parent'>, lines: Htpasswd): boolean {
   return parent?.startsWith('htpasswd:') !== true || lineOfMark(lines, parent) !== undefined;
 }
 

@@ -11,6 +11,7 @@ const LONGEST_PASSWORD_CHARACTERS = 4_096;
 const BASIC = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
 const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 const CONTROL_CHARACTER = /\p{Cc}/u;
+const PRINTABLE_ASCII = /^[ -~]*$/;
 
 export type Credentials =
   | { readonly kind: 'none' }
@@ -45,7 +46,10 @@ export function nameAndPassword(
 
 function decoded(base64: string): string | undefined {
   try {
-    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+    const binary = atob(base64);
+    // As nearly all are, and each request brings one.
+    if (PRINTABLE_ASCII.test(binary)) return binary;
+    const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return undefined;

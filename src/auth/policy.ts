@@ -34,12 +34,24 @@ export function authorize(
   repository: RepositoryName | undefined,
   circumstances: Circumstances,
 ): Decision {
+  const decision = decide(policy, principal, right, repository, circumstances);
+  if (!decision.allowed) return decision;
+  return beyondScope(principal, right, repository) ?? decision;
+}
+
+/** Without the scope of a token. */
+function decide(
+  policy: Policy,
+  principal: Principal,
+  right: Right,
+  repository: RepositoryName | undefined,
+  circumstances: Circumstances,
+): Decision {
   const decision =
     policy.kind === 'setting'
       ? decideBySetting(policy.anonymous, principal, right)
       : decideByDocument(policy.rules, principal, right, repository, circumstances);
-  if (!decision.allowed) return decision;
-  return beyondLimits(principal, right, repository) ?? beyondScope(principal, right, repository) ?? decision;
+  return decision.allowed ? (beyondLimits(principal, right, repository) ?? decision) : decision;
 }
 
 /** A rule that did not allow it, and what of it did not fit. */
@@ -91,6 +103,17 @@ export function readableBy(
   if (isEvery) return limits.length === 0 ? 'every' : isWithin;
   return (repository) =>
     rules.some((rule) => isAboutRepository(rule, { ...asked, repository })) && isWithin(repository);
+}
+
+/** Whether a caller may move every tag of a repository; the scope of a token, which may be for something else, is none of it. */
+export function mayMoveTags(
+  policy: Policy,
+  principal: Principal,
+  repository: RepositoryName,
+  circumstances: Circumstances,
+): boolean {
+  const decision = decide(policy, principal, 'push', repository, circumstances);
+  return decision.allowed && decision.moves === 'any';
 }
 
 /** Whether everybody may pull from it, wherever they are and for as long as this policy holds. */

@@ -5,7 +5,7 @@
  */
 import { Router, type IRequest } from 'itty-router';
 import { scopeOfRoute } from '../auth/challenge.ts';
-import type { Allowed, Right } from '../auth/decision.ts';
+import type { Allowed, Moves, Right } from '../auth/decision.ts';
 import { authorize } from '../auth/policy.ts';
 import { configOf, ConfigurationError, type Config } from '../config.ts';
 import { drain } from '../objects/upload/drain.ts';
@@ -15,6 +15,7 @@ import { callerOf, openAccess } from './access/access.ts';
 import { isNobody, refusal, SIGN_IN } from './access/refusal.ts';
 import { asPerson } from './account/person.ts';
 import { asAdministrator } from './admin/administrator.ts';
+import { auditRefusal } from './audit.ts';
 import { openServices, type Context } from './context.ts';
 import { NEVER_CACHED } from './caching.ts';
 import { clientAddress } from './client-address.ts';
@@ -115,17 +116,26 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   if (route.right === 'anyone') return route.handler(nobody);
   // Before the policy is looked at: a broken one is put right here.
   if (route.right === 'admin') return route.handler(await asAdministrator(nobody, env));
-  if (route.right === 'own-tokens') return route.handler(await asPerson(nobody));
-  const access = await openAccess({ ...arrival, limiters: env, hold });
-  const { policy, asksWho } = access;
-  if (route.right === 'sign-in') return route.handler({ ...nobody, policy, access });
+  const open = () => openAccess({ ...arrival, limiters: env, hold });
+  if (route.right === 'own-tokens') return route.handler(await asPerson(nobody, open));
+  if (route.right === 'sign-in') {
+    const access = await open();
+    return route.handler({ ...nobody, policy: access.policy, access });
+  }
+  const { right } = route;
   const repository = parseRepositoryName(params['name'] ?? '');
   record.repository = repository;
   // Who knows the whole id of an upload may be able to write it.
   record.reference = params['reference'] ?? params['digest'] ?? params['upload']?.slice(0, LOGGED_ID_CHARACTERS);
-  const principal = await callerOf(access, arrival, scopeOfRoute(route.right, repository));
-  const context: Context = { ...arrival, principal, policy };
-  const { moves } = demand({ ...context, asksWho }, record, route.right, repository);
+  const ask = async (): Promise<{ context: Context; moves: Moves }> => {
+    const access = await open();
+    const principal = await callerOf(access, arrival, scopeOfRoute(right, repository));
+    const context: Context = { ...arrival, principal, policy: access.policy };
+    const now = { ...circumstances, now: Date.now() };
+    const { moves } = demand({ ...context, circumstances: now, asksWho: access.asksWho }, record, right, repository);
+    return { context, moves };
+  };
+  const { context } = await ask();
   if (route.right === 'ping' || route.right === 'catalog') return route.handler(context);
   if (repository === undefined) {
     throw new RegistryError('NAME_INVALID', {
@@ -134,7 +144,8 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
       detail: { name: params['name']?.slice(0, 300) },
     });
   }
-  return inNamespace(context, await route.handler({ ...context, repository, moves }));
+  const askAgain = async () => (await ask()).moves;
+  return inNamespace(context, await route.handler({ ...context, repository, askAgain }));
 }
 
 /** A pull that names this registry as its source (spec, "Registry Proxying") is told so. Of no other does it hold content. */
@@ -157,6 +168,8 @@ function demand(
   if (decision.allowed) return decision;
   record.notLocal = principal.kind === 'anonymous' ? principal.notLocal : undefined;
   record.refusedBy = decision.rule;
+  // Of a token that is too narrow, its client only has to ask for another one.
+  if (decision.reason === 'policy') auditRefusal(context, { right, repository, rule: decision.rule });
   throw refusal(context, right, repository, decision);
 }
 

@@ -13,6 +13,7 @@ import {
   preconditionsOf,
   rangeApplies,
 } from './conditional.ts';
+import { auditDeletion } from './audit.ts';
 import { digestOf, type RepositoryContext } from './context.ts';
 
 /** With a type, or some runtimes compress the answer, and the digest then fails at the client. */
@@ -101,6 +102,7 @@ export async function deleteBlob(context: RepositoryContext): Promise<Response> 
   const { kind, user } = await registry.deleteBlob(repository, digest, preconditionsOf(request));
   switch (kind) {
     case 'dropped':
+      auditDeletion(context, digest);
       return new Response(null, { status: 202 });
     case 'unknown':
       throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } });

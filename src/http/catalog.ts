@@ -14,8 +14,10 @@ export async function listRepositories(context: Context): Promise<Response> {
   const size = pageSizeOf(context);
   const mayRead = readableBy(policy, principal, circumstances);
   const last = query(context, 'last') ?? '';
-  if (mayRead !== 'every') refuseProbe(last, mayRead);
-  const { names, next } = await registry.listRepositories(last, size, mayRead);
+  if (mayRead !== 'every' && !maySeek(last, mayRead)) throw noProbe();
+  const page = await registry.listRepositories(last, size, mayRead);
+  if (page === undefined) throw noProbe();
+  const { names, next } = page;
   const headers = new Headers();
   if (next !== undefined) headers.set('link', nextLink(context, { n: String(size), last: next }));
   return listAnswer({ repositories: names }, headers);
@@ -23,13 +25,17 @@ export async function listRepositories(context: Context): Promise<Response> {
 
 /**
  * Where the pages begin that follow any text at all tells what lies between it and them: one name after the other could be
- * found out. So whoever may not see every name goes on from one that was shown, or from a marker.
+ * found out. So whoever may not see every name goes on from one that was shown, or from a marker. It has to be a
+ * repository's: a pattern that begins with a star allows names all over the list.
  */
-function refuseProbe(last: string, mayRead: (repository: RepositoryName) => boolean): void {
-  if (last === '' || last.startsWith(MARKER_SIGN)) return;
+function maySeek(last: string, mayRead: (repository: RepositoryName) => boolean): boolean {
+  if (last === '' || last.startsWith(MARKER_SIGN)) return true;
   const repository = parseRepositoryName(last);
-  if (repository !== undefined && mayRead(repository)) return;
-  throw new RegistryError('PAGINATION_NUMBER_INVALID', {
+  return repository !== undefined && mayRead(repository);
+}
+
+function noProbe(): RegistryError {
+  return new RegistryError('PAGINATION_NUMBER_INVALID', {
     message: 'last must be a repository that you may pull from, or what the Link of a page says',
   });
 }

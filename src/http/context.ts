@@ -47,8 +47,18 @@ export interface Context {
 /** A handler of a route below a repository. */
 export interface RepositoryContext extends Context {
   readonly repository: RepositoryName;
-  /** Which tags a push may move. */
-  readonly moves: Moves;
+  /** Which tags the caller may move, if it is a push. Throws as `Asked` says. */
+  readonly askAgain: () => Promise<Moves>;
+}
+
+/**
+ * A request whose caller was let in before its body came. The body may take a minute, so whoever acts on it asks once more:
+ * what was revoked meanwhile must have no effect. A token may have ended since; it counts as when it came.
+ */
+export interface Asked {
+  readonly request: Request;
+  /** Throws where the caller may not do this any more. */
+  readonly askAgain: () => Promise<unknown>;
 }
 
 /** A handler that people sign in at: it looks at their credentials itself. */

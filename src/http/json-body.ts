@@ -1,24 +1,25 @@
 /** Bodies of the administration: JSON, small, and of fields that are known. Every mistake is told with its path. */
 import * as v from 'valibot';
 import { RegistryError } from '../oci/error.ts';
-import { readBody } from './body.ts';
-import type { Context } from './context.ts';
+import { readBody, SETTINGS_ROOM } from './body.ts';
+import type { Asked } from './context.ts';
 
 const LARGEST_BODY_BYTES = 64 * 1024;
 const MOST_MISTAKES = 10;
 const LONGEST_MISTAKE_CHARACTERS = 300;
 
-/** Throws REQUEST_INVALID with each mistake. An empty body counts as `{}`. */
-export async function readJson<T>({ request }: Context, schema: v.GenericSchema<unknown, T>): Promise<T> {
-  const text = await readText(request, LARGEST_BODY_BYTES);
+/** Throws REQUEST_INVALID with each mistake, and where the caller's rights ended meanwhile. An empty body counts as `{}`. */
+export async function readJson<T>(asked: Asked, schema: v.GenericSchema<unknown, T>): Promise<T> {
+  const text = await readText(asked, LARGEST_BODY_BYTES);
   const result = v.safeParse(schema, parseObject(text === '' ? '{}' : text));
   if (result.success) return result.output;
   throw mistakes(result.issues.slice(0, MOST_MISTAKES).map(mistakeOf));
 }
 
-/** Throws SIZE_INVALID above the limit, and REQUEST_INVALID where it is no UTF-8. */
-export async function readText(request: Request, limit: number): Promise<string> {
-  const bytes = await readBody(request, limit);
+/** Throws SIZE_INVALID above the limit, REQUEST_INVALID where it is no UTF-8, and where the caller's rights ended meanwhile. */
+export async function readText({ request, askAgain }: Asked, limit: number): Promise<string> {
+  const bytes = await readBody(request, limit, SETTINGS_ROOM);
+  await askAgain();
   if (bytes === 'too-large') {
     throw new RegistryError('SIZE_INVALID', {
       status: 413,

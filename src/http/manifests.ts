@@ -4,14 +4,17 @@
  */
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
+import type { Moves } from '../auth/decision.ts';
 import { matchesTag } from '../auth/patterns.ts';
+import { mayMoveTags } from '../auth/policy.ts';
 import { digestAlgorithm, formatDigest, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
 import { RegistryError } from '../oci/error.ts';
 import { parseManifest, type Manifest } from '../oci/manifest.ts';
 import { formatReference, type Reference, type Tag } from '../oci/reference.ts';
 import type { NewManifest } from '../objects/repository/manifests.ts';
 import type { PutManifestResult } from '../objects/repository/repository.ts';
-import { readBody } from './body.ts';
+import { auditDeletion } from './audit.ts';
+import { MANIFEST_ROOM, readBody } from './body.ts';
 import { immutable, NEVER_CACHED } from './caching.ts';
 import { demandMatch, entityTag, notModified, preconditionFailed, preconditionsOf } from './conditional.ts';
 import { referenceOf, tagOf, type RepositoryContext } from './context.ts';
@@ -41,9 +44,9 @@ export async function getManifest(context: RepositoryContext): Promise<Response>
 }
 
 export async function putManifest(context: RepositoryContext): Promise<Response> {
-  const { request, repository, registry, config } = context;
+  const { request, repository, registry, config, askAgain } = context;
   const reference = referenceOf(context);
-  const bytes = await readBody(request, config.maxManifestBytes);
+  const bytes = await readBody(request, config.maxManifestBytes, MANIFEST_ROOM);
   if (bytes === 'too-large') {
     throw new RegistryError('SIZE_INVALID', {
       status: 413,
@@ -51,13 +54,14 @@ export async function putManifest(context: RepositoryContext): Promise<Response>
       detail: { limit: config.maxManifestBytes },
     });
   }
+  const moves = await askAgain();
   const manifest = parsed(bytes, request.headers.get('content-type') ?? undefined);
   const digest = digestFor(reference, bytes);
   const tags = tagsFor(context, reference);
   const target = {
     reference,
     tags,
-    fixedTags: fixedAmong(tags, context),
+    fixedTags: fixedAmong(tags, moves),
     preconditions: preconditionsOf(request),
     mayLack: config.allowMissing,
   };
@@ -88,14 +92,22 @@ export async function putManifest(context: RepositoryContext): Promise<Response>
 }
 
 export async function deleteManifest(context: RepositoryContext): Promise<Response> {
-  const { request, repository, registry } = context;
+  const { request, repository, registry, policy, principal, circumstances } = context;
   const reference = referenceOf(context);
-  const result = await registry.deleteManifest(repository, reference, preconditionsOf(request));
+  const mayMove = mayMoveTags(policy, principal, repository, circumstances);
+  const result = await registry.deleteManifest(repository, reference, preconditionsOf(request), mayMove);
   switch (result.kind) {
     case 'deleted':
+      auditDeletion(context, formatReference(reference));
       return new Response(null, { status: 202 });
     case 'unknown':
       throw unknownManifest(reference);
+    case 'memory-full':
+      throw new RegistryError('DENIED', {
+        message:
+          'this repository remembers as many deleted tags as it can, so that nobody gives them anew who may not move tags; ' +
+          'nothing was deleted. Somebody whom the policy lets push with "overwrite": true can still delete',
+      });
     case 'precondition-failed':
       throw preconditionFailed(result.current);
   }
@@ -117,7 +129,7 @@ function tagsFor({ url }: RepositoryContext, reference: Reference): Tag[] {
 }
 
 /** The tags that this caller may give and not move. */
-function fixedAmong(tags: readonly Tag[], { moves }: RepositoryContext): readonly Tag[] {
+function fixedAmong(tags: readonly Tag[], moves: Moves): readonly Tag[] {
   if (moves === 'any') return [];
   return tags.filter((tag) => !moves.exempt.some((pattern) => matchesTag(pattern, tag)));
 }

@@ -5,7 +5,7 @@ import { RegistryError } from '../oci/error.ts';
 import { conflict, notFound } from './account-answers.ts';
 import { Actions, Description, expiryOf, Flag, Lifetime, limitOf, Repositories } from './request-fields.ts';
 import { fields, readJson } from './json-body.ts';
-import type { Context } from './context.ts';
+import type { Asked } from './context.ts';
 
 /** Long enough to forget it, short enough that a forgotten one ends. */
 const DEFAULT_LIFETIME_DAYS = 90;
@@ -19,9 +19,9 @@ const TokenRequest = fields({
 });
 
 export async function readTokenRequest(
-  context: Context,
+  asking: Asked,
 ): Promise<Pick<NewToken, 'description' | 'limit' | 'opensAdmin' | 'expiresAt'>> {
-  const asked = await readJson(context, TokenRequest);
+  const asked = await readJson(asking, TokenRequest);
   return {
     description: asked.description,
     limit: limitOf(asked.repositories, asked.actions),

@@ -169,9 +169,10 @@ export class Registry {
     repository: RepositoryName,
     reference: Reference,
     preconditions: Preconditions,
+    mayMove: boolean,
   ): Promise<DeleteManifestResult> {
     const deleted = await this.#meter.call(
-      this.#objects.repository(repository).deleteManifest(reference, preconditions),
+      this.#objects.repository(repository).deleteManifest(reference, preconditions, mayMove),
     );
     if (reference.kind === 'digest') this.#cache.forgetManifest(repository, reference.digest);
     return deleted;
@@ -216,30 +217,33 @@ export class Registry {
   }
 
   /**
-   * One page of repositories that have content, after `last`. Where the caller may not see every one, so many names are
-   * examined and no more: the page may be short, and `next` says all the same where the next one begins.
+   * One page of repositories that have content, after `last`. Where the caller may not see every one, names are examined
+   * until one more is found than the page holds, or there are no more, or so many were looked at and no more: then the page
+   * may be short, and `next` says all the same where the next one begins. Undefined where such a caller goes on after a
+   * name that is no repository's.
    */
   async listRepositories(
     last: string,
     size: number,
     mayRead: 'every' | ((repository: RepositoryName) => boolean),
-  ): Promise<RepositoriesPage> {
-    const most = mayRead === 'every' ? size : EXAMINED_NAMES;
-    // One more tells whether there is a next page.
-    const limit = size === 0 ? 0 : most + 1;
-    const found = await this.#meter.callAgain(() => this.#objects.catalog().list(last, limit));
-    const names: string[] = [];
-    let examined = 0;
-    let isLastShown = false;
-    for (const name of found.slice(0, most)) {
-      if (names.length === size) break;
-      const repository = parseRepositoryName(name);
-      isLastShown = mayRead === 'every' || (repository !== undefined && mayRead(repository));
-      if (isLastShown) names.push(name);
-      examined += 1;
+  ): Promise<RepositoriesPage | undefined> {
+    if (size === 0) return { names: [], next: undefined };
+    if (mayRead === 'every') {
+      // One more tells whether there is a next page.
+      const found = (await this.#meter.callAgain(() => this.#objects.catalog().list(last, size + 1))) ?? [];
+      return pageOf(found, size);
     }
-    const end = examined < found.length ? found[examined - 1] : undefined;
-    if (end === undefined || isLastShown) return { names, next: end };
+    const found = await this.#meter.callAgain(() => this.#objects.catalog().list(last, EXAMINED_NAMES + 1, true));
+    if (found === null) return undefined;
+    const names: string[] = [];
+    const examined = found.slice(0, EXAMINED_NAMES);
+    for (const name of examined) {
+      const repository = parseRepositoryName(name);
+      if (repository !== undefined && mayRead(repository)) names.push(name);
+      if (names.length > size) return pageOf(names, size);
+    }
+    const end = found.length > examined.length ? examined.at(-1) : undefined;
+    if (end === undefined || end === names.at(-1)) return { names, next: end };
     return { names, next: await this.#meter.callAgain(() => this.#objects.catalog().markerOf(end)) };
   }
 
@@ -256,4 +260,10 @@ export class Registry {
     if (!(await this.#objects.hasRepository(repository))) return nothing;
     return this.#meter.callAgain(() => ask(this.#objects.repository(repository)));
   }
+}
+
+/** What is found beyond the page only tells that there is a next one. */
+function pageOf(found: readonly string[], size: number): RepositoriesPage {
+  const names = found.slice(0, size);
+  return { names, next: found.length > size ? names.at(-1) : undefined };
 }

@@ -2,7 +2,10 @@
  * Tags that a push may give and not move ("overwrite": false in a policy): kept by the transaction that would move them,
  * for every name of a tag, `latest` included (CVE-2026-31801).
  */
+import { runInDurableObject } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { MOST_DELETED_TAGS } from '../../src/objects/repository/manifests.ts';
 import { demand, getManifest, imageOf, pushed, refusal, send, sendWith, sha256, textBytes } from './client.ts';
 import { LogLines } from './log-lines.ts';
 import { newBlob, type Blob } from './world.ts';
@@ -128,6 +131,46 @@ describe('a tag that was deleted', () => {
     demand(await move('earlier', 'earlier'), 201);
     demand(await send('DELETE', `/v2/${name}/manifests/earlier`), 202);
     await expectFixed(add('earlier', 'other'), 'earlier', 'earlier');
+  });
+});
+
+describe('a repository that remembers as many deleted tags as it can', () => {
+  const inRepository = <T>(work: (sql: SqlStorage) => T): Promise<T> =>
+    runInDurableObject(env.REPOSITORY.get(env.REPOSITORY.idFromName(name)), (_object, { storage }) =>
+      work(storage.sql),
+    );
+  const remembered = () =>
+    inRepository((sql) => [
+      sql.exec<{ count: number }>('SELECT count FROM deleted_tags_count').one().count,
+      sql.exec<{ count: number }>('SELECT count(*) AS count FROM deleted_tags').one().count,
+    ]);
+
+  it('has counted them, whatever became of each', async () => {
+    const digest = await digestOf('counted');
+    demand(await add(`${digest}?tag=counted-1&tag=counted-2`, 'counted'), 201);
+    demand(await remove(digest), 202);
+    demand(await add('counted-1', 'counted'), 201);
+    demand(await remove('counted-1'), 202);
+    demand(await add('counted-2', 'counted'), 201);
+    const [counted, there] = await remembered();
+    expect(counted).toBe(there);
+  });
+
+  it('lets nobody delete who could not move, so that no deletion makes it forget; who may move still can', async () => {
+    const digest = await digestOf('full');
+    demand(await add(`${digest}?tag=full-1&tag=full-2`, 'full'), 201);
+    const [before = 0] = await remembered();
+    await inRepository((sql) => sql.exec('UPDATE deleted_tags_count SET count = ?', MOST_DELETED_TAGS - 1).toArray());
+    const full = await refusal(remove(digest));
+    expect(full).toMatchObject({ status: 403, code: 'DENIED' });
+    expect(full.message).toContain('nothing was deleted');
+    expect(await led('full-1')).toBe(digest);
+    demand(await remove('full-1'), 202);
+    expect((await remove('full-2')).status).toBe(403);
+    await expectFixed(add('full-1', 'other'), 'full-1', 'full');
+    demand(await send('DELETE', `/v2/${name}/manifests/full-2`), 202);
+    expect(await led('full-2')).toBeNull();
+    await inRepository((sql) => sql.exec('UPDATE deleted_tags_count SET count = ?', before + 1).toArray());
   });
 });
 

@@ -285,6 +285,28 @@ describe('the list of repositories', () => {
     expect((await sendWith(all, 'GET', '/v2/_catalog?last=m')).status).toBe(200);
   });
 
+  it('ends its pages as if hidden names were not there, and goes on after no name that is nobody’s', async () => {
+    const settings = withRules({ ...open, repositories: ['*/public'] });
+    const set = async (name: string) => {
+      const repository = parseRepositoryName(name);
+      if (repository === undefined) throw new Error('no name');
+      await objects.catalog().set(repository, true, 1);
+    };
+    for (const name of ['pa/public', 'pz/public']) await set(name);
+    const pagesOf = async (n: number) =>
+      (await walk(settings, `/v2/_catalog?n=${n}`)).map(({ repositories, next }) => ({ repositories, next }));
+    const before = [await pagesOf(1), await pagesOf(2)];
+    expect(before.map((pages) => pages.length)).toEqual([2, 1]);
+    // Before, between and after what is shown.
+    for (const name of ['o/hidden', 'pm/hidden', 'pz/public/hidden', 'q/hidden']) await set(name);
+    expect([await pagesOf(1), await pagesOf(2)]).toEqual(before);
+    for (const last of ['pb/public', 'pm/public', 'zz/public']) {
+      const probe = sendWith(settings, 'GET', `/v2/_catalog?last=${last}`);
+      expect(await refusal(probe), last).toMatchObject({ status: 400, code: 'PAGINATION_NUMBER_INVALID' });
+    }
+    expect(await page(settings, '/v2/_catalog?last=pa/public')).toMatchObject({ repositories: ['pz/public'] });
+  });
+
   it('examines a thousand names a page, tells where it goes on, and names nothing that is hidden', async () => {
     const first = parseRepositoryName('many/h00000');
     if (first === undefined) throw new Error('no name');

@@ -15,6 +15,7 @@ import { PasswordChecks } from '../../auth/password-checks.ts';
 import type { Policy } from '../../auth/policy.ts';
 import type { Principal } from '../../auth/principal.ts';
 import type { Scope } from '../../auth/scope.ts';
+import { VerifiedTokens } from '../../auth/verified-tokens.ts';
 import type { Config } from '../../config.ts';
 import type { Objects } from '../../objects/stubs.ts';
 import { WorkMeter } from '../../observability/work.ts';
@@ -24,8 +25,9 @@ import { KNOWN, type AccountsReader, type Asking } from './known.ts';
 import { auditSignIn, refusedSignIn } from './sign-in-answers.ts';
 import { storedPolicy } from './stored-policy.ts';
 
-/** One an isolate. */
+/** One of each an isolate. */
 const CHECKS = new PasswordChecks();
+const TOKENS = new VerifiedTokens();
 
 export interface AccessSources {
   readonly config: Config;
@@ -82,6 +84,7 @@ export async function openAccess(sources: AccessSources): Promise<Access> {
     means: {
       htpasswd,
       checks: CHECKS,
+      tokens: TOKENS,
       keys: snapshot.publicKeys,
       issuer,
       now: circumstances.now,

@@ -2,21 +2,32 @@
  * The doors beside the registry's own, `/admin` and `/account`. The object of accounts is asked each time, so that a
  * revocation holds there at once. Pages of other origins stay out, and what is refused is logged as it is everywhere.
  */
+import { stands } from '../../auth/authenticate.ts';
 import { parseAuthorization, type Credentials } from '../../auth/credentials.ts';
+import { htpasswdOf } from '../../auth/htpasswd.ts';
 import { networkOf } from '../../auth/networks.ts';
+import { PeriodCounts } from '../../auth/period-counts.ts';
 import { hashOf, parseSecret, type SecretKind } from '../../auth/secret.ts';
 import type { Credential } from '../../objects/accounts/messages.ts';
 import { RegistryError } from '../../oci/error.ts';
 import type { Context } from '../context.ts';
 import { demandSameOrigin } from '../same-origin.ts';
 import { GUESSES } from './guesses.ts';
-import { refusedSignIn } from './sign-in-answers.ts';
+import { auditArrival, refusedSignIn } from './sign-in-answers.ts';
 
 export interface Door {
+  /** As it stands in the log. */
+  readonly name: 'admin' | 'account';
   readonly challenge: string;
   /** What it takes. */
   readonly message: string;
 }
+
+/** A sign-in with the same credential from the same network is news once in this time. */
+const NEWS_PERIOD_MS = 600_000;
+const MOST_REMEMBERED = 2_000;
+/** One an isolate, for both doors. */
+const ARRIVALS = new PeriodCounts(NEWS_PERIOD_MS, MOST_REMEMBERED);
 
 type Given = Exclude<Credentials, { kind: 'none' | 'malformed' }>;
 
@@ -52,12 +63,24 @@ export async function credentialOf(
   const seconds = GUESSES.secretWaitSeconds(network, circumstances.now);
   if (seconds !== undefined) throw refusedSignIn({ kind: 'too-many', seconds }, door.challenge, context);
   const found = await meter.call(objects.accounts().findBySecret(hashOf(secret)));
-  if (found === undefined) {
+  // A line's token dies with the line, and only whoever reads the lines can tell.
+  if (found === undefined || !stands(found, htpasswdOf(context.config))) {
     GUESSES.countUnknownSecret(network, circumstances.now);
     throw turnedAway(door, context, 'unknown secret');
   }
   if (name !== undefined && name !== found.owner.name) throw turnedAway(door, context, "another owner's secret");
   return found;
+}
+
+/** Who came in is a line of the audit log, unless it was a moment ago. */
+export function cameIn(
+  { name }: Door,
+  context: Context,
+  { actor, proof, credential }: { readonly actor: string; readonly proof: string; readonly credential: string },
+): void {
+  const { address, now } = context.circumstances;
+  if (ARRIVALS.add(`${name} ${credential} ${networkOf(address) ?? ''}`, now) === 1)
+    auditArrival(context, { actor, proof, door: name });
 }
 
 /** @param reason for the log alone */

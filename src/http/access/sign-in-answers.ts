@@ -17,6 +17,14 @@ export function auditSignIn({ id, circumstances }: Asked, { principal, proof }: 
   logEvent('info', 'audit', { action, actor: principalName(principal), proof, network: circumstances.address, id });
 }
 
+/** As `auditSignIn`, at a door beside the registry's own. */
+export function auditArrival(
+  { id, circumstances }: Asked,
+  who: { readonly actor: string; readonly proof: string; readonly door: string },
+): void {
+  logEvent('info', 'audit', { action: 'signed in', ...who, network: circumstances.address, id });
+}
+
 /** A name that nobody has is not logged: it may be a password that was typed in the wrong place. */
 export function refusedSignIn(
   result: Exclude<SignIn, { kind: 'signed-in' }>,

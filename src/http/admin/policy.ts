@@ -43,12 +43,12 @@ export async function listPolicies({ meter, objects }: AdminContext): Promise<Re
 }
 
 export async function putPolicy(context: AdminContext): Promise<Response> {
-  const { request, config, meter, objects, actor } = context;
+  const { config, meter, objects, actor } = context;
   if (config.policy !== undefined) {
     throw conflict('the policy is given by the setting BERTH_POLICY, and changed there');
   }
   const { version: expected, isSaid } = expectedVersion(context);
-  const document = await readText(request, LARGEST_POLICY_BYTES);
+  const document = await readText(context, LARGEST_POLICY_BYTES);
   const parsed = parsePolicy(document);
   if (!parsed.ok) throw mistakes(parsed.mistakes);
   const result = await meter.call(objects.accounts().putPolicy(document, actor, expected));

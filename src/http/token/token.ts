@@ -17,7 +17,7 @@ import { RegistryError } from '../../oci/error.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
 import { auditSignIn, refusedSignIn } from '../access/sign-in-answers.ts';
 import type { Access } from '../access/access.ts';
-import { readBody } from '../body.ts';
+import { FORM_ROOM, readBody } from '../body.ts';
 import type { SignInContext } from '../context.ts';
 import { freshSecret } from '../fresh-secret.ts';
 import { demandSameOrigin } from '../same-origin.ts';
@@ -98,7 +98,7 @@ function scopeOf(parameters: URLSearchParams): Scope {
 async function formOf(request: Request): Promise<URLSearchParams> {
   const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
   if (type !== FORM) throw badRequest(`the body must be ${FORM}, not ${String(type).slice(0, LONGEST_ECHO)}`);
-  const body = await readBody(request, LONGEST_FORM_BYTES);
+  const body = await readBody(request, LONGEST_FORM_BYTES, FORM_ROOM);
   if (body === 'too-large') throw badRequest(`the form may have ${String(LONGEST_FORM_BYTES)} bytes`, 413);
   return new URLSearchParams(new TextDecoder().decode(body));
 }

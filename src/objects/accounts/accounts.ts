@@ -8,7 +8,8 @@ import { isWithin } from '../../auth/limit.ts';
 import type { Limit } from '../../auth/principal.ts';
 import { WorkMeter, type Answer } from '../../observability/work.ts';
 import { Database } from '../database.ts';
-import { Credentials, MOST_TOKENS } from './credentials.ts';
+import { Credentials, MOST_TOKENS, type NewCredential } from './credentials.ts';
+import { isOfLine } from './messages.ts';
 import type {
   AccessSnapshot,
   AccountChange,
@@ -29,6 +30,7 @@ import type {
   RobotView,
   RotateResult,
   StoredPolicy,
+  TokenOwnerKind,
   TokenView,
 } from './messages.ts';
 import { Owners } from './owners.ts';
@@ -127,23 +129,35 @@ export class Accounts extends DurableObject<Env> {
     return answer(this.#database.opened() && this.#owners.remove(kind, name, Date.now()));
   }
 
-  /** `within`: only that token of the account's, and what was made with it. `undefined` without such an account. */
-  listTokens(owner: string, within: string | undefined): Answer<TokenView[] | undefined> {
-    if (!this.#database.opened() || this.#owners.account(owner) === undefined) return answer(undefined);
-    return answer(this.#credentials.tokens(owner, within, Date.now()));
+  /** `within`: only that token of the owner's, and what was made with it. `undefined` without such an account. */
+  listTokens(
+    owner: string,
+    within: string | undefined,
+    ownerKind: TokenOwnerKind = 'user',
+  ): Answer<TokenView[] | undefined> {
+    if (!this.#database.opened()) return answer(ownerKind === 'user' ? undefined : []);
+    if (ownerKind === 'user' && this.#owners.account(owner) === undefined) return answer(undefined);
+    return answer(this.#credentials.tokens(owner, within, Date.now(), ownerKind));
   }
 
   makeToken(token: NewToken): Answer<MakeTokenResult> {
     this.#database.ensure();
-    return answer(this.#database.transaction(() => this.#makeToken(token, Date.now())));
+    const ofLine = isOfLine({ parent: token.madeWith });
+    const make = (now: number) => (ofLine ? this.#makeTokenOfLine(token, now) : this.#makeToken(token, now));
+    return answer(this.#database.transaction(() => make(Date.now())));
   }
 
-  /** With all that was made with it. False where the account has no such token, or none `within` another. */
-  revokeToken(owner: string, id: string, within: string | undefined): Answer<boolean> {
+  /** With all that was made with it. False where the owner has no such token, or none `within` another. */
+  revokeToken(
+    owner: string,
+    id: string,
+    within: string | undefined,
+    ownerKind: TokenOwnerKind = 'user',
+  ): Answer<boolean> {
     if (!this.#database.opened()) return answer(false);
     return answer(
       this.#database.transaction(() => {
-        const isThere = this.#credentials.tokens(owner, within, Date.now()).some((token) => token.id === id);
+        const isThere = this.#credentials.tokens(owner, within, Date.now(), ownerKind).some((token) => token.id === id);
         if (isThere) this.#credentials.revoke(id);
         return isThere;
       }),
@@ -174,7 +188,7 @@ export class Accounts extends DurableObject<Env> {
     const account = this.#owners.account(owner);
     if (account === undefined) return { kind: 'no-owner' };
     const maker = madeWith === undefined ? undefined : this.#credentials.findById(madeWith, now);
-    const isOwn = maker?.owner.kind === 'user' && maker.owner.name === owner;
+    const isOwn = maker?.owner.kind === 'user' && maker.owner.name === owner && !isOfLine(maker);
     if (madeWith !== undefined && !isOwn) return { kind: 'maker-gone' };
     const byToken = maker !== undefined && maker.kind !== 'password';
     if (wanted.opensAdmin && (byToken || !account.isAdministrator)) return { kind: 'too-wide', what: 'admin' };
@@ -184,12 +198,22 @@ export class Accounts extends DurableObject<Env> {
       return { kind: 'full', most: MOST_TOKENS };
     const ends = Math.min(wanted.expiresAt ?? Infinity, maker?.expiresAt ?? Infinity);
     const expiresAt = ends === Infinity ? undefined : ends;
-    const { description, opensAdmin, secretHash } = wanted;
     const parent = byToken ? maker.id : undefined;
-    const id = this.#credentials.add(
-      { kind: 'token', ownerKind: 'user', owner, secretHash, parent, description, limit, opensAdmin, expiresAt },
-      now,
-    );
+    return this.#addToken({ ...wanted, limit, expiresAt, ownerKind: 'user', owner, parent }, now);
+  }
+
+  /** For somebody with a line of htpasswd, who showed its password; the line is what it dies with. */
+  #makeTokenOfLine({ owner, madeWith: parent = '', ...wanted }: NewToken, now: number): MakeTokenResult {
+    if (wanted.opensAdmin) return { kind: 'too-wide', what: 'admin' };
+    this.#credentials.dropDeadTokens(owner, parent);
+    if (this.#credentials.tokens(owner, undefined, now, 'htpasswd').length >= MOST_TOKENS)
+      return { kind: 'full', most: MOST_TOKENS };
+    return this.#addToken({ ...wanted, ownerKind: 'htpasswd', owner, parent }, now);
+  }
+
+  #addToken(token: Omit<NewCredential, 'kind'> & Omit<NewToken, 'madeWith'>, now: number): MakeTokenResult {
+    const id = this.#credentials.add({ ...token, kind: 'token' }, now);
+    const { description, limit, opensAdmin, expiresAt } = token;
     return {
       kind: 'made',
       token: { id, description, limit, opensAdmin, createdAt: now, expiresAt, lastUsedDay: undefined },

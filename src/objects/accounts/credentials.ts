@@ -6,19 +6,25 @@ import * as v from 'valibot';
 import { LimitSchema } from '../../auth/limit.ts';
 import type { Limit } from '../../auth/principal.ts';
 import type { Database, SqlValue } from '../database.ts';
-import type { Credential, CredentialKind, NewRefresh, OwnerKind, TokenView } from './messages.ts';
+import {
+  isOfLine,
+  type Credential,
+  type CredentialKind,
+  type NewRefresh,
+  type OwnerKind,
+  type TokenOwnerKind,
+  type TokenView,
+} from './messages.ts';
 
 export const DAY_MS = 86_400_000;
 const REFRESH_LIFETIME_MS = 90 * DAY_MS;
 /** Of an account, or an htpasswd line: docker makes one at each login. The oldest goes. */
 const MOST_REFRESH_TOKENS = 100;
 export const MOST_TOKENS = 100;
-/** What does not lie here but in the file or secret of htpasswd. */
-const HTPASSWD_PARENT = 'htpasswd:';
 /** Of what has expired, dropped at one write. */
 const DROPPED_AT_ONCE = 1_000;
 
-/** `htpasswd`: a refresh token's, whose owner is a line of a file and no account. */
+/** `htpasswd`: of what was made with the password of a line of a file, and no account's. */
 type RowOwnerKind = OwnerKind | 'htpasswd';
 
 interface FoundRow extends Record<string, SqlValue> {
@@ -139,7 +145,7 @@ export class Credentials {
 
   /** `undefined` where the parent does not count any more, or is another's. */
   addRefresh({ parent, owner, service, secretHash }: NewRefresh, now: number): string | undefined {
-    const isHtpasswd = parent.startsWith(HTPASSWD_PARENT);
+    const isHtpasswd = isOfLine({ parent });
     const maker = isHtpasswd ? undefined : this.findById(parent, now);
     if (!isHtpasswd && (maker?.owner.kind !== 'user' || maker.owner.name !== owner)) return undefined;
     const ownerKind = isHtpasswd ? 'htpasswd' : 'user';
@@ -157,13 +163,13 @@ export class Credentials {
     return id;
   }
 
-  /** The account's tokens, newest first. `within`: of those only one, and what was made with it. */
-  tokens(owner: string, within: string | undefined, now: number): TokenView[] {
+  /** The tokens of an account or line, newest first. `within`: of those only one, and what was made with it or with the line. */
+  tokens(owner: string, within: string | undefined, now: number, ownerKind: TokenOwnerKind = 'user'): TokenView[] {
     const scope = within === undefined ? '' : 'AND ? IN (id, parent)';
     const rows = this.#database.all<TokenRow>(
-      `SELECT ${TOKEN_COLUMNS} FROM credentials WHERE owner_kind = 'user' AND owner = ? AND kind = 'token'
+      `SELECT ${TOKEN_COLUMNS} FROM credentials WHERE owner_kind = ? AND owner = ? AND kind = 'token'
          AND (expires_at IS NULL OR expires_at > ?) ${scope} ORDER BY created_at DESC, id`,
-      ...[owner, now, ...(within === undefined ? [] : [within])],
+      ...[ownerKind, owner, now, ...(within === undefined ? [] : [within])],
     );
     return rows.map(tokenView);
   }
@@ -190,6 +196,15 @@ export class Credentials {
 
   revokeAll(ownerKind: OwnerKind, owner: string): void {
     this.#database.run('DELETE FROM credentials WHERE owner_kind = ? AND owner = ?', ownerKind, owner);
+  }
+
+  /** Tokens of a line that is gone, or had another password. */
+  dropDeadTokens(owner: string, mark: string): void {
+    this.#database.run(
+      "DELETE FROM credentials WHERE owner_kind = 'htpasswd' AND owner = ? AND kind = 'token' AND parent <> ?",
+      owner,
+      mark,
+    );
   }
 
   /** A token that once opened the admin API must not do so again when its owner becomes an administrator another time. */

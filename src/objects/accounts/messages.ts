@@ -38,10 +38,21 @@ export interface Credential {
   /** Of a refresh token: the one service that it is for. */
   readonly service: string | undefined;
   /**
-   * What it was made with, and dies with: of a refresh token its password, of a token the token that made it. Whether a
+   * What it was made with, and dies with: of a refresh token its password, of a token the token or htpasswd line that made
+   * it. Whether a
    * parent `htpasswd:<name>:<fingerprint>` still stands there is for its reader to see.
    */
   readonly parent: string | undefined;
+}
+
+/** Whose tokens: an account's, or those that were made with the password of an htpasswd line. */
+export type TokenOwnerKind = 'user' | 'htpasswd';
+
+const HTPASSWD_PARENT = 'htpasswd:';
+
+/** Whether it was made with an htpasswd line's password. */
+export function isOfLine({ parent }: Pick<Credential, 'parent'>): boolean {
+  return parent?.startsWith(HTPASSWD_PARENT) === true;
 }
 
 export interface NewRefresh {
@@ -133,7 +144,7 @@ export interface NewToken {
   readonly opensAdmin: boolean;
   readonly secretHash: string;
   readonly expiresAt: number | undefined;
-  /** The credential with which its owner asks for it; absent where an administrator does. */
+  /** The credential with which its owner asks for it, or the mark of the htpasswd line; absent where an administrator does. */
   readonly madeWith: string | undefined;
 }
 

@@ -33,12 +33,18 @@ export class Catalog extends DurableObject<Env> {
     return new WorkMeter().answer(null);
   }
 
-  /** Names of repositories that have content, after `last` (a name or a marker), at most `limit`, sorted by their bytes. */
-  list(last: string, limit: number): Answer<string[]> {
+  /**
+   * Names of repositories that have content, after `last` (a name or a marker), at most `limit`, sorted by their bytes.
+   *
+   * @param onlyAfterKnown whether a name that was never a repository's is answered with null
+   */
+  list(last: string, limit: number, onlyAfterKnown = false): Answer<string[] | null> {
     const meter = new WorkMeter();
-    if (!this.#database.opened()) return meter.answer([]);
-    const after = last.startsWith(MARKER_SIGN) ? this.#named(last.slice(MARKER_SIGN.length)) : last;
+    const isName = last !== '' && !last.startsWith(MARKER_SIGN);
+    if (!this.#database.opened()) return meter.answer(onlyAfterKnown && isName ? null : []);
+    const after = isName || last === '' ? last : this.#named(last.slice(MARKER_SIGN.length));
     if (after === undefined) return meter.answer([]);
+    if (onlyAfterKnown && isName && !this.#isKnown(after)) return meter.answer(null);
     const rows = this.#database.all<{ name: string }>(
       'SELECT name FROM repositories WHERE present = 1 AND name > ? ORDER BY name LIMIT ?',
       after,
@@ -53,6 +59,11 @@ export class Catalog extends DurableObject<Env> {
     if (!this.#database.opened()) return meter.answer(undefined);
     const row = this.#database.first<{ marker: string }>('SELECT marker FROM repositories WHERE name = ?', name);
     return meter.answer(row === undefined ? undefined : `${MARKER_SIGN}${row.marker}`);
+  }
+
+  /** Also one that has no content any more: whoever turns the pages may have been shown it a moment ago. */
+  #isKnown(name: string): boolean {
+    return this.#database.first('SELECT 1 FROM repositories WHERE name = ?', name) !== undefined;
   }
 
   #named(marker: string): string | undefined {

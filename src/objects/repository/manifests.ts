@@ -60,6 +60,12 @@ const DESCRIPTOR_BYTES = 1_000;
 /** In UTF-8, of one UTF-16 code unit. */
 const LONGEST_CHARACTER_BYTES = 3;
 
+/**
+ * Of a repository, about 200 bytes each. Beyond it nobody deletes a tag who could not move it; whoever could does, and that
+ * is not remembered: forgetting one who may not move it could have brought about by deleting others would be a way to move.
+ */
+export const MOST_DELETED_TAGS = 1_000_000;
+
 interface ReferrerRow extends Record<string, string | number | null> {
   id: number;
   media_type: string;
@@ -163,21 +169,28 @@ export class Manifests {
     this.#edges.draw(id, manifest.digest, { blobs, children: manifest.children });
   }
 
+  /** Whether what all these tags led to can be remembered when they are deleted. */
+  canRemember(reference: Reference): boolean {
+    const kept = this.#database.first<{ count: number }>('SELECT count FROM deleted_tags_count')?.count ?? 0;
+    const more = reference.kind === 'tag' ? 1 : this.#tagsOf(reference.digest);
+    return kept + more <= MOST_DELETED_TAGS;
+  }
+
   /** Deletes a manifest, its edges, and every tag that leads to it. */
-  delete(digest: Digest): void {
+  delete(digest: Digest, remember: boolean): void {
     const row = this.#database.first<{ id: number; content_link: number | null }>(
       'SELECT id, content_link FROM manifests WHERE digest = ?',
       digest,
     );
     if (row === undefined) return;
-    this.#forgetTags('t.manifest = ?', row.id);
+    this.#deleteTags('t.manifest = ?', row.id, remember);
     this.#edges.erase(row.id, digest);
     this.#database.run('DELETE FROM manifests WHERE id = ?', row.id);
     if (row.content_link !== null) this.#links.unuse(row.content_link);
   }
 
-  deleteTag(tag: Tag): void {
-    this.#forgetTags('t.name = ?', tag);
+  deleteTag(tag: Tag, remember: boolean): void {
+    this.#deleteTags('t.name = ?', tag, remember);
   }
 
   /** What a tag led to that was deleted and not given again since. */
@@ -245,13 +258,21 @@ export class Manifests {
   }
 
   /** Deletes tags, and remembers what they led to: to delete a tag and give it anew is to move it. */
-  #forgetTags(condition: string, value: string | number): void {
-    this.#database.run(
-      `INSERT OR REPLACE INTO deleted_tags (name, digest)
-       SELECT t.name, m.digest FROM tags t JOIN manifests m ON m.id = t.manifest WHERE ${condition}`,
-      value,
-    );
+  #deleteTags(condition: string, value: string | number, remember: boolean): void {
+    if (remember) {
+      this.#database.run(
+        `INSERT INTO deleted_tags (name, digest)
+         SELECT t.name, m.digest FROM tags t JOIN manifests m ON m.id = t.manifest WHERE ${condition}
+         ON CONFLICT DO UPDATE SET digest = excluded.digest`,
+        value,
+      );
+    }
     this.#database.run(`DELETE FROM tags AS t WHERE ${condition}`, value);
+  }
+
+  #tagsOf(digest: Digest): number {
+    const query = 'SELECT count(*) AS count FROM tags t JOIN manifests m ON m.id = t.manifest WHERE m.digest = ?';
+    return this.#database.first<{ count: number }>(query, digest)?.count ?? 0;
   }
 
   /** Whether a pull would find the blob, as far as is known. */

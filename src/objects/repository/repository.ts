@@ -78,7 +78,9 @@ export type PutManifestResult =
   | PreconditionFailed
   | { kind: 'full' }
   | { kind: 'retry' };
-export type DeleteManifestResult = { kind: 'deleted' } | { kind: 'unknown' } | PreconditionFailed;
+/** `memory-full`: no more deleted tags are remembered, and this caller could give them anew. */
+export type DeleteManifestResult =
+  { kind: 'deleted' } | { kind: 'unknown' } | { kind: 'memory-full' } | PreconditionFailed;
 /** `user`: a manifest that needs the blob. */
 export type DeleteBlobResult = { kind: DropResult | 'precondition-failed'; user: string | undefined };
 /** `location` says where the bytes of a large manifest are. */
@@ -286,17 +288,27 @@ export class Repository extends DurableObject<Env> {
     return this.#told(result, meter);
   }
 
-  /** Deletes a tag; or a manifest with every tag that leads to it. Blobs that nothing needs any more are collected. */
-  async deleteManifest(reference: Reference, preconditions: Preconditions): Promise<Answer<DeleteManifestResult>> {
+  /**
+   * Deletes a tag; or a manifest with every tag that leads to it. Blobs that nothing needs any more are collected.
+   *
+   * @param mayMove whether the caller may move any tag, and so may delete one that cannot be remembered
+   */
+  async deleteManifest(
+    reference: Reference,
+    preconditions: Preconditions,
+    mayMove = false,
+  ): Promise<Answer<DeleteManifestResult>> {
     const meter = new WorkMeter();
     if (!this.#database.opened()) return meter.answer({ kind: 'unknown' });
     const result = this.#database.transaction((): DeleteManifestResult => {
       const current = this.#manifests.digestOf(reference);
       if (current === undefined) return { kind: 'unknown' };
       if (!preconditionsHold(preconditions, current)) return { kind: 'precondition-failed', current };
-      if (reference.kind === 'tag') this.#manifests.deleteTag(reference.tag);
+      const remember = this.#manifests.canRemember(reference);
+      if (!remember && !mayMove) return { kind: 'memory-full' };
+      if (reference.kind === 'tag') this.#manifests.deleteTag(reference.tag, remember);
       else {
-        this.#manifests.delete(current);
+        this.#manifests.delete(current, remember);
         this.#adoption.planCollection();
         this.#presence.note(this.#manifests.any(), Date.now());
       }

@@ -104,4 +104,15 @@ export const MIGRATIONS = [
     digest TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- One row: how many rows deleted_tags has, which has a bound.
+  CREATE TABLE deleted_tags_count (
+    count INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO deleted_tags_count SELECT count(*) FROM deleted_tags;
+  CREATE TRIGGER deleted_tag_remembered AFTER INSERT ON deleted_tags
+    BEGIN UPDATE deleted_tags_count SET count = count + 1; END;
+  CREATE TRIGGER deleted_tag_forgotten AFTER DELETE ON deleted_tags
+    BEGIN UPDATE deleted_tags_count SET count = count - 1; END;
+  `,
 ] as const;

@@ -20,6 +20,9 @@ const PART_BUDGET_BYTES = 48 * 1024 * 1024;
 const READ_BUDGET_BYTES = 16 * 1024 * 1024;
 /** Of manifests, from their first byte until they are parsed (http/body.ts). */
 const DOCUMENT_BUDGET_BYTES = 24 * 1024 * 1024;
+/** Of what else is held whole, each kind for itself: forms of the token endpoint, and bodies of the administration. */
+const FORM_BUDGET_BYTES = 512 * 1024;
+const SETTINGS_BUDGET_BYTES = 512 * 1024;
 /** Of bodies that may turn out to be short, which the front holds (registry/first-bytes.ts). */
 const FIRST_BYTES_BUDGET_BYTES = 25 * 1024 * 1024;
 /** Longer than a store takes for a part. */
@@ -250,4 +253,6 @@ export const partBudget = new MemoryBudget(PART_BUDGET_BYTES);
 export const readBudget = new MemoryBudget(READ_BUDGET_BYTES);
 export const firstBytesBudget = new MemoryBudget(FIRST_BYTES_BUDGET_BYTES);
 export const documentBudget = new MemoryBudget(DOCUMENT_BUDGET_BYTES, DOCUMENT_HOLDER_DEAD_MS);
+export const formBudget = new MemoryBudget(FORM_BUDGET_BYTES, DOCUMENT_HOLDER_DEAD_MS);
+export const settingsBudget = new MemoryBudget(SETTINGS_BUDGET_BYTES, DOCUMENT_HOLDER_DEAD_MS);
 export const partBuffers = new BufferPool(PART_BUDGET_BYTES, () => partBudget.usedBytes);

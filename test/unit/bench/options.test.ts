@@ -1,5 +1,6 @@
 /** What a bench is asked for: its options, and the mistakes that are explained. */
 import { describe, expect, test } from 'vitest';
+import { accessBounds, parseAccessOptions } from '../../../bench/peer/access.ts';
 import { parseOptions } from '../../../bench/floor/options.ts';
 import { CASE_NAMES, parsePeerOptions } from '../../../bench/peer/options.ts';
 
@@ -47,5 +48,30 @@ describe('the options of a run against the floor', () => {
 
   test('name what they want', () => {
     expect(parseOptions(['--only', 'memory'])).toBe('--only wants push or pull');
+  });
+});
+
+describe('the bench of access', () => {
+  test('is five runs of four seconds by default, and says what it does not take', () => {
+    expect(parseAccessOptions([])).toEqual({ runs: 5, seconds: 4 });
+    expect(parseAccessOptions(['--runs', '1', '--seconds', '1'])).toEqual({ runs: 1, seconds: 1 });
+    expect(parseAccessOptions(['--seconds', '0'])).toBe('--seconds wants at least 1');
+  });
+
+  test('compares each way with the registry that asks nobody', () => {
+    const samples = [
+      { name: 'open to all', milliseconds: [1, 1, 1] },
+      { name: 'slow', milliseconds: [2, 2, 2] },
+      { name: 'level', milliseconds: [1, 1.02, 1.01] },
+    ];
+    const ways = [
+      { name: 'slow', limit: 0.8 },
+      { name: 'level', limit: 0.97 },
+    ];
+    const bounds = accessBounds({ connections: 16, samples }, ways, { load: 0, cores: 2, scale: 1 });
+    expect(bounds).toMatchObject([
+      { measure: 'HEAD tag slow, 16 connections', value: 0.5, limit: 0.8, verdict: 'FAILS' },
+      { measure: 'HEAD tag level, 16 connections', limit: 0.97, verdict: 'holds' },
+    ]);
   });
 });

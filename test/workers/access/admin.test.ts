@@ -3,7 +3,18 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hashOf, parseSecret } from '../../../src/auth/secret.ts';
 import { LogLines } from '../log-lines.ts';
 import { objects } from '../world.ts';
-import { admin, ADMIN, ask, listed, newAccount, newToken, PASSWORD, SETTINGS, type Told } from './administration.ts';
+import {
+  admin,
+  ADMIN,
+  ask,
+  basic,
+  listed,
+  newAccount,
+  newToken,
+  PASSWORD,
+  SETTINGS,
+  type Told,
+} from './administration.ts';
 import { sendWith } from '../client.ts';
 
 let log: LogLines;
@@ -201,7 +212,7 @@ describe('the log', () => {
     await admin('DELETE', '/admin/accounts/audited');
     await sendWith(SETTINGS, 'GET', '/admin/accounts', { headers: { authorization: 'Basic canary-credentials' } });
 
-    const lines = log.events.filter(({ event }) => event === 'audit');
+    const lines = log.events.filter(({ event, action }) => event === 'audit' && action !== 'signed in');
     expect(lines.map(({ action, actor, subject }) => ({ action, actor, subject }))).toEqual([
       { action: 'account created', actor: 'admin password', subject: 'user:audited' },
       { action: 'token created', actor: 'admin password', subject: 'user:audited' },
@@ -222,5 +233,32 @@ describe('the log', () => {
       expect(log.text).not.toContain(hashOf(secret));
     }
     expect(log.text).not.toMatch(/berth_(pw|pat|robot|rt)_|canary/);
+  });
+
+  it('has a line for whoever opens the administration or their own tokens, once in a while for each network', async () => {
+    const password = await newAccount('arrives', { administrator: true });
+    const opening = await newToken('arrives', { administrator: true });
+    log.clear();
+    const settings = { BERTH_ON_CLOUDFLARE: 'on' };
+    const come = async (authorization: string, path: string, network: string): Promise<void> => {
+      const headers = { 'cf-connecting-ip': network };
+      expect((await ask(authorization, 'GET', path, { settings, headers })).status).toBe(200);
+    };
+    for (const network of ['192.0.2.91', '192.0.2.91', '192.0.2.92']) await come(ADMIN, '/admin/robots', network);
+    for (let time = 0; time < 2; time += 1) {
+      await come(`Bearer ${opening.token}`, '/admin/robots', '192.0.2.91');
+      await come(`Bearer ${opening.token}`, '/account/tokens', '192.0.2.91');
+      await come(basic('arrives', password), '/account/tokens', '192.0.2.91');
+    }
+    const lines = log.events.filter(({ event }) => event === 'audit');
+    expect(lines.map(({ action, actor, proof, door, network }) => ({ action, actor, proof, door, network }))).toEqual(
+      [
+        ['admin password', 'admin password', 'admin', '192.0.2.91'],
+        ['admin password', 'admin password', 'admin', '192.0.2.92'],
+        ['user:arrives', 'token', 'admin', '192.0.2.91'],
+        ['user:arrives', 'token', 'account', '192.0.2.91'],
+        ['user:arrives', 'password', 'account', '192.0.2.91'],
+      ].map(([actor, proof, door, network]) => ({ action: 'signed in', actor, proof, door, network })),
+    );
   });
 });

@@ -133,7 +133,7 @@ describe('a token', () => {
     expect((await push(await signed({ ...honest, access }), 'secret/app')).status).toBe(403);
   });
 
-  it('of nobody gets what is public and nothing else, whatever it says', async () => {
+  it('of nobody gets what is public and nothing else, whatever it says (CVE-2026-27771)', async () => {
     const access = [{ type: 'repository', name: 'team/app', actions: ['pull', 'push'] }];
     const token = await signed({ ...honest, sub: '', kind: 'anonymous', credential: '', access });
     const response = await push(token);
@@ -353,7 +353,7 @@ describe('guesses', () => {
 });
 
 describe('the log', () => {
-  it('never has a secret in it, nor has an answer (CVE-2025-48374)', async () => {
+  it('never has a secret in it, nor has an answer (CVE-2025-48374, GHSA-prh4-vhfh-24mj)', async () => {
     const log = new LogLines();
     const canaries = {
       basic: 'canary-basic-password',

@@ -2,7 +2,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { hashOf } from '../../../src/auth/secret.ts';
 import { objects } from '../world.ts';
+import type { Settings } from '../client.ts';
 import { admin, ADMIN, ask, basic, bearer, listed, newAccount, newToken, type Told } from './administration.ts';
+import { HTPASSWD, HUGO } from './people.ts';
 
 let people = 0;
 let name: string;
@@ -104,5 +106,79 @@ describe('a token that makes a token', () => {
     await admin('PATCH', `/admin/accounts/${name}`, { administrator: true });
     const { token } = await newToken(name, body, own);
     expect((await ask(bearer(token), 'GET', '/admin/accounts')).status).toBe(200);
+  });
+});
+
+describe('somebody with a line of htpasswd', () => {
+  const lines = HTPASSWD;
+  const settings = { BERTH_HTPASSWD: lines };
+  const hugo = basic(HUGO.name, HUGO.password);
+  const asked = (by: string, method: string, path = '', body?: unknown, more: Settings = settings) =>
+    ask(by, method, `/account/tokens${path}`, { body, settings: more });
+  const made = async (body: Record<string, unknown> = {}) => {
+    const { status, json, text } = await asked(hugo, 'POST', '', body);
+    if (status !== 201) throw new Error(text);
+    return { id: String(json['id']), token: String(json['token']) };
+  };
+  const base = async (token: string, more: Settings = settings) =>
+    (await ask(basic(HUGO.name, token), 'GET', '/v2/', { settings: more })).status;
+
+  it('has tokens as an account has: lists, makes, uses and revokes them', async () => {
+    const first = await made({ description: 'laptop' });
+    const second = await made();
+    for (const by of [hugo, bearer(first.token), basic(HUGO.name, second.token)])
+      expect(ids(await asked(by, 'GET'))).toEqual([first.id, second.id].sort());
+    expect(await base(first.token)).toBe(200);
+    expect((await asked(hugo, 'DELETE', `/${first.id}`)).status).toBe(204);
+    expect(await base(first.token)).toBe(401);
+    expect((await asked(bearer(second.token), 'DELETE', `/${second.id}`)).status).toBe(204);
+    expect(ids(await asked(hugo, 'GET'))).toEqual([]);
+  });
+
+  it('has none any more once the line is gone or has another password', async () => {
+    const { token } = await made();
+    const other = lines.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a'));
+    for (const changed of [other, lines.replace(HUGO.name, 'ida')]) {
+      expect(await base(token, { BERTH_HTPASSWD: changed })).toBe(401);
+      expect((await asked(bearer(token), 'GET', '', undefined, { BERTH_HTPASSWD: changed })).status).toBe(401);
+    }
+    expect(await base(token)).toBe(200);
+  });
+
+  it('makes none with a token, and none that opens the admin API', async () => {
+    for (const limit of [{}, { repositories: ['team/**'], actions: ['pull'] }]) {
+      const { token } = await made(limit);
+      expect(await asked(bearer(token), 'POST', '', {})).toMatchObject({ status: 403, code: 'DENIED' });
+      expect((await ask(bearer(token), 'GET', '/admin/accounts', { settings })).status).toBe(403);
+    }
+    expect(await asked(hugo, 'POST', '', { administrator: true })).toMatchObject({ status: 403, code: 'DENIED' });
+  });
+
+  it('with a limited one sees that alone', async () => {
+    const wide = await made();
+    const limited = await made({ repositories: ['team/**'], actions: ['pull'] });
+    expect(ids(await asked(bearer(limited.token), 'GET'))).toEqual([limited.id]);
+    expect((await asked(bearer(limited.token), 'DELETE', `/${wide.id}`)).status).toBe(404);
+  });
+
+  it('has nothing to do with an account of the same name', async () => {
+    const account = basic(HUGO.name, await newAccount(HUGO.name));
+    const line = await made();
+    const own = await newToken(HUGO.name, {}, account);
+    expect(ids(await asked(account, 'GET'))).toEqual([own.id]);
+    expect(ids(await asked(hugo, 'GET'))).toContain(line.id);
+    expect(ids(await asked(hugo, 'GET'))).not.toContain(own.id);
+    expect((await asked(hugo, 'DELETE', `/${own.id}`)).status).toBe(404);
+    expect((await asked(account, 'DELETE', `/${line.id}`)).status).toBe(404);
+  });
+
+  it('with a wrong password is told what is asked for, as is a name that is in no line', async () => {
+    const answers = await Promise.all(
+      [HUGO.name, 'nobody'].map((name) =>
+        asked(basic(name, 'wrong'), 'GET').then(({ status, text }) => ({ status, text })),
+      ),
+    );
+    expect(answers[0]).toMatchObject({ status: 401 });
+    expect(answers[0]).toEqual(answers[1]);
   });
 });

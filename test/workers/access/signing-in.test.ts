@@ -263,4 +263,21 @@ describe('the log', () => {
     expect(line).toMatchObject({ level: 'warn', action: 'sign-in refused', reason: 'wrong password' });
     expect(log.text).not.toContain('typed-in-the-wrong-place');
   });
+
+  it('has a line for what a known caller was refused, and for what was deleted, with who, whence and where', async () => {
+    const blob = await pushed('team/deleted', await newBlob(100));
+    await putManifest('team/deleted', 'old', imageOf(blob));
+    const headers = { ...basic(alice), 'cf-connecting-ip': '192.0.2.8' };
+    const settings = { ...SETTINGS, BERTH_ON_CLOUDFLARE: 'on' };
+    await get('/v2/', headers, settings);
+    log.clear();
+    expect((await sendWith(settings, 'GET', '/v2/secret/app/manifests/latest', { headers })).status).toBe(403);
+    expect((await sendWith(settings, 'GET', '/v2/secret/app/manifests/latest')).status).toBe(401);
+    expect((await sendWith(settings, 'DELETE', '/v2/team/deleted/manifests/old', { headers })).status).toBe(202);
+    const who = { actor: 'user:alice', network: '192.0.2.8' };
+    expect(log.events.filter(({ event }) => event === 'audit')).toMatchObject([
+      { ...who, level: 'warn', action: 'refused', right: 'pull', repository: 'secret/app', rule: 'no rule' },
+      { ...who, level: 'info', action: 'deleted', repository: 'team/deleted', reference: 'old' },
+    ]);
+  });
 });
