@@ -4,7 +4,7 @@
  * failure is caught here.
  */
 import { Router, type IRequest } from 'itty-router';
-import { scopeOfRoute } from '../auth/challenge.ts';
+import { scopeOfRequest } from '../auth/challenge.ts';
 import type { Allowed, Right } from '../auth/decision.ts';
 import { authorize } from '../auth/policy.ts';
 import { configOf, ConfigurationError, type Config } from '../config.ts';
@@ -123,7 +123,7 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   record.repository = repository;
   // Who knows the whole id of an upload may be able to write it.
   record.reference = params['reference'] ?? params['digest'] ?? params['upload']?.slice(0, LOGGED_ID_CHARACTERS);
-  const principal = await callerOf(access, arrival, scopeOfRoute(route.right, repository));
+  const principal = await callerOf(access, arrival, scopeOfRequest(route.right, repository, arrival.url));
   const context: Context = { ...arrival, principal, policy };
   const { moves } = demand({ ...context, asksWho }, record, route.right, repository);
   if (route.right === 'ping' || route.right === 'catalog') return route.handler(context);
