@@ -4,7 +4,7 @@
  * bring its password elsewhere. So without `BERTH_PUBLIC_URL` the challenge is Basic, which every client knows.
  */
 import type { Right } from './decision.ts';
-import type { RepositoryName } from '../oci/repository-name.ts';
+import { parseRepositoryName, type RepositoryName } from '../oci/repository-name.ts';
 import { formatScope, NO_SCOPE, type Scope } from './scope.ts';
 
 /** The path of the token endpoint. */
@@ -47,4 +47,13 @@ export function scopeOfRoute(right: Right, repository: RepositoryName | undefine
   // Who pushes looks first what is there, and distribution asks for both.
   const actions = right === 'push' ? (['pull', 'push'] as const) : ([right] as const);
   return { grants: [{ repository, actions }], catalog: false };
+}
+
+/** The same of a request, which may be a mount (end-11): that reads its source. */
+export function scopeOfRequest(right: Right, repository: RepositoryName | undefined, url: URL): Scope {
+  const scope = scopeOfRoute(right, repository);
+  if (right !== 'push' || repository === undefined || !url.searchParams.has('mount')) return scope;
+  const source = parseRepositoryName(url.searchParams.get('from') ?? '');
+  if (source === undefined || source === repository) return scope;
+  return { ...scope, grants: [...scope.grants, { repository: source, actions: ['pull'] }] };
 }

@@ -4,7 +4,7 @@
  * failure is caught here.
  */
 import { Router, type IRequest } from 'itty-router';
-import { scopeOfRoute } from '../auth/challenge.ts';
+import { scopeOfRequest } from '../auth/challenge.ts';
 import type { Allowed, Moves, Right } from '../auth/decision.ts';
 import { authorize } from '../auth/policy.ts';
 import { configOf, ConfigurationError, type Config } from '../config.ts';
@@ -129,7 +129,7 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   record.reference = params['reference'] ?? params['digest'] ?? params['upload']?.slice(0, LOGGED_ID_CHARACTERS);
   const ask = async (): Promise<{ context: Context; moves: Moves }> => {
     const access = await open();
-    const principal = await callerOf(access, arrival, scopeOfRoute(right, repository));
+    const principal = await callerOf(access, arrival, scopeOfRequest(right, repository, arrival.url));
     const context: Context = { ...arrival, principal, policy: access.policy };
     const now = { ...circumstances, now: Date.now() };
     const { moves } = demand({ ...context, circumstances: now, asksWho: access.asksWho }, record, right, repository);

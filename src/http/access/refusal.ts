@@ -2,7 +2,7 @@
  * How a request is refused that the policy does not allow (ADR 10). Whom it refuses is told so, once it is known who that is;
  * everybody else is asked, with a challenge, to come with something better.
  */
-import { challenge, scopeOfRoute } from '../../auth/challenge.ts';
+import { challenge, scopeOfRequest } from '../../auth/challenge.ts';
 import type { Refused, Right } from '../../auth/decision.ts';
 import type { Policy } from '../../auth/policy.ts';
 import type { Principal } from '../../auth/principal.ts';
@@ -20,6 +20,7 @@ export const SIGN_IN: Refused = {
 
 interface Asked {
   readonly request: Request;
+  readonly url: URL;
   readonly config: Config;
   readonly policy: Policy;
   readonly principal: Principal;
@@ -27,7 +28,7 @@ interface Asked {
 }
 
 export function refusal(
-  { request, config, policy, principal, asksWho }: Asked,
+  { request, url, config, policy, principal, asksWho }: Asked,
   right: Right,
   repository: RepositoryName | undefined,
   decision: Refused,
@@ -37,7 +38,7 @@ export function refusal(
   // A client that brought a token and hears no error brings it again and again.
   const hasToken = /^bearer /i.test(request.headers.get('authorization') ?? '');
   const error = hasToken ? 'insufficient_scope' : undefined;
-  const header = challenge(config.publicUrl, { scope: scopeOfRoute(right, repository), error });
+  const header = challenge(config.publicUrl, { scope: scopeOfRequest(right, repository, url), error });
   // Where people have accounts, what BERTH_ANONYMOUS is set to is no help to somebody who only has to sign in.
   const knowsPeople = asksWho && policy.kind === 'setting' && decision.reason === 'policy';
   return new RegistryError('UNAUTHORIZED', {

@@ -42,7 +42,7 @@ let crane: Availability<LayoutClient>;
 
 beforeAll(async () => {
   registry = await registryUnderTest();
-  recorder = await startRecorder(registry.url);
+  recorder = await startRecorder(() => registry.url);
   scratch = makeScratch();
   crane = await startCrane(scratch);
   buildkit = await startBuildKit(scratch, [new URL(registry.url).host, recorder.host]);

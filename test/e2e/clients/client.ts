@@ -31,6 +31,22 @@ export interface PulledImage {
   readonly diffIds: readonly string[];
 }
 
+/** What is typed at a login. */
+export interface Password {
+  readonly kind: 'password';
+  readonly name: string;
+  readonly password: string;
+}
+
+/** Made by the token endpoint for a password. docker's login asks for one by itself, and keeps it in place of the password. */
+export interface RefreshToken {
+  readonly kind: 'refresh-token';
+  readonly name: string;
+  readonly token: string;
+}
+
+export type Credentials = Password | RefreshToken;
+
 /** A real client with a store of its own. References are `host:port/repository:tag`; failures are `CommandFailure`s. */
 export interface RegistryClient {
   readonly version: string;
@@ -40,6 +56,12 @@ export interface RegistryClient {
   readonly notFound: RegExp;
   /** What it prints for a layer that it need not push; only Docker says it off a terminal. */
   readonly layerExists?: RegExp;
+  /**
+   * Signs in as people do with this client. Rejects with what it printed, where it asks the registry; some keep what they
+   * are given for the next push or pull.
+   */
+  login(host: string, credentials: Credentials): Promise<void>;
+  logout(host: string): Promise<void>;
   /** Brings an image into the client's store under a reference, without the registry. */
   load(image: Image, reference: string): Promise<void>;
   /** Pushes what stands under the reference and tells the digest of the manifest that it pushed. */

@@ -6,6 +6,7 @@ import { startCrane, startOras, startRegctl } from './layout-clients.ts';
 import { startBuildah, startPodman } from './podman-client.ts';
 import { startSkopeo } from './skopeo-client.ts';
 import { makeScratch } from './scratch.ts';
+import type { Scratch } from './scratch.ts';
 import type { Availability } from './client.ts';
 
 export const CLIENTS: readonly (readonly [string, StartClient])[] = [
@@ -23,6 +24,8 @@ export const CLIENT_NAMES: readonly string[] = CLIENTS.map(([name]) => name);
 
 export interface RunningClients {
   get(name: string): Availability<RegistryClient>;
+  /** The folder that a client works in; undefined for one that is not of the matrix. */
+  scratchOf(name: string): Scratch | undefined;
   stop(): Promise<void>;
 }
 
@@ -39,6 +42,7 @@ export async function startAllClients(): Promise<RunningClients> {
       const found = running.find((entry) => entry.name === name);
       return found?.client ?? { kind: 'unavailable', reason: 'the matrix does not know it' };
     },
+    scratchOf: (name) => running.find((entry) => entry.name === name)?.scratch,
     async stop() {
       for (const { client, scratch } of running) {
         if (client.kind === 'available') await client.value.stop();

@@ -1,45 +1,20 @@
 /** crane's own work: copies within a registry, lists, tags and deletes. Pushing and pulling is matrix.test.ts. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { TestContext } from 'vitest';
-import { requireClient } from './client.ts';
-import type { Availability } from './client.ts';
+import { describe, expect, test } from 'vitest';
 import { blobsOf, imagesSharingLayers, multiPlatformIndex } from './fixtures.ts';
-import { PREPARATION_LIMIT_MS } from './go-programs.ts';
 import { layoutBlobs, layoutEntry, writeIndexLayout } from './image-files.ts';
 import { startCrane } from './layout-clients.ts';
 import type { LayoutClient } from './layout-clients.ts';
-import { registryUnderTest } from './registry-under-test.ts';
-import type { RegistryUnderTest } from './registry-under-test.ts';
-import { makeScratch } from './scratch.ts';
-import type { Scratch } from './scratch.ts';
-import { fetchedDigests, startRecorder, uploadedBytes } from './wire-recorder.ts';
-import type { WireRecorder } from './wire-recorder.ts';
+import { recordedClient } from './recorded-client.ts';
+import { fetchedDigests, uploadedBytes } from './wire-recorder.ts';
 
 const TEST_LIMIT_MS = 120_000;
 
-let registry: RegistryUnderTest;
-let recorder: WireRecorder;
-let scratch: Scratch;
-let crane: Availability<LayoutClient>;
-
-beforeAll(async () => {
-  scratch = makeScratch();
-  crane = await startCrane(scratch);
-  registry = await registryUnderTest();
-  recorder = await startRecorder(registry.url);
-}, PREPARATION_LIMIT_MS);
-
-afterAll(async () => {
-  await recorder.stop();
-  await registry.stop();
-  await scratch.remove();
-}, TEST_LIMIT_MS);
+const crane = recordedClient('crane', startCrane);
 
 describe('crane', { timeout: TEST_LIMIT_MS }, () => {
-  const clientFor = (context: TestContext): LayoutClient => requireClient(context, 'crane', crane);
-
   test('copies an index with its children to another repository, and no blob goes over the wire', async (context) => {
-    const { run } = clientFor(context);
+    const { client, registry, recorder, scratch } = crane(context);
+    const { run } = client;
     const fixture = multiPlatformIndex('crane');
     const layout = scratch.folder('index');
     writeIndexLayout(layout, fixture, 'both');
@@ -62,7 +37,7 @@ describe('crane', { timeout: TEST_LIMIT_MS }, () => {
   });
 
   test('lists the tags of a repository and the repositories, and sets and deletes a tag', async (context) => {
-    const client = clientFor(context);
+    const { client, registry } = crane(context);
     const { base } = imagesSharingLayers('crane/tags');
     const host = new URL(registry.url).host;
     const repository = `${host}/${registry.repository('crane-tags')}`;

@@ -35,7 +35,7 @@ beforeAll(async () => {
   crane = await startCrane(scratch);
   docker = await startDocker(scratch);
   registry = await registryUnderTest();
-  recorder = await startRecorder(registry.url);
+  recorder = await startRecorder(() => registry.url);
 }, PREPARATION_LIMIT_MS);
 
 afterAll(async () => {

@@ -1,7 +1,10 @@
-/** containerd by its own tool: content is kept and pushed as it came, each blob by POST and one PUT with the body. */
+/**
+ * containerd by its own tool: content is kept and pushed as it came, each blob by POST and one PUT with the body. ctr keeps no
+ * credentials: it is given them with each command.
+ */
 import { join } from 'node:path';
 import { detectProgram } from './client.ts';
-import type { Availability, RegistryClient } from './client.ts';
+import type { Availability, Credentials, RegistryClient } from './client.ts';
 import { runCommand } from './command.ts';
 import type { CommandResult } from './command.ts';
 import { startContainerd } from './containerd-daemon.ts';
@@ -18,6 +21,11 @@ export async function startCtr(scratch: Scratch): Promise<Availability<RegistryC
     runCommand('ctr', ['--address', containerd.socket, ...args], { env: scratch.env });
   const files = scratch.folder('ctr-files');
   let serial = 0;
+  const signedIn = new Map<string, readonly string[]>();
+  const access = (reference: string): readonly string[] => [
+    '--plain-http',
+    ...(signedIn.get(reference.slice(0, reference.indexOf('/'))) ?? []),
+  ];
 
   const digestOf = async (reference: string): Promise<string> => {
     const { stdout } = await ctr('images', 'ls', `name==${reference}`);
@@ -31,6 +39,14 @@ export async function startCtr(scratch: Scratch): Promise<Availability<RegistryC
     version: found.value,
     keepsManifest: true,
     notFound: /not found/,
+    login(host, credentials) {
+      signedIn.set(host, optionsFor(credentials));
+      return Promise.resolve();
+    },
+    logout(host) {
+      signedIn.delete(host);
+      return Promise.resolve();
+    },
     async load(image, reference) {
       const archive = join(files, String((serial += 1)));
       // The entry's name is taken as the image's name where it is a whole reference.
@@ -40,7 +56,7 @@ export async function startCtr(scratch: Scratch): Promise<Availability<RegistryC
     },
     async push(reference) {
       const manifestDigest = await digestOf(reference);
-      const { output } = await ctr('images', 'push', '--plain-http', reference);
+      const { output } = await ctr('images', 'push', ...access(reference), reference);
       return { manifestDigest, output };
     },
     async forgetAll() {
@@ -50,7 +66,7 @@ export async function startCtr(scratch: Scratch): Promise<Availability<RegistryC
       if (names.length > 0) await ctr('images', 'rm', '--sync', ...names);
     },
     async pull(reference) {
-      await ctr('images', 'pull', '--plain-http', reference);
+      await ctr('images', 'pull', ...access(reference), reference);
       const manifestDigest = await digestOf(reference);
       const { config, layers } = parseManifest(await contentOf(manifestDigest));
       const diffIds: string[] = [];
@@ -60,4 +76,10 @@ export async function startCtr(scratch: Scratch): Promise<Availability<RegistryC
     stop: () => containerd.daemon.stop(),
   };
   return { kind: 'available', value };
+}
+
+function optionsFor(credentials: Credentials): readonly string[] {
+  return credentials.kind === 'password'
+    ? ['--user', `${credentials.name}:${credentials.password}`]
+    : ['--refresh', credentials.token];
 }

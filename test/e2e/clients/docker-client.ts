@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import type { Availability, RegistryClient } from './client.ts';
 import { runCommand } from './command.ts';
 import type { CommandResult } from './command.ts';
+import { dockerConfig, keepRefreshToken } from './docker-config.ts';
 import { startDockerEngine } from './docker-daemon.ts';
 import { parseJson, savedDiffIds, writeDockerArchive } from './image-files.ts';
 import type { Scratch } from './scratch.ts';
@@ -30,6 +31,13 @@ export async function startDocker(scratch: Scratch): Promise<Availability<Docker
     notFound: /manifest unknown/,
     layerExists: /Layer already exists/,
     docker,
+    async login(host, credentials) {
+      if (credentials.kind === 'refresh-token') keepRefreshToken(dockerConfig(scratch), host, credentials);
+      else await docker('login', '--username', credentials.name, '--password', credentials.password, host);
+    },
+    async logout(host) {
+      await docker('logout', host);
+    },
     async load(image, reference) {
       const archive = nextFile();
       writeDockerArchive(archive, image, reference);

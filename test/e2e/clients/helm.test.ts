@@ -1,11 +1,12 @@
 /** Charts as helm keeps them in a registry: one manifest a version, the version being the tag. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { requireClient } from './client.ts';
 import type { Availability } from './client.ts';
 import { PREPARATION_LIMIT_MS, goCommand } from './go-programs.ts';
 import type { GoCommand } from './go-programs.ts';
+import { registryOfPeople } from './recorded-registry.ts';
 import { registryUnderTest } from './registry-under-test.ts';
 import type { RegistryUnderTest } from './registry-under-test.ts';
 import { makeScratch } from './scratch.ts';
@@ -65,6 +66,31 @@ describe('helm', { timeout: TEST_LIMIT_MS }, () => {
     expect(newest.stdout.toString('utf8')).toContain('version: "2.0.0"');
   });
 });
+
+test(
+  'helm signs in to a registry that asks who comes, pushes a chart, pulls it back, and signs out',
+  { timeout: TEST_LIMIT_MS },
+  async (context) => {
+    const run = requireClient(context, 'helm', helm);
+    const { recorder, person, stop } = await registryOfPeople();
+    onTestFinished(stop);
+    const { name, password } = person;
+    const login = (secret: string) =>
+      run(['registry', 'login', '--plain-http', '--username', name, '--password', secret, recorder.host]);
+    const charts = `oci://${recorder.host}/charts`;
+    const packed = await packChart(run, 'harbour', '4.0.0');
+    const push = () => run(['push', '--plain-http', packed, charts]);
+    await expect(push()).rejects.toThrow(/unauthorized/i);
+    await expect(login('wrong')).rejects.toThrow(/the name or the password is wrong/);
+    await login(password);
+    await push();
+    const back = scratch.folder('signed-in');
+    await run(['pull', '--plain-http', '--version', '4.0.0', '--destination', back, `${charts}/harbour`]);
+    expect(readFileSync(join(back, 'harbour-4.0.0.tgz')).equals(readFileSync(packed))).toBe(true);
+    await run(['registry', 'logout', recorder.host]);
+    await expect(push()).rejects.toThrow(/unauthorized/i);
+  },
+);
 
 function chartsUrl(name: string): string {
   return `oci://${new URL(registry.url).host}/${registry.repository(name)}`;

@@ -2,11 +2,12 @@
  * crane, oras and regctl: each copies between an OCI layout and a registry and changes no byte. They have neither a daemon
  * nor a store. crane speaks plain HTTP to the machine's own addresses by itself; the others have to be told.
  */
-import { rmSync } from 'node:fs';
-import type { Availability, RegistryClient } from './client.ts';
+import type { Availability, Password, RefreshToken, RegistryClient } from './client.ts';
+import { dockerConfig, keepRefreshToken } from './docker-config.ts';
 import { goCommand, goProgramVersion } from './go-programs.ts';
 import type { GoCommand, GoProgramName } from './go-programs.ts';
-import { diffIdOf, layoutEntry, parseManifest, readLayoutBlob, writeLayout } from './image-files.ts';
+import { diffIdOf, layoutEntry, parseManifest, readLayoutBlob } from './image-files.ts';
+import { LoadedLayouts } from './loaded-layouts.ts';
 import type { Scratch } from './scratch.ts';
 
 export interface LayoutClient extends RegistryClient {
@@ -16,6 +17,10 @@ export interface LayoutClient extends RegistryClient {
 
 interface Commands {
   readonly notFound: RegExp;
+  login(host: string, password: Password): readonly string[];
+  /** Without it, a refresh token is put where this client finds what docker's login left. */
+  loginByRefreshToken?(host: string, refreshToken: RefreshToken): readonly string[];
+  logout(host: string): readonly string[];
   /** Copies the image `image` of a layout to a reference. */
   push(folder: string, reference: string): readonly string[];
   /** Copies what a reference names into an empty layout. */
@@ -25,6 +30,8 @@ interface Commands {
 export function startCrane(scratch: Scratch): Promise<Availability<LayoutClient>> {
   return startLayoutClient('crane', scratch, {
     notFound: /MANIFEST_UNKNOWN/,
+    login: (host, { name, password }) => ['auth', 'login', '--username', name, '--password', password, host],
+    logout: (host) => ['auth', 'logout', host],
     push: (folder, reference) => ['push', folder, reference],
     pull: (reference, folder) => ['pull', '--format=oci', reference, folder],
   });
@@ -33,6 +40,9 @@ export function startCrane(scratch: Scratch): Promise<Availability<LayoutClient>
 export function startOras(scratch: Scratch): Promise<Availability<LayoutClient>> {
   return startLayoutClient('oras', scratch, {
     notFound: /not found/,
+    login: (host, { name, password }) => ['login', '--plain-http', host, '--username', name, '--password', password],
+    loginByRefreshToken: (host, { token }) => ['login', '--plain-http', host, '--identity-token', token],
+    logout: (host) => ['logout', host],
     push: (folder, reference) => ['cp', '--from-oci-layout', `${folder}:image`, '--to-plain-http', reference],
     pull: (reference, folder) => ['cp', '--from-plain-http', reference, '--to-oci-layout', `${folder}:image`],
   });
@@ -41,9 +51,16 @@ export function startOras(scratch: Scratch): Promise<Availability<LayoutClient>>
 export function startRegctl(scratch: Scratch): Promise<Availability<LayoutClient>> {
   return startLayoutClient('regctl', scratch, {
     notFound: /not found/,
+    login: (host, { name, password }) => regctlLogin(host, name, password),
+    loginByRefreshToken: (host, { token }) => regctlLogin(host, '<token>', token),
+    logout: (host) => ['registry', 'logout', host],
     push: (folder, reference) => [...plainHttp(reference), 'image', 'copy', `ocidir://${folder}:image`, reference],
     pull: (reference, folder) => [...plainHttp(reference), 'image', 'copy', reference, `ocidir://${folder}:image`],
   });
+}
+
+function regctlLogin(host: string, user: string, pass: string): readonly string[] {
+  return [...plainHttp(`${host}/`), 'registry', 'login', host, '--user', user, '--pass', pass];
 }
 
 /** What regctl has to be told of a reference's host, before the command. */
@@ -59,36 +76,29 @@ async function startLayoutClient(
   const found = await goCommand(name, scratch);
   if (found.kind === 'unavailable') return found;
   const run = found.value;
-  const loaded = new Map<string, string>();
-  const pulled: string[] = [];
-  let serial = 0;
-  const nextFolder = (): string => scratch.folder(`${name}/${String((serial += 1))}`);
-
+  const layouts = new LoadedLayouts(name, scratch);
   const value: LayoutClient = {
     version: goProgramVersion(name),
     keepsManifest: true,
     notFound: commands.notFound,
     run,
-    load(image, reference) {
-      const folder = nextFolder();
-      writeLayout(folder, image, 'image');
-      loaded.set(reference, folder);
-      return Promise.resolve();
+    async login(host, credentials) {
+      if (credentials.kind === 'password') await run(commands.login(host, credentials));
+      else if (commands.loginByRefreshToken === undefined) keepRefreshToken(dockerConfig(scratch), host, credentials);
+      else await run(commands.loginByRefreshToken(host, credentials));
     },
+    async logout(host) {
+      await run(commands.logout(host));
+    },
+    load: (image, reference) => layouts.load(image, reference),
     async push(reference) {
-      const folder = loaded.get(reference);
-      if (folder === undefined) throw new Error(`${reference} was not loaded`);
+      const folder = layouts.folderOf(reference);
       const { output } = await run(commands.push(folder, reference));
       return { manifestDigest: layoutEntry(folder).digest, output };
     },
-    forgetAll() {
-      for (const folder of [...loaded.values(), ...pulled.splice(0)]) rmSync(folder, { recursive: true });
-      loaded.clear();
-      return Promise.resolve();
-    },
+    forgetAll: () => layouts.forgetAll(),
     async pull(reference) {
-      const folder = nextFolder();
-      pulled.push(folder);
+      const folder = layouts.folderForPull();
       await run(commands.pull(reference, folder));
       const { digest } = layoutEntry(folder);
       const { config, layers } = parseManifest(readLayoutBlob(folder, digest));

@@ -2,21 +2,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { TestContext } from 'vitest';
-import { requireClient } from './client.ts';
-import type { Availability } from './client.ts';
+import { describe, expect, test } from 'vitest';
 import { contentOf, imagesSharingLayers, sha256Of } from './fixtures.ts';
-import { PREPARATION_LIMIT_MS } from './go-programs.ts';
 import { parseJson } from './image-files.ts';
 import { startOras } from './layout-clients.ts';
 import type { LayoutClient } from './layout-clients.ts';
-import { registryUnderTest } from './registry-under-test.ts';
-import type { RegistryUnderTest } from './registry-under-test.ts';
-import { makeScratch } from './scratch.ts';
+import { recordedClient } from './recorded-client.ts';
 import type { Scratch } from './scratch.ts';
-import { startRecorder, uploadedBytes } from './wire-recorder.ts';
-import type { WireRecorder } from './wire-recorder.ts';
+import { uploadedBytes } from './wire-recorder.ts';
 
 const TEST_LIMIT_MS = 120_000;
 const SBOM_TYPE = 'application/spdx+json';
@@ -28,37 +21,19 @@ const TreeSchema = v.object({
   referrers: v.array(v.object({ ...ReferrerSchema.entries, referrers: v.optional(v.array(ReferrerSchema)) })),
 });
 
-let registry: RegistryUnderTest;
-let recorder: WireRecorder;
-let scratch: Scratch;
-let oras: Availability<LayoutClient>;
-
-beforeAll(async () => {
-  scratch = makeScratch();
-  oras = await startOras(scratch);
-  registry = await registryUnderTest();
-  recorder = await startRecorder(registry.url);
-}, PREPARATION_LIMIT_MS);
-
-afterAll(async () => {
-  await recorder.stop();
-  await registry.stop();
-  await scratch.remove();
-}, TEST_LIMIT_MS);
+const oras = recordedClient('oras', startOras);
 
 describe('oras', { timeout: TEST_LIMIT_MS }, () => {
-  const clientFor = (context: TestContext): LayoutClient => requireClient(context, 'oras', oras);
-
   test('attaches an SBOM and what refers to that, discovers both, and copies an image with all of it', async (context) => {
-    const client = clientFor(context);
+    const { client, registry, recorder, scratch } = oras(context);
     const { base } = imagesSharingLayers('oras/attach');
     const source = `${recorder.host}/${registry.repository('oras-image')}:one`;
     const target = `${recorder.host}/${registry.repository('oras-copy')}:one`;
     await client.load(base, source);
     await client.push(source);
-    const sbom = await attach(client, source, SBOM_TYPE, 'sbom.json', SBOM);
+    const sbom = await attach(client, scratch, source, SBOM_TYPE, 'sbom.json', SBOM);
     const onSbom = source.replace(':one', `@${sbom}`);
-    const scan = await attach(client, onSbom, SCAN_TYPE, 'scan.txt', 'nothing found\n');
+    const scan = await attach(client, scratch, onSbom, SCAN_TYPE, 'scan.txt', 'nothing found\n');
 
     const tree = [{ digest: sbom, artifactType: SBOM_TYPE, referrers: [{ digest: scan, artifactType: SCAN_TYPE }] }];
     expect(await discover(client, source)).toMatchObject(tree);
@@ -75,7 +50,8 @@ describe('oras', { timeout: TEST_LIMIT_MS }, () => {
   });
 
   test('pushes files under several tags and pulls them, lists the tags, and deletes a manifest', async (context) => {
-    const { run } = clientFor(context);
+    const { client, registry, scratch } = oras(context);
+    const { run } = client;
     const repository = registry.reference('oras-files', 'one').slice(0, -':one'.length);
     const folder = scratch.folder('files');
     const chart = contentOf({ seed: 'oras/files', sizeBytes: 3_000_000, kind: 'random' });
@@ -102,7 +78,7 @@ describe('oras', { timeout: TEST_LIMIT_MS }, () => {
   });
 
   test('makes an index of two images of a repository', async (context) => {
-    const client = clientFor(context);
+    const { client, registry } = oras(context);
     const { base, derived } = imagesSharingLayers('oras/index');
     const repository = registry.reference('oras-index', 'base').slice(0, -':base'.length);
     await client.load(base, `${repository}:base`);
@@ -120,6 +96,7 @@ describe('oras', { timeout: TEST_LIMIT_MS }, () => {
 /** Attaches a file and tells the digest of the manifest that refers to the subject. */
 async function attach(
   client: LayoutClient,
+  scratch: Scratch,
   subject: string,
   type: string,
   file: string,

@@ -10,6 +10,7 @@ import { detectProgram, unavailable } from './client.ts';
 import type { Availability, PulledImage, RegistryClient } from './client.ts';
 import { CommandFailure, runCommand } from './command.ts';
 import type { CommandResult } from './command.ts';
+import { containersLogins } from './containers-logins.ts';
 import {
   diffIdOf,
   layoutEntry,
@@ -89,6 +90,7 @@ async function start(
     keepsManifest: false,
     notFound: /manifest unknown/,
     run,
+    ...containersLogins(run, scratch),
     async load(image, reference) {
       const layout = scratch.folder(`${program}/${String((serial += 1))}`);
       writeLayout(layout, image, 'image');

@@ -1,18 +1,9 @@
 /** regctl's own work: chunks of the size that the registry asks for (OCI-Chunk-Min-Length), tags, artifacts and copies. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { TestContext } from 'vitest';
-import { requireClient } from './client.ts';
-import type { Availability } from './client.ts';
+import { describe, expect, test } from 'vitest';
 import { contentOf, imagesSharingLayers, sha256Of } from './fixtures.ts';
-import { PREPARATION_LIMIT_MS } from './go-programs.ts';
 import { plainHttp, startRegctl } from './layout-clients.ts';
-import type { LayoutClient } from './layout-clients.ts';
-import { registryUnderTest } from './registry-under-test.ts';
-import type { RegistryUnderTest } from './registry-under-test.ts';
-import { makeScratch } from './scratch.ts';
-import type { Scratch } from './scratch.ts';
-import { startRecorder, uploadedBytes, uploadedDigests } from './wire-recorder.ts';
-import type { WireRecorder } from './wire-recorder.ts';
+import { recordedClient } from './recorded-client.ts';
+import { uploadedBytes, uploadedDigests } from './wire-recorder.ts';
 
 const TEST_LIMIT_MS = 120_000;
 const SBOM_TYPE = 'application/spdx+json';
@@ -22,29 +13,12 @@ const CHUNKED_BYTES = 20_000_001;
 /** regctl cuts what is larger than this, in chunks of this size unless the registry asks for more. */
 const ASKED_CHUNK_BYTES = 1_000_000;
 
-let registry: RegistryUnderTest;
-let recorder: WireRecorder;
-let scratch: Scratch;
-let regctl: Availability<LayoutClient>;
-
-beforeAll(async () => {
-  scratch = makeScratch();
-  regctl = await startRegctl(scratch);
-  registry = await registryUnderTest();
-  recorder = await startRecorder(registry.url);
-}, PREPARATION_LIMIT_MS);
-
-afterAll(async () => {
-  await recorder.stop();
-  await registry.stop();
-  await scratch.remove();
-}, TEST_LIMIT_MS);
+const regctl = recordedClient('regctl', startRegctl);
 
 describe('regctl', { timeout: TEST_LIMIT_MS }, () => {
-  const clientFor = (context: TestContext): LayoutClient => requireClient(context, 'regctl', regctl);
-
   test('pushes a blob in chunks of the size that the registry asks for, and gets it back', async (context) => {
-    const { run } = clientFor(context);
+    const { client, registry, recorder } = regctl(context);
+    const { run } = client;
     const chunks = ['--blob-chunk', String(ASKED_CHUNK_BYTES), '--blob-max', String(ASKED_CHUNK_BYTES)];
     await run(['registry', 'set', recorder.host, '--tls', 'disabled', '--skip-check', ...chunks]);
     const repository = `${recorder.host}/${registry.repository('regctl-chunks')}`;
@@ -67,7 +41,7 @@ describe('regctl', { timeout: TEST_LIMIT_MS }, () => {
   });
 
   test('lists the tags and deletes one, and the other tag of the same manifest stays', async (context) => {
-    const client = clientFor(context);
+    const { client, registry } = regctl(context);
     const { base } = imagesSharingLayers('regctl/tags');
     const one = registry.reference('regctl-tags', 'one');
     const repository = one.slice(0, -':one'.length);
@@ -87,7 +61,7 @@ describe('regctl', { timeout: TEST_LIMIT_MS }, () => {
   });
 
   test('attaches an SBOM to an image, lists it, and copies the image with it', async (context) => {
-    const client = clientFor(context);
+    const { client, registry } = regctl(context);
     const { base } = imagesSharingLayers('regctl/artifact');
     const source = registry.reference('regctl-image', 'one');
     const target = registry.reference('regctl-copy', 'one');

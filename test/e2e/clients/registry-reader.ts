@@ -17,15 +17,22 @@ export interface StoredImage {
   readonly diffIds: readonly string[];
 }
 
-/** Reads `host:port/repository:tag` whole; throws where an answer is not 200 or its bytes are not what their digest says. */
-export async function readImage(reference: string): Promise<StoredImage> {
+/**
+ * Reads `host:port/repository:tag` whole; throws where an answer is not 200 or its bytes are not what their digest says.
+ *
+ * @param headers go with each request, for a registry that asks who comes
+ */
+export async function readImage(
+  reference: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<StoredImage> {
   const parsed = /^(?<host>[^/]+)\/(?<repository>.+):(?<tag>[^:/]+)$/.exec(reference)?.groups;
   const base = `http://${parsed?.['host'] ?? ''}/v2/${parsed?.['repository'] ?? ''}`;
-  const manifest = await get(`${base}/manifests/${parsed?.['tag'] ?? ''}`);
+  const manifest = await get(`${base}/manifests/${parsed?.['tag'] ?? ''}`, headers);
   const { config, layers } = parseManifest(manifest);
-  await getBlob(base, config);
+  await getBlob(base, config, headers);
   const diffIds: string[] = [];
-  for (const layer of layers) diffIds.push(diffIdOf(await getBlob(base, layer)));
+  for (const layer of layers) diffIds.push(diffIdOf(await getBlob(base, layer, headers)));
   return {
     manifestDigest: sha256Of(manifest),
     configDigest: config.digest,
@@ -34,8 +41,12 @@ export async function readImage(reference: string): Promise<StoredImage> {
   };
 }
 
-async function getBlob(base: string, descriptor: { readonly digest: string; readonly size: number }): Promise<Buffer> {
-  const bytes = await get(`${base}/blobs/${descriptor.digest}`);
+async function getBlob(
+  base: string,
+  descriptor: { readonly digest: string; readonly size: number },
+  headers: Readonly<Record<string, string>>,
+): Promise<Buffer> {
+  const bytes = await get(`${base}/blobs/${descriptor.digest}`, headers);
   const digest = sha256Of(bytes);
   if (digest !== descriptor.digest || bytes.length !== descriptor.size) {
     throw new Error(`${base}/blobs/${descriptor.digest} came as ${digest} of ${String(bytes.length)} bytes`);
@@ -43,8 +54,8 @@ async function getBlob(base: string, descriptor: { readonly digest: string; read
   return bytes;
 }
 
-async function get(url: string): Promise<Buffer> {
-  const answer = await fetch(url, { headers: { accept: MANIFEST_TYPES } });
+async function get(url: string, headers: Readonly<Record<string, string>>): Promise<Buffer> {
+  const answer = await fetch(url, { headers: { ...headers, accept: MANIFEST_TYPES } });
   if (answer.status !== 200)
     throw new Error(`GET ${url} was answered ${String(answer.status)}: ${await answer.text()}`);
   return Buffer.from(await answer.arrayBuffer());

@@ -17,16 +17,22 @@ export interface RegistryUnderTest {
   stop(): Promise<void>;
 }
 
-export async function registryUnderTest(): Promise<RegistryUnderTest> {
+/** Of the one that was asked for in place of the test's own. */
+export function givenRegistry(): string | undefined {
   const given = process.env['BERTH_TEST_REGISTRY_URL'];
-  if (given !== undefined && given !== '')
-    return describe(
+  return given === '' ? undefined : given;
+}
+
+export async function registryUnderTest(): Promise<RegistryUnderTest> {
+  const given = givenRegistry();
+  if (given !== undefined)
+    return registryAt(
       () => given,
       undefined,
       () => Promise.resolve(),
     );
   let berth = await startBerth();
-  return describe(
+  return registryAt(
     () => berth.url,
     async () => {
       await berth.stop();
@@ -39,7 +45,8 @@ export async function registryUnderTest(): Promise<RegistryUnderTest> {
   );
 }
 
-function describe(
+/** @param url is asked for each time, since a restart may change it */
+export function registryAt(
   url: () => string,
   restart: (() => Promise<void>) | undefined,
   stop: () => Promise<void>,

@@ -26,11 +26,11 @@ export interface WireRecorder {
 
 const UPLOAD_PATH = '/blobs/uploads/';
 
-export async function startRecorder(registryUrl: string): Promise<WireRecorder> {
+/** @param registryUrl is asked for with each request: a registry may have to know the recorder's address before it starts */
+export async function startRecorder(registryUrl: () => string): Promise<WireRecorder> {
   let exchanges: Exchange[] = [];
-  const target = new URL(registryUrl);
   const server = createServer((incoming, outgoing) => {
-    forward(target, incoming, outgoing, (exchange) => exchanges.push(exchange));
+    forward(new URL(registryUrl()), incoming, outgoing, (exchange) => exchanges.push(exchange));
   });
   const port = await new Promise<number>((resolve, reject) => {
     server.on('error', reject);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { challenge, scopeOfRoute, serviceOf } from '../../../src/auth/challenge.ts';
+import { challenge, scopeOfRequest, scopeOfRoute, serviceOf } from '../../../src/auth/challenge.ts';
 import { parseRepositoryName } from '../../../src/oci/repository-name.ts';
 
 const NAME = parseRepositoryName('team/app');
@@ -33,6 +33,17 @@ describe('a challenge', () => {
     ['catalog', 'registry:catalog:*'],
   ] as const)('asks, where a route needs %s, for %s', (right, scope) => {
     expect(challenge('https://r.example', { scope: scopeOfRoute(right, NAME) })).toContain(`,scope="${scope}"`);
+  });
+
+  it.each([
+    ['?mount=sha256:ab&from=team/base', 'repository:team/app:pull,push repository:team/base:pull'],
+    ['?mount=sha256:ab&from=team/app', 'repository:team/app:pull,push'],
+    ['?mount=sha256:ab&from=team/b"ase', 'repository:team/app:pull,push'],
+    ['?mount=sha256:ab', 'repository:team/app:pull,push'],
+    ['?from=team/base', 'repository:team/app:pull,push'],
+  ])('asks, of an upload that is opened with %s, for %s', (query, scope) => {
+    const asked = scopeOfRequest('push', NAME, new URL(`https://r.example/v2/team/app/blobs/uploads/${query}`));
+    expect(challenge('https://r.example', { scope: asked })).toContain(`,scope="${scope}"`);
   });
 
   it('asks for nothing at the base, and for a name that no repository can have', () => {

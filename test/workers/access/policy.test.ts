@@ -166,6 +166,9 @@ describe('a token', () => {
     expect(await statusOf(sendWith(settings, 'POST', nothing, narrow))).toBe(202);
     const [refused, missing] = log.requests.slice(-2);
     expect(refused?.objectCalls).toBe(missing?.objectCalls);
+    // As a client that brings nothing is told to ask for.
+    const asked = (await sendWith(settings, 'POST', path)).headers.get('www-authenticate');
+    expect(asked).toContain(`scope="${target} repository:hugo/app:pull"`);
     const wide = { headers: await headers(`${target} repository:hugo/app:pull`) };
     expect(await statusOf(sendWith(settings, 'POST', path, wide))).toBe(201);
   });
