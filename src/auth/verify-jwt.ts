@@ -13,7 +13,7 @@ import {
 } from 'jose';
 
 /** Clocks differ; distribution's own leeway. */
-export const LEEWAY_SECONDS = 60;
+const LEEWAY_SECONDS = 60;
 /** A key of the token's own, or an extension that has to be understood. */
 export const REFUSED_HEADERS = ['jwk', 'x5c', 'jku', 'x5u', 'crit'] as const;
 

@@ -11,7 +11,8 @@ import { configOf, ConfigurationError, type Config } from '../config.ts';
 import { drain } from '../objects/upload/drain.ts';
 import { RegistryError } from '../oci/error.ts';
 import { parseRepositoryName } from '../oci/repository-name.ts';
-import { callerOf, openAccess } from './access/access.ts';
+import { callerOf } from './access/access.ts';
+import { openEntrance, openTokenEndpoint } from './access/outside-access.ts';
 import { isNobody, refusal, SIGN_IN } from './access/refusal.ts';
 import { asPerson } from './account/person.ts';
 import { asAdministrator } from './admin/administrator.ts';
@@ -116,14 +117,18 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   // Before the policy is looked at: a broken one is put right here.
   if (route.right === 'admin') return route.handler(await asAdministrator(nobody, env));
   if (route.right === 'own-tokens') return route.handler(await asPerson(nobody));
-  const access = await openAccess({ ...arrival, limiters: env, hold });
-  const { policy, asksWho } = access;
-  if (route.right === 'sign-in') return route.handler({ ...nobody, policy, access });
+  const sources = { ...arrival, limiters: env, hold };
+  if (route.right === 'sign-in') {
+    const access = await openTokenEndpoint(sources);
+    return route.handler({ ...nobody, policy: access.policy, access });
+  }
+  const entrance = await openEntrance(sources);
+  const { policy, asksWho } = entrance;
   const repository = parseRepositoryName(params['name'] ?? '');
   record.repository = repository;
   // Who knows the whole id of an upload may be able to write it.
   record.reference = params['reference'] ?? params['digest'] ?? params['upload']?.slice(0, LOGGED_ID_CHARACTERS);
-  const principal = await callerOf(access, arrival, scopeOfRoute(route.right, repository));
+  const principal = await callerOf(entrance, arrival, scopeOfRoute(route.right, repository));
   const context: Context = { ...arrival, principal, policy };
   const { moves } = demand({ ...context, asksWho }, record, route.right, repository);
   if (route.right === 'ping' || route.right === 'catalog') return route.handler(context);
