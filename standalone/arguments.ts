@@ -27,6 +27,8 @@ export interface ServeCommand {
   readonly policy: string | undefined;
   /** The file with names and passwords, in the same way. */
   readonly htpasswd: string | undefined;
+  /** The file with the outside token server, in the same way. */
+  readonly tokenServer: string | undefined;
 }
 
 export type Command =
@@ -50,6 +52,9 @@ export const HELP = `Serves a Berth registry on this machine.
   --htpasswd F people who may sign in: a file of bcrypt lines, as htpasswd -B makes them;
                as BERTH_HTPASSWD
   --policy F   the file that says who may do what (docs/policy.md); as BERTH_POLICY
+  --token-server F
+               tokens come from another server: the file that names it and its keys
+               (docs/token-server.md); as BERTH_TOKEN_SERVER
   --no-sync    answers before the disk has the bytes: faster, but what was just
                pushed may not survive a power cut
   --version    prints the version
@@ -57,9 +62,9 @@ export const HELP = `Serves a Berth registry on this machine.
 
 Settings are environment variables that start with BERTH_; docs/configuration.md explains each.`;
 
-const VALUE_OPTIONS = ['port', 'host', 'data', 'storage', 'policy', 'htpasswd'] as const;
+const VALUE_OPTIONS = ['port', 'host', 'data', 'storage', 'policy', 'htpasswd', 'token-server'] as const;
 type ValueOption = (typeof VALUE_OPTIONS)[number];
-type FileOption = 'policy' | 'htpasswd';
+type FileOption = 'policy' | 'htpasswd' | 'token-server';
 
 const EXAMPLES: Record<ValueOption, string> = {
   port: '8788',
@@ -68,6 +73,7 @@ const EXAMPLES: Record<ValueOption, string> = {
   storage: 'r2',
   policy: '/etc/berth/policy.json',
   htpasswd: '/etc/berth/htpasswd',
+  'token-server': '/etc/berth/token-server.json',
 };
 
 export function parseArguments(words: readonly string[]): Command {
@@ -81,6 +87,7 @@ export function parseArguments(words: readonly string[]): Command {
       storage: { type: 'string' },
       policy: { type: 'string' },
       htpasswd: { type: 'string' },
+      'token-server': { type: 'string' },
       'no-sync': { type: 'boolean' },
       version: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -136,8 +143,8 @@ export function parseArguments(words: readonly string[]): Command {
   const storage = STORAGE_KINDS.find((kind) => kind === values.storage);
   if (storage === undefined)
     return mistake(`--storage ${quote(values.storage)} is unknown. Give one of ${STORAGE_KINDS.join(' and ')}.`);
-  const { data, policy, htpasswd } = values;
-  return { kind: 'serve', port, host, data, storage, sync, policy, htpasswd };
+  const { data, policy, htpasswd, 'token-server': tokenServer } = values;
+  return { kind: 'serve', port, host, data, storage, sync, policy, htpasswd, tokenServer };
 }
 
 function mistake(message: string): Command {

@@ -71,6 +71,7 @@ function nameToType(url: string, host: string): { readonly name: string; readonl
 
 const COMMANDS: Record<ReturnType<typeof rightsAt>, (registry: string) => string[]> = {
   none: () => [],
+  'by-token': (registry) => ['The token server says who may do what. Sign in:', `  docker login ${registry}`],
   'by-policy': (registry) => ['The policy says who may do what. Sign in:', `  docker login ${registry}`],
   read: (registry) => ['Pull what is there:', `  docker pull ${registry}/NAME`],
   'read-write': (registry) => [

@@ -5,8 +5,9 @@
  */
 import { BlockList, isIPv6 } from 'node:net';
 import { configuredPolicy, ignoredAnonymous } from '../src/auth/configured-policy.ts';
+import { configuredTokenServer } from '../src/auth/configured-token-server.ts';
 import { htpasswdOf } from '../src/auth/htpasswd.ts';
-import type { Policy } from '../src/auth/policy.ts';
+import type { OwnPolicy } from '../src/auth/policy.ts';
 import {
   ConfigurationError,
   isSecretSetting,
@@ -21,7 +22,8 @@ export type Variables = Readonly<Record<string, unknown>>;
 
 const ANONYMOUS = 'BERTH_ANONYMOUS';
 const OPEN_LOOPBACK = 'BERTH_OPEN_LOOPBACK';
-const POLICY = 'BERTH_POLICY';
+/** Each says of everybody what they may do. */
+const CLOSING = ['BERTH_POLICY', 'BERTH_TOKEN_SERVER'];
 /** Is for Cloudflare alone: what a client says of its own address here is not to be believed. */
 const ON_CLOUDFLARE = 'BERTH_ON_CLOUDFLARE';
 /** Here the objects are as near as a cache would be, and every change is seen at once. */
@@ -47,7 +49,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * The Worker's variables: what suits one machine, then those of wrangler.toml, then the environment's own BERTH_ settings, and nothing else of the
  * environment. Whether loopback is open is decided here alone: a variable that is left over from another start must
  * not open a registry that the network can reach. Who types BERTH_ANONYMOUS=none wants it closed, on loopback too; and
- * a policy says of everybody what they may do.
+ * a policy and a token server say of everybody what they may do.
  * Throws StartFailure where a name or a value is wrong.
  */
 export function workerVariables(
@@ -58,7 +60,7 @@ export function workerVariables(
   const settings = settingsOf(environment, Object.keys(configured));
   const given: Variables = { ...OWN_DEFAULTS, ...configured, ...settings };
   const { [OPEN_LOOPBACK]: chosen, [ON_CLOUDFLARE]: _, ...others } = given;
-  const isClosed = settings[ANONYMOUS] === 'none' || POLICY in others;
+  const isClosed = settings[ANONYMOUS] === 'none' || CLOSING.some((name) => name in others);
   const variables = isLoopback(host) ? { ...others, [OPEN_LOOPBACK]: chosen ?? (isClosed ? 'off' : 'on') } : others;
   refuseWrongValues(variables);
   return variables;
@@ -135,7 +137,9 @@ function refuseWrongValues(variables: Variables): void {
 
 /** The settings that say who may come in, and the policy that they make. */
 export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'trustedProxy'> & {
-  readonly policy: Policy;
+  /** Undefined where the tokens of an outside server decide alone. */
+  readonly policy: OwnPolicy | undefined;
+  readonly hasTokenServer: boolean;
   /** Whether there are lines of htpasswd: then nobody comes in for being on this machine. */
   readonly hasPeople: boolean;
   /** Whether the registry asks who comes although no setting says so (asks-who.ts). */
@@ -145,10 +149,12 @@ export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'trustedProxy'>
 /** @param asksWho what asks-who.ts says of the data */
 export function accessOf(config: Config, asksWho = false): Access {
   const hasPeople = htpasswdOf(config).size > 0;
+  const policy = configuredPolicy(config);
   return {
     ...config,
     openLoopback: config.openLoopback && !hasPeople,
-    policy: configuredPolicy(config),
+    policy: policy.kind === 'token-server' ? policy.also : policy,
+    hasTokenServer: configuredTokenServer(config) !== undefined,
     hasPeople,
     asksWho,
   };
@@ -157,9 +163,10 @@ export function accessOf(config: Config, asksWho = false): Access {
 /** What somebody may do who is on the right side of the address: this machine for loopback, the network for others. */
 export function rightsAt(
   host: string,
-  { anonymous, openLoopback, policy, asksWho }: Access,
-): Config['anonymous'] | 'by-policy' {
-  if (policy.kind === 'document' || asksWho) return 'by-policy';
+  { anonymous, openLoopback, policy, hasTokenServer, asksWho }: Access,
+): Config['anonymous'] | 'by-policy' | 'by-token' {
+  if (hasTokenServer) return 'by-token';
+  if (policy?.kind === 'document' || asksWho) return 'by-policy';
   return isLoopback(host) && openLoopback ? 'read-write' : anonymous;
 }
 
@@ -177,14 +184,21 @@ export function exposureWarnings(host: string, access: Access, environment: Envi
       message: `BERTH_OPEN_LOOPBACK=on has no effect here: ${host} is not a loopback address. BERTH_ANONYMOUS decides alone.`,
     });
   const rights = rightsAt(host, access);
-  if (access.policy.kind === 'document') return [...warnings, ...policyWarnings(access, access.policy)];
+  if (access.policy?.kind === 'document') return [...warnings, ...policyWarnings(access, access.policy)];
+  if (rights === 'by-token' && access.policy !== undefined) {
+    warnings.push({
+      event: 'closed',
+      message:
+        'unless the admin API was given a policy, everything is refused: "policy": "also" in BERTH_TOKEN_SERVER has one asked besides the tokens. --policy FILE gives one.',
+    });
+  }
   if (access.asksWho && !isLoopback(host) && access.anonymous !== 'none') {
     warnings.push({
       event: 'exposed',
       message: `unless the admin API was given a policy, anyone who reaches this address may ${doing(access.anonymous)} everything, since BERTH_ANONYMOUS is ${access.anonymous}.`,
     });
   }
-  if (rights === 'by-policy') return warnings;
+  if (rights === 'by-policy' || rights === 'by-token') return warnings;
   if (rights === 'none')
     warnings.push({
       event: 'closed',
@@ -205,7 +219,7 @@ function doing(rights: 'read' | 'read-write'): string {
 }
 
 /** What stands in the settings and can have no effect. */
-function policyWarnings(access: Access, { rules }: Extract<Policy, { kind: 'document' }>): ExposureWarning[] {
+function policyWarnings(access: Access, { rules }: Extract<OwnPolicy, { kind: 'document' }>): ExposureWarning[] {
   const warnings: ExposureWarning[] = [];
   const ignored = ignoredAnonymous(access);
   if (ignored !== undefined) warnings.push({ event: 'setting-ignored', message: ignored });

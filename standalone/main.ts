@@ -18,6 +18,7 @@ import { connectionLimit, descriptorLimit, FEW_DESCRIPTORS } from './descriptors
 import { accessOf, workerVariables } from './exposure.ts';
 import { withHtpasswdOf } from './htpasswd-file.ts';
 import { withPolicyOf } from './policy-file.ts';
+import { withTokenServerOf } from './token-server-file.ts';
 import { checkPort } from './port.ts';
 import { Files } from './files/files.ts';
 import { Runtime } from './runtime.ts';
@@ -60,7 +61,7 @@ async function main(words: readonly string[], root: string): Promise<void> {
 }
 
 async function serve(
-  { host, port, data: typedData, storage, sync, policy, htpasswd }: ServeCommand,
+  { host, port, data: typedData, storage, sync, policy, htpasswd, tokenServer }: ServeCommand,
   root: string,
   ownEnvironment: NodeJS.ProcessEnv,
   terminal: Terminal,
@@ -79,7 +80,7 @@ async function serve(
   });
 
   // What was typed wrongly is said first, whatever else is in the way.
-  const typed = withPolicyOf(policy, withHtpasswdOf(htpasswd, ownEnvironment));
+  const typed = withTokenServerOf(tokenServer, withPolicyOf(policy, withHtpasswdOf(htpasswd, ownEnvironment)));
   workerVariables({}, typed, host);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({

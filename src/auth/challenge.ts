@@ -18,21 +18,50 @@ export interface ChallengeParts {
   readonly scope?: Scope;
   /** Where a token was sent. */
   readonly error?: ChallengeError | undefined;
+  /** In words, beside an error. */
+  readonly description?: string | undefined;
 }
 
 export const BASIC_CHALLENGE = 'Basic realm="Berth"';
 
-/** Nothing that a client sent is in it but names that are repositories' and cannot hold a quote. */
+/** Where tokens come from, and what they are for. Neither can hold a quote. */
+interface TokenSource {
+  readonly realm: string;
+  readonly service: string;
+}
+
 export function challenge(publicUrl: string | undefined, { scope = NO_SCOPE, error }: ChallengeParts): string {
   if (publicUrl === undefined) return BASIC_CHALLENGE;
+  return bearerChallenge({ realm: tokenEndpoint(publicUrl), service: serviceOf(publicUrl) }, { scope, error });
+}
+
+/**
+ * Nothing that a client sent is in it but names that are repositories' and cannot hold a quote. docker shows of a token that
+ * is too narrow what the challenge says in words, and not the body.
+ */
+export function bearerChallenge(
+  { realm, service }: TokenSource,
+  { scope = NO_SCOPE, error, description }: ChallengeParts,
+): string {
   const asked = formatScope(scope);
   const parts = [
-    `realm="${publicUrl}${TOKEN_PATH}"`,
-    `service="${serviceOf(publicUrl)}"`,
+    `realm="${realm}"`,
+    `service="${service}"`,
     ...(asked === '' ? [] : [`scope="${asked}"`]),
     ...(error === undefined ? [] : [`error="${error}"`]),
+    ...(error === undefined || !isDescription(description) ? [] : [`error_description="${description}"`]),
   ];
   return `Bearer ${parts.join(',')}`;
+}
+
+/** RFC 6750 §3: without what would end the quotes. */
+function isDescription(text: string | undefined): text is string {
+  return text !== undefined && /^[ !#-[\]-~]+$/.test(text);
+}
+
+/** Berth's own. */
+export function tokenEndpoint(publicUrl: string): string {
+  return `${publicUrl}${TOKEN_PATH}`;
 }
 
 /** What tokens are for: the host and port under which clients know the registry. */

@@ -1,12 +1,17 @@
 /** The policy that the settings alone make. Pure. */
 import { ConfigurationError, type Config } from '../config.ts';
+import { configuredTokenServer, type TokenServerSettings } from './configured-token-server.ts';
 import { parsePolicy } from './policy-document.ts';
-import type { Policy } from './policy.ts';
-
-type PolicySettings = Pick<Config, 'anonymous' | 'policy'>;
+import type { OwnPolicy, Policy } from './policy.ts';
 
 /** Throws ConfigurationError, which has the path and reason of each mistake: a broken policy must not open what it closes. */
-export function configuredPolicy({ anonymous, policy }: PolicySettings): Policy {
+export function configuredPolicy(config: TokenServerSettings): Policy {
+  const server = configuredTokenServer(config);
+  if (server === undefined) return ownPolicy(config);
+  return { kind: 'token-server', also: server.policy === 'also' ? ownPolicy(config) : undefined };
+}
+
+function ownPolicy({ anonymous, policy }: Pick<Config, 'anonymous' | 'policy'>): OwnPolicy {
   if (policy === undefined) return { kind: 'setting', anonymous };
   const result = parsePolicy(policy);
   if (result.ok) return result.policy;

@@ -34,6 +34,11 @@ export function parseAuthorization(header: string | null): Credentials {
   return nameAndPassword(text.slice(0, colon), text.slice(colon + 1)) ?? { kind: 'malformed' };
 }
 
+/** Whether a token was sent, be it one that can be read or not: a client that hears of no error sends it again. */
+export function hasToken({ headers }: Request): boolean {
+  return /^bearer /i.test(headers.get('authorization') ?? '');
+}
+
 /** Undefined where no name or password looks like that. A control character could end a password early where it is hashed. */
 export function nameAndPassword(
   name: string,

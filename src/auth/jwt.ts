@@ -7,8 +7,7 @@
  */
 import { importJWK, SignJWT, type CryptoKey, type JWK } from 'jose';
 import * as v from 'valibot';
-import { parseRepositoryName } from '../oci/repository-name.ts';
-import { knownActions, type Scope } from './scope.ts';
+import { scopeOfAccess, type Scope } from './scope.ts';
 import { verifyJwt, type InvalidReason } from './verify-jwt.ts';
 
 export const TOKEN_LIFETIME_SECONDS = 300;
@@ -107,14 +106,7 @@ export async function verifyToken(
 }
 
 function claimsOf({ sub, kind, credential, access }: v.InferOutput<typeof Claims>): TokenClaims {
-  const grants = access.flatMap(({ type, name, actions }) => {
-    const repository = type === 'repository' ? parseRepositoryName(name) : undefined;
-    return repository === undefined ? [] : [{ repository, actions: knownActions(actions) }];
-  });
-  const catalog = access.some(
-    ({ type, name, actions }) => type === 'registry' && name === 'catalog' && actions.includes('*'),
-  );
-  return { kind, name: sub, credential, scope: { grants, catalog } };
+  return { kind, name: sub, credential, scope: scopeOfAccess(access) };
 }
 
 /** Public and private half have the same `kid`. */

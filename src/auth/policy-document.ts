@@ -3,10 +3,10 @@
  * none: an unknown key may be a misspelt condition, and to ignore that would open what it was meant to close.
  */
 import * as v from 'valibot';
-import { parseJsonDocument } from '../oci/json-document.ts';
 import { parseNetwork, type Network } from './networks.ts';
 import { parsePattern, tagPatternProblem, type Pattern } from './patterns.ts';
 import { ACTIONS, type Action } from './principal.ts';
+import { line, list, parseSettingDocument, text, type DocumentForm } from './setting-document.ts';
 
 /** Every request asks all rules, so a document may not be of any size. */
 export const LONGEST_POLICY_CHARACTERS = 65_536;
@@ -18,23 +18,22 @@ const MOST_NETWORKS = 50;
 const LONGEST_RULE_NAME_CHARACTERS = 100;
 const LONGEST_SUBJECT_CHARACTERS = 255;
 const LONGEST_MESSAGE_CHARACTERS = 500;
-const MISTAKES_REPORTED = 10;
 /** Document, rules, rule, condition, list. */
 const MAX_DEPTH = 5;
-/** A path or value of the document in a message. */
-const LONGEST_ECHO_CHARACTERS = 60;
 
 /** RFC 3339 §5.6, with an offset: a time without one is another moment for each reader. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?(?:Z|[+-]\d{2}:\d{2})$/;
-/** No character that would break the line of a terminal or a log. */
-const PRINTABLE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+$/;
 
 export type Subject =
   /** Everybody, signed in or not: what is open to a caller without credentials is closed to nobody. */
   | { readonly kind: 'anonymous' }
-  /** Every user and every robot. */
+  /** Everybody who signed in. */
   | { readonly kind: 'authenticated' }
-  | { readonly kind: 'user' | 'group' | 'robot'; readonly name: string };
+  | { readonly kind: NamedKind; readonly name: string };
+
+/** `outside`: whom an outside token server vouches for. */
+const NAMED_KINDS = ['user', 'group', 'robot', 'outside'] as const;
+type NamedKind = (typeof NAMED_KINDS)[number];
 
 export interface Rule {
   readonly name: string;
@@ -63,31 +62,14 @@ export type PolicyResult =
   /** Each is a path and a reason: `rules[2].actions[0]: must be …`. */
   | { readonly ok: false; readonly mistakes: readonly string[] };
 
-const text = v.string('must be a string');
-
-function line(most: number) {
-  return v.pipe(
-    text,
-    v.maxLength(most, `must have at most ${String(most)} characters`),
-    v.regex(PRINTABLE, 'must be one line of text, and not empty'),
-  );
-}
-
-function list<const Item extends v.GenericSchema>(item: Item, most: number) {
-  return v.pipe(
-    v.array(item, 'must be a list'),
-    v.minLength(1, 'must not be empty'),
-    v.maxLength(most, `must have at most ${String(most)} entries`),
-  );
-}
-
 const subject = v.pipe(
   line(LONGEST_SUBJECT_CHARACTERS),
   v.rawTransform(({ dataset, addIssue, NEVER }): Subject => {
-    const [, kind, name = ''] = /^(user|group|robot):(.+)$/.exec(dataset.value) ?? [];
-    if (kind === 'user' || kind === 'group' || kind === 'robot') return { kind, name };
+    const [, prefix, name = ''] = /^([a-z]+):(.+)$/.exec(dataset.value) ?? [];
+    const kind = NAMED_KINDS.find((known) => known === prefix);
+    if (kind !== undefined) return { kind, name };
     if (dataset.value === 'anonymous' || dataset.value === 'authenticated') return { kind: dataset.value };
-    addIssue({ message: 'must be user:NAME, group:NAME, robot:NAME, anonymous or authenticated' });
+    addIssue({ message: 'must be user:NAME, group:NAME, robot:NAME, outside:NAME, anonymous or authenticated' });
     return NEVER;
   }),
 );
@@ -184,50 +166,17 @@ const DocumentSchema = v.strictObject({
   ),
 });
 
+const FORM: DocumentForm<typeof DocumentSchema> = {
+  schema: DocumentSchema,
+  longestCharacters: LONGEST_POLICY_CHARACTERS,
+  maxDepth: MAX_DEPTH,
+  page: 'docs/policy.md',
+};
+
 /** Never throws. */
 export function parsePolicy(given: string): PolicyResult {
-  if (given.length > LONGEST_POLICY_CHARACTERS) {
-    return mistaken(`must have at most ${String(LONGEST_POLICY_CHARACTERS)} characters`);
-  }
-  const document = parseJsonDocument(new TextEncoder().encode(given), MAX_DEPTH);
-  if (!document.ok) return mistaken(`${document.message}${whereItEnds(given)}`);
-  const { success, issues, output } = v.safeParse(DocumentSchema, document.value);
-  if (success) return { ok: true, policy: { kind: 'document', rules: output.rules } };
-  return { ok: false, mistakes: issues.slice(0, MISTAKES_REPORTED).map(described) };
-}
-
-function mistaken(message: string): PolicyResult {
-  return { ok: false, mistakes: [`the document: ${message}`] };
-}
-
-/** Where the text stops to be JSON, as far as the engine tells. */
-function whereItEnds(given: string): string {
-  try {
-    JSON.parse(given);
-    return '';
-  } catch (error) {
-    const [where] = /line \d+ column \d+/.exec(String(error)) ?? [];
-    return where === undefined ? '' : `, and is none from ${where} on`;
-  }
-}
-
-function described(issue: v.BaseIssue<unknown>): string {
-  const path = (issue.path ?? []).map(({ key }, index) =>
-    typeof key === 'number' ? `[${String(key)}]` : `${index === 0 ? '' : '.'}${echoed(String(key))}`,
-  );
-  return `${path.join('') || 'the document'}: ${reason(issue)}`;
-}
-
-/** valibot's own words are for programmers. */
-function reason(issue: v.BaseIssue<unknown>): string {
-  if (issue.type !== 'strict_object') return issue.message;
-  if (issue.expected === 'never') return 'is not known here; docs/policy.md has every key';
-  return issue.received === 'undefined' ? 'is missing' : 'must be an object';
-}
-
-function echoed(key: string): string {
-  const isPlain = /^\w+$/.test(key) && key.length <= LONGEST_ECHO_CHARACTERS;
-  return isPlain ? key : JSON.stringify(key.slice(0, LONGEST_ECHO_CHARACTERS));
+  const result = parseSettingDocument(given, FORM);
+  return result.ok ? { ok: true, policy: { kind: 'document', rules: result.value.rules } } : result;
 }
 
 /** The 30th of February is none, which `Date` would take for the 2nd of March. */

@@ -1,6 +1,6 @@
 /**
  * The policy of a registry that has no document: the setting BERTH_ANONYMOUS, the same for everybody who comes, and what
- * an open loopback gives to programs on its own machine.
+ * an open loopback gives to programs on its own machine; or whatever a token of an outside server says.
  */
 import type { Config } from '../config.ts';
 import type { Decision, Right } from './decision.ts';
@@ -34,6 +34,14 @@ export function decideBySetting(anonymous: Config['anonymous'], principal: Princ
     return { allowed: true, rule, moves: 'any' };
   }
   return { allowed: false, rule, reason: 'policy', message: message(anonymous, principal) };
+}
+
+/** Such a token is the right to what it names (policy.ts looks at its scope), and without one there is none. */
+export function decideByToken(principal: Principal): Decision {
+  const scope = 'scope' in principal ? principal.scope : undefined;
+  if (scope !== undefined) return { allowed: true, rule: 'token server', moves: 'any' };
+  const message = 'this registry takes tokens of its token server alone: sign in first, for example with docker login';
+  return { allowed: false, rule: 'no token', reason: 'policy', message };
 }
 
 function message(anonymous: 'none' | 'read', principal: Principal): string {

@@ -1,7 +1,8 @@
 /**
  * Who may do what. Pure: no I/O, no clock.
  *
- * A policy is a document of rules, or where there is none the setting BERTH_ANONYMOUS. What no rule allows is refused.
+ * A policy is a document of rules, or where there is none the setting BERTH_ANONYMOUS. What no rule allows is refused. Where
+ * tokens come from an outside server, they say themselves what they allow, and one of these may be asked besides.
  * A rule allows what fits all of its parts, and no rule takes away what another one gives, so their order decides
  * nothing but which one the log names. The limits of a credential and the scope of a token then narrow that.
  */
@@ -11,10 +12,13 @@ import type { Circumstances, Decision, Refused, Right } from './decision.ts';
 import { parsePattern, type Pattern } from './patterns.ts';
 import type { PolicyDocument, Rule } from './policy-document.ts';
 import { covers, isAboutRepository, isForCaller, lacksOf, type Lack, type Question } from './policy-rules.ts';
-import { decideBySetting } from './policy-setting.ts';
+import { decideBySetting, decideByToken } from './policy-setting.ts';
 import { principalName, type Action, type Limit, type Principal } from './principal.ts';
 
-export type Policy = { readonly kind: 'setting'; readonly anonymous: Config['anonymous'] } | PolicyDocument;
+export type OwnPolicy = { readonly kind: 'setting'; readonly anonymous: Config['anonymous'] } | PolicyDocument;
+
+/** `also`: what has to allow it besides the token of the outside server; undefined where that decides alone. */
+export type Policy = OwnPolicy | { readonly kind: 'token-server'; readonly also: OwnPolicy | undefined };
 
 /** Of the rules that came close, so many are told. */
 const MOST_CLOSE_RULES = 5;
@@ -47,11 +51,28 @@ function decide(
   repository: RepositoryName | undefined,
   circumstances: Circumstances,
 ): Decision {
-  const decision =
-    policy.kind === 'setting'
-      ? decideBySetting(policy.anonymous, principal, right)
-      : decideByDocument(policy.rules, principal, right, repository, circumstances);
+  const decision = decideByPolicy(policy, principal, right, repository, circumstances);
   return decision.allowed ? (beyondLimits(principal, right, repository) ?? decision) : decision;
+}
+
+function decideByPolicy(
+  policy: Policy,
+  principal: Principal,
+  right: Right,
+  repository: RepositoryName | undefined,
+  circumstances: Circumstances,
+): Decision {
+  switch (policy.kind) {
+    case 'setting':
+      return decideBySetting(policy.anonymous, principal, right);
+    case 'document':
+      return decideByDocument(policy.rules, principal, right, repository, circumstances);
+    case 'token-server': {
+      const byToken = decideByToken(principal);
+      if (!byToken.allowed || policy.also === undefined) return byToken;
+      return decideByPolicy(policy.also, principal, right, repository, circumstances);
+    }
+  }
 }
 
 /** A rule that did not allow it, and what of it did not fit. */
@@ -72,7 +93,7 @@ export function explain(
   circumstances: Circumstances,
 ): { readonly decision: Decision; readonly close: readonly CloseRule[] } {
   const decision = authorize(policy, principal, action, repository, circumstances);
-  if (policy.kind === 'setting' || decision.allowed) return { decision, close: [] };
+  if (policy.kind !== 'document' || decision.allowed) return { decision, close: [] };
   const question = { principal, action, repository, circumstances };
   const close = policy.rules
     .map((rule) => ({ rule: rule.name, lacks: lacksOf(rule, question) }))
@@ -83,13 +104,17 @@ export function explain(
 
 /**
  * Which repositories a caller may pull, for a list of many names. The scope of a token is none of it: the token that may
- * list names no repository.
+ * list names no repository. So where such tokens decide alone, whoever may list sees every name, as at distribution.
  */
 export function readableBy(
   policy: Policy,
   principal: Principal,
   circumstances: Circumstances,
 ): 'every' | ((repository: RepositoryName) => boolean) {
+  if (policy.kind === 'token-server') {
+    if (!decideByToken(principal).allowed) return () => false;
+    return policy.also === undefined ? 'every' : readableBy(policy.also, principal, circumstances);
+  }
   const limits = limitsOf(principal);
   const isWithin = (repository: RepositoryName) =>
     limits.every((limit) => isLimitedTo(limit, 'pull', repository, principal));
@@ -148,7 +173,7 @@ function decideByDocument(
 
 /** docker logs in only where the base asks it to; everything that may be pulled without can be pulled all the same. */
 function decidePing(principal: Principal): Decision {
-  const isKnown = principal.kind === 'user' || principal.kind === 'robot';
+  const isKnown = 'name' in principal;
   const hasToken = 'scope' in principal;
   if (isKnown || hasToken) return { allowed: true, rule: isKnown ? 'signed in' : 'token', moves: 'any' };
   return refused(help(principal));
@@ -200,18 +225,18 @@ function beyondLimits(principal: Principal, right: Right, repository: Repository
 function beyondScope(principal: Principal, right: Right, repository: RepositoryName | undefined): Refused | undefined {
   const scope = 'scope' in principal ? principal.scope : undefined;
   if (scope === undefined || right === 'ping') return undefined;
-  if (right === 'catalog') return scope.catalog ? undefined : tooNarrow('registry:catalog:*');
+  if (right === 'catalog') return scope.catalog ? undefined : tooNarrow('registry:catalog:*', principal);
   const isGranted = scope.grants.some((grant) => grant.repository === repository && grant.actions.includes(right));
-  return isGranted ? undefined : tooNarrow(`repository:${repository ?? '<name>'}:${right}`);
+  return isGranted ? undefined : tooNarrow(`repository:${repository ?? '<name>'}:${right}`, principal);
 }
 
-function tooNarrow(scope: string): Refused {
-  return {
-    allowed: false,
-    rule: 'scope of the token',
-    reason: 'scope',
-    message: `the token that was sent does not cover this: ask for one with the scope ${scope}`,
-  };
+function tooNarrow(scope: string, principal: Principal): Refused {
+  // Berth's own token server grants whatever is asked for and allowed; of another one nobody here knows which it was.
+  const message =
+    principal.kind === 'outside'
+      ? `the token server did not give ${principal.name} a token for ${scope}, or was not asked for one`
+      : `the token that was sent does not cover this: ask for one with the scope ${scope}`;
+  return { allowed: false, rule: 'scope of the token', reason: 'scope', message };
 }
 
 function isLimitedTo(

@@ -36,7 +36,9 @@ export type Principal =
   /** Provably somebody on the machine that an open-on-loopback registry runs on. */
   | { readonly kind: 'local' }
   | ({ readonly kind: 'user'; readonly name: string; readonly groups: readonly string[] } & Narrowed)
-  | ({ readonly kind: 'robot'; readonly name: string } & Narrowed);
+  | ({ readonly kind: 'robot'; readonly name: string } & Narrowed)
+  /** Whom an outside token server vouches for. The name is that server's own, of which there is one at a time. */
+  | ({ readonly kind: 'outside'; readonly name: string } & Narrowed);
 
 /** As it stands in a session's owner and in the log: `user:alice`. */
 export function principalName(principal: Principal): string {

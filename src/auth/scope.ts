@@ -48,7 +48,14 @@ interface Resource {
   readonly actions: readonly string[];
 }
 
-/** The class in `repository(plugin):…` says nothing any more. */
+export interface AccessEntry {
+  readonly type: string;
+  readonly name: string;
+  readonly actions: readonly string[];
+}
+
+/** The class in `repository(plugin)` says nothing any more. */
+const TYPE = /^(repository|registry)(?:\([a-z0-9]{0,64}\))?$/;
 const FORM = /^(repository|registry)(?:\([a-z0-9]{0,64}\))?:(.+):([a-z*,]*)$/;
 
 function parseResource(text: string): Resource | undefined {
@@ -58,12 +65,25 @@ function parseResource(text: string): Resource | undefined {
 }
 
 /** `*` is all of them. */
-export function knownActions(given: readonly string[]): Action[] {
+function knownActions(given: readonly string[]): Action[] {
   return given.includes('*') ? [...ACTIONS] : ACTIONS.filter((action) => given.includes(action));
 }
 
 function inOrder(actions: ReadonlySet<Action>): Action[] {
   return ACTIONS.filter((action) => actions.has(action));
+}
+
+/** The `access` of a token (distribution, "Token Authentication Implementation"). What is unknown of it gives nothing. */
+export function scopeOfAccess(access: readonly AccessEntry[]): Scope {
+  const entries = access.map(({ type, ...rest }) => ({ type: TYPE.exec(type)?.[1], ...rest }));
+  const grants = entries.flatMap(({ type, name, actions }) => {
+    const repository = type === 'repository' ? parseRepositoryName(name) : undefined;
+    return repository === undefined ? [] : [{ repository, actions: knownActions(actions) }];
+  });
+  const catalog = entries.some(
+    ({ type, name, actions }) => type === 'registry' && name === 'catalog' && actions.includes('*'),
+  );
+  return { grants, catalog };
 }
 
 /** As it stands in a challenge, and in what the token endpoint says was granted. */

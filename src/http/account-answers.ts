@@ -38,6 +38,13 @@ export function conflict(message: string): RegistryError {
   return new RegistryError('CONFLICT', { message });
 }
 
+/** Where the tokens of an outside server decide alone. */
+export function askedNowhere(): RegistryError {
+  return conflict(
+    'no policy is asked here, since the tokens of BERTH_TOKEN_SERVER decide alone: "policy": "also" there has one asked too',
+  );
+}
+
 /** RFC 3339. */
 export function timeOf(ms: number): string {
   return new Date(ms).toISOString();

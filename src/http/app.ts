@@ -12,6 +12,7 @@ import { drain } from '../objects/upload/drain.ts';
 import { RegistryError } from '../oci/error.ts';
 import { parseRepositoryName } from '../oci/repository-name.ts';
 import { callerOf, openAccess } from './access/access.ts';
+import { openEntrance, openTokenEndpoint } from './access/outside-access.ts';
 import { isNobody, refusal, SIGN_IN } from './access/refusal.ts';
 import { asPerson } from './account/person.ts';
 import { asAdministrator } from './admin/administrator.ts';
@@ -116,10 +117,10 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   if (route.right === 'anyone') return route.handler(nobody);
   // Before the policy is looked at: a broken one is put right here.
   if (route.right === 'admin') return route.handler(await asAdministrator(nobody, env));
-  const open = () => openAccess({ ...arrival, limiters: env, hold });
-  if (route.right === 'own-tokens') return route.handler(await asPerson(nobody, open));
+  const sources = { ...arrival, limiters: env, hold };
+  if (route.right === 'own-tokens') return route.handler(await asPerson(nobody, () => openAccess(sources)));
   if (route.right === 'sign-in') {
-    const access = await open();
+    const access = await openTokenEndpoint(sources);
     return route.handler({ ...nobody, policy: access.policy, access });
   }
   const { right } = route;
@@ -128,11 +129,11 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   // Who knows the whole id of an upload may be able to write it.
   record.reference = params['reference'] ?? params['digest'] ?? params['upload']?.slice(0, LOGGED_ID_CHARACTERS);
   const ask = async (): Promise<{ context: Context; moves: Moves }> => {
-    const access = await open();
-    const principal = await callerOf(access, arrival, scopeOfRequest(right, repository, arrival.url));
-    const context: Context = { ...arrival, principal, policy: access.policy };
+    const entrance = await openEntrance(sources);
+    const principal = await callerOf(entrance, arrival, scopeOfRequest(right, repository, arrival.url));
+    const context: Context = { ...arrival, principal, policy: entrance.policy };
     const now = { ...circumstances, now: Date.now() };
-    const { moves } = demand({ ...context, circumstances: now, asksWho: access.asksWho }, record, right, repository);
+    const { moves } = demand({ ...context, circumstances: now, asksWho: entrance.asksWho }, record, right, repository);
     return { context, moves };
   };
   const { context } = await ask();

@@ -3,9 +3,10 @@
  * principal. It puts together what the settings say, what the isolate knows of the accounts (known.ts), and the checks of
  * auth/.
  */
-import { signIn, type Means } from '../../auth/authenticate.ts';
-import { challenge, serviceOf } from '../../auth/challenge.ts';
-import { parseAuthorization } from '../../auth/credentials.ts';
+import { signIn, type Means, type SignIn } from '../../auth/authenticate.ts';
+import { serviceOf } from '../../auth/challenge.ts';
+import { challengeOf } from '../../auth/configured-token-server.ts';
+import { hasToken, parseAuthorization, type Credentials } from '../../auth/credentials.ts';
 import type { Circumstances } from '../../auth/decision.ts';
 import { htpasswdOf } from '../../auth/htpasswd.ts';
 import type { Issuer, Key } from '../../auth/jwt.ts';
@@ -40,10 +41,16 @@ export interface AccessSources {
   readonly hold: (work: Promise<unknown>) => void;
 }
 
-export interface Access {
+/** What the registry's own routes ask. */
+export interface Entrance {
   readonly policy: Policy;
   /** Whether there is an account, an htpasswd line or a policy: then it matters who comes, and loopback is not open. */
   readonly asksWho: boolean;
+  readonly signIn: (given: Exclude<Credentials, { kind: 'none' }>) => Promise<SignIn>;
+}
+
+/** And what the token endpoint does. */
+export interface Access extends Entrance {
   readonly signingKey: Key;
   readonly publicKeys: readonly Key[];
   /** Undefined where the registry has no public URL. */
@@ -63,11 +70,7 @@ interface Arrival {
 /** Throws UNAVAILABLE where what counts cannot be told. */
 export async function openAccess(sources: AccessSources): Promise<Access> {
   const { config, circumstances, limiters } = sources;
-  const asking: Asking = {
-    accounts: accountsReader(sources.objects, sources.meter),
-    later: accountsReader(sources.objects, new WorkMeter()),
-    hold: sources.hold,
-  };
+  const asking = askingOf(sources);
   const snapshot = await KNOWN.snapshot(asking);
   const htpasswd = htpasswdOf(config);
   const policy =
@@ -75,31 +78,37 @@ export async function openAccess(sources: AccessSources): Promise<Access> {
   const issuer =
     config.publicUrl === undefined ? undefined : { issuer: config.publicUrl, service: serviceOf(config.publicUrl) };
   const network = networkOf(circumstances.address);
+  const means: Means = {
+    htpasswd,
+    checks: CHECKS,
+    tokens: TOKENS,
+    keys: snapshot.publicKeys,
+    issuer,
+    now: circumstances.now,
+    network,
+    isInUse: (hash) => KNOWN.isInUse(hash),
+    bySecret: (hash) => KNOWN.bySecret(hash, asking),
+    byId: (id) => KNOWN.byId(id, asking),
+    waitSeconds: (name) => GUESSES.waitSeconds(name, network, circumstances.now),
+    secretWaitSeconds: () => GUESSES.secretWaitSeconds(network, circumstances.now),
+    countUnknownSecret: () => {
+      GUESSES.countUnknownSecret(network, circumstances.now);
+    },
+    countWrong: (name) => GUESSES.count(name, network, circumstances.now, limiters),
+  };
   return {
     policy,
     asksWho: snapshot.hasAccounts || htpasswd.size > 0 || policy.kind === 'document',
     signingKey: snapshot.signingKey,
     publicKeys: snapshot.publicKeys,
     issuer,
-    means: {
-      htpasswd,
-      checks: CHECKS,
-      tokens: TOKENS,
-      keys: snapshot.publicKeys,
-      issuer,
-      now: circumstances.now,
-      network,
-      isInUse: (hash) => KNOWN.isInUse(hash),
-      bySecret: (hash) => KNOWN.bySecret(hash, asking),
-      byId: (id) => KNOWN.byId(id, asking),
-      waitSeconds: (name) => GUESSES.waitSeconds(name, network, circumstances.now),
-      secretWaitSeconds: () => GUESSES.secretWaitSeconds(network, circumstances.now),
-      countUnknownSecret: () => {
-        GUESSES.countUnknownSecret(network, circumstances.now);
-      },
-      countWrong: (name) => GUESSES.count(name, network, circumstances.now, limiters),
-    },
+    means,
+    signIn: (given) => signIn(given, means),
   };
+}
+
+export function askingOf({ objects, meter, hold }: Pick<AccessSources, 'objects' | 'meter' | 'hold'>): Asking {
+  return { accounts: accountsReader(objects, meter), later: accountsReader(objects, new WorkMeter()), hold };
 }
 
 /** What is asked twice changes nothing. */
@@ -113,7 +122,7 @@ function accountsReader(objects: Objects, meter: WorkMeter): AccountsReader {
 
 /** Who sends a request to a route that is not open to anyone. Throws what a client is told whose credentials do not do. */
 export async function callerOf(
-  access: Access,
+  access: Entrance,
   { request, config, circumstances, id, note }: Arrival,
   scope: Scope,
 ): Promise<Principal> {
@@ -121,12 +130,12 @@ export async function callerOf(
   if (!access.asksWho) return withoutCredentials(request, config);
   const given = parseAuthorization(request.headers.get('authorization'));
   if (given.kind === 'none') return { kind: 'anonymous' };
-  const result = await signIn(given, access.means);
+  const result = await access.signIn(given);
   if (result.kind === 'signed-in') {
     if (result.isFresh) auditSignIn({ id, circumstances }, result);
     note({ principal: result.principal });
     return result.principal;
   }
-  const error = given.kind === 'bearer' ? 'invalid_token' : undefined;
-  throw refusedSignIn(result, challenge(config.publicUrl, { scope, error }), { note, id, circumstances });
+  const error = hasToken(request) ? 'invalid_token' : undefined;
+  throw refusedSignIn(result, challengeOf(config, { scope, error }), { note, id, circumstances });
 }

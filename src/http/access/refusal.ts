@@ -2,7 +2,9 @@
  * How a request is refused that the policy does not allow (ADR 10). Whom it refuses is told so, once it is known who that is;
  * everybody else is asked, with a challenge, to come with something better.
  */
-import { challenge, scopeOfRequest } from '../../auth/challenge.ts';
+import { scopeOfRequest } from '../../auth/challenge.ts';
+import { challengeOf } from '../../auth/configured-token-server.ts';
+import { hasToken } from '../../auth/credentials.ts';
 import type { Refused, Right } from '../../auth/decision.ts';
 import type { Policy } from '../../auth/policy.ts';
 import type { Principal } from '../../auth/principal.ts';
@@ -33,12 +35,12 @@ export function refusal(
   repository: RepositoryName | undefined,
   decision: Refused,
 ): RegistryError {
-  const isKnown = principal.kind === 'user' || principal.kind === 'robot';
-  if (isKnown && decision.reason === 'policy') return new RegistryError('DENIED', { message: decision.message });
+  if ('name' in principal && decision.reason === 'policy')
+    return new RegistryError('DENIED', { message: decision.message });
   // A client that brought a token and hears no error brings it again and again.
-  const hasToken = /^bearer /i.test(request.headers.get('authorization') ?? '');
-  const error = hasToken ? 'insufficient_scope' : undefined;
-  const header = challenge(config.publicUrl, { scope: scopeOfRequest(right, repository, url), error });
+  const error = hasToken(request) ? 'insufficient_scope' : undefined;
+  const scope = scopeOfRequest(right, repository, url);
+  const header = challengeOf(config, { scope, error, description: decision.message });
   // Where people have accounts, what BERTH_ANONYMOUS is set to is no help to somebody who only has to sign in.
   const knowsPeople = asksWho && policy.kind === 'setting' && decision.reason === 'policy';
   return new RegistryError('UNAUTHORIZED', {

@@ -1,14 +1,14 @@
 /** The policy that the admin API was given, as it was stored. */
 import { parsePolicy } from '../../auth/policy-document.ts';
-import type { Policy } from '../../auth/policy.ts';
+import type { OwnPolicy } from '../../auth/policy.ts';
 import { RegistryError } from '../../oci/error.ts';
 import { logEvent } from '../../observability/log.ts';
 
 /** Parsed once for each version that this isolate sees. */
-let known: { readonly document: string; readonly policy: Policy } | undefined;
+let known: { readonly document: string; readonly policy: OwnPolicy } | undefined;
 
 /** `undefined` where none was given. Throws UNAVAILABLE, and logs why, for one that cannot be read. */
-export function storedPolicy(stored: { readonly document: string } | undefined): Policy | undefined {
+export function storedPolicy(stored: { readonly document: string } | undefined): OwnPolicy | undefined {
   if (stored === undefined) return undefined;
   if (known?.document === stored.document) return known.policy;
   const result = parsePolicy(stored.document);

@@ -4,19 +4,20 @@
  */
 import * as v from 'valibot';
 import { parseAccountName } from '../../auth/account-name.ts';
+import { configuredTokenServer } from '../../auth/configured-token-server.ts';
 import { htpasswdOf } from '../../auth/htpasswd.ts';
 import { isAddress } from '../../auth/networks.ts';
-import { explain, type Policy } from '../../auth/policy.ts';
+import { explain, type OwnPolicy } from '../../auth/policy.ts';
 import { ACTIONS, type Principal } from '../../auth/principal.ts';
 import { parseRepositoryName } from '../../oci/repository-name.ts';
 import { storedPolicy } from '../access/stored-policy.ts';
 import { fields, mistakes, readJson } from '../json-body.ts';
-import { notFound } from '../account-answers.ts';
+import { askedNowhere, notFound } from '../account-answers.ts';
 import { Groups } from '../request-fields.ts';
 import type { AdminContext } from './administrator.ts';
 
-const SUBJECT = /^(user|robot):(.{1,255})$/;
-const SUBJECT_PROBLEM = 'must be user:<name>, robot:<name> or anonymous';
+const SUBJECT = /^(user|robot|outside):(.{1,255})$/;
+const SUBJECT_PROBLEM = 'must be user:<name>, robot:<name>, outside:<name> or anonymous';
 
 const Question = fields({
   subject: v.pipe(
@@ -34,7 +35,10 @@ const Question = fields({
   ),
 });
 
-/** `groups` stand in for those of the account, and `address` is where the subject is taken to be. */
+/**
+ * `groups` stand in for those of the account, and `address` is where the subject is taken to be. What a token of an outside
+ * server may say besides, nobody here knows.
+ */
 export async function explainAccess(context: AdminContext): Promise<Response> {
   const { subject, groups, repository: name, action, address } = await readJson(context, Question);
   const repository = parseRepositoryName(name);
@@ -67,20 +71,25 @@ async function subjectOf(
   groups: readonly string[] | undefined,
 ): Promise<Subject> {
   const [, kind, name = ''] = SUBJECT.exec(subject) ?? [];
+  const isOutside = configuredTokenServer(config) !== undefined;
   const own = parseAccountName(name);
   if (kind === 'user') {
     const account = own === undefined ? undefined : await meter.call(objects.accounts().getAccount(own));
-    const signsIn = account?.isDisabled === false || htpasswdOf(config).has(name);
-    return { principal: { kind: 'user', name, groups: groups ?? account?.groups ?? [], limits: [] }, signsIn };
+    const isKnown = account?.isDisabled === false || htpasswdOf(config).has(name);
+    const principal: Principal = { kind: 'user', name, groups: groups ?? account?.groups ?? [], limits: [] };
+    return { principal, signsIn: isKnown && !isOutside };
   }
+  if (kind === 'outside') return { principal: { kind, name, limits: [] }, signsIn: isOutside };
   if (kind !== 'robot') return { principal: { kind: 'anonymous' }, signsIn: true };
   const robot = own === undefined ? undefined : await meter.call(objects.accounts().getRobot(own));
   if (robot === undefined) throw notFound('robot');
-  return { principal: { kind: 'robot', name, limits: [robot.limit] }, signsIn: !robot.isDisabled };
+  return { principal: { kind: 'robot', name, limits: [robot.limit] }, signsIn: !robot.isDisabled && !isOutside };
 }
 
 /** Fresh, since whoever asks has perhaps just changed it. */
-async function policyNow({ policy, meter, objects }: AdminContext): Promise<Policy> {
+async function policyNow({ policy: configured, meter, objects }: AdminContext): Promise<OwnPolicy> {
+  const policy = configured.kind === 'token-server' ? configured.also : configured;
+  if (policy === undefined) throw askedNowhere();
   if (policy.kind === 'document') return policy;
   return storedPolicy(await meter.call(objects.accounts().getPolicy())) ?? policy;
 }

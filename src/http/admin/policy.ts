@@ -10,7 +10,7 @@ import { preconditionsOf } from '../conditional.ts';
 import { query, type Context } from '../context.ts';
 import { mistakes, readText } from '../json-body.ts';
 import { listAnswer } from '../pages.ts';
-import { conflict, timeOf } from '../account-answers.ts';
+import { askedNowhere, conflict, timeOf } from '../account-answers.ts';
 import type { AdminContext } from './administrator.ts';
 import { changed } from './changed.ts';
 
@@ -43,7 +43,8 @@ export async function listPolicies({ meter, objects }: AdminContext): Promise<Re
 }
 
 export async function putPolicy(context: AdminContext): Promise<Response> {
-  const { config, meter, objects, actor } = context;
+  const { config, policy, meter, objects, actor } = context;
+  if (policy.kind === 'token-server' && policy.also === undefined) throw askedNowhere();
   if (config.policy !== undefined) {
     throw conflict('the policy is given by the setting BERTH_POLICY, and changed there');
   }

@@ -151,7 +151,8 @@ function grantedTo({ access, circumstances }: SignInContext, principal: Principa
 }
 
 function claimsOf(principal: Principal, proven: SignedIn | undefined, scope: Scope): TokenClaims {
-  if (proven === undefined || !('name' in principal)) return { kind: 'anonymous', name: '', credential: '', scope };
+  const isOwn = principal.kind === 'user' || principal.kind === 'robot';
+  if (proven === undefined || !isOwn) return { kind: 'anonymous', name: '', credential: '', scope };
   return { kind: principal.kind, name: principal.name, credential: proven.credential, scope };
 }
 

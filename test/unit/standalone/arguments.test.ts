@@ -11,6 +11,7 @@ const DEFAULTS = {
   sync: true,
   policy: undefined,
   htpasswd: undefined,
+  tokenServer: undefined,
 };
 
 test.each([
@@ -28,6 +29,7 @@ test.each([
   [['--storage', 'r2'], { ...DEFAULTS, storage: 'r2' }],
   [['--policy', 'access.json'], { ...DEFAULTS, policy: 'access.json' }],
   [['--htpasswd', 'people'], { ...DEFAULTS, htpasswd: 'people' }],
+  [['--token-server', 'server.json'], { ...DEFAULTS, tokenServer: 'server.json' }],
   [['--no-sync'], { ...DEFAULTS, sync: false }],
   [['--help'], { kind: 'help' }],
   [['-h'], { kind: 'help' }],
@@ -49,6 +51,10 @@ test.each([
   [['--policy'], '--policy needs a value, for example: npm start -- --policy /etc/berth/policy.json'],
   [['--storage'], '--storage needs a value, for example: npm start -- --storage r2'],
   [['--htpasswd'], '--htpasswd needs a value, for example: npm start -- --htpasswd /etc/berth/htpasswd'],
+  [
+    ['--token-server='],
+    '--token-server needs a value, for example: npm start -- --token-server /etc/berth/token-server.json',
+  ],
   [['--no-sync=1'], '--no-sync takes no value: npm start -- --no-sync'],
   [['--version=yes'], '--version takes no value: npm start -- --version'],
   ...['65536', '-1', '1.5', '0x10', '80a', '123456'].map((port): [string[], string] => [
@@ -73,6 +79,7 @@ test('the help names every option with its default', () => {
     '(.berth)',
     '--storage S',
     '--policy F',
+    '--token-server F',
     '--no-sync',
     '--version',
     '--help, -h',

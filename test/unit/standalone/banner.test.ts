@@ -13,9 +13,10 @@ function said(
   anonymous: Anonymous,
   openLoopback = false,
   isTTY = true,
-  policy: Serving['access']['policy'] = { kind: 'setting', anonymous },
+  given: Serving['access']['policy'] | 'by-token' = { kind: 'setting', anonymous },
   asksWho = false,
 ): string[] {
+  const policy = given === 'by-token' ? undefined : given;
   const out = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY });
   const url = `http://${host.includes(':') ? `[${host}]` : host}:8787`;
   announce(
@@ -25,7 +26,15 @@ function said(
       host,
       data: '/srv/berth',
       workerdPid: 7,
-      access: { anonymous, openLoopback, trustedProxy: false, policy, hasPeople: false, asksWho },
+      access: {
+        anonymous,
+        openLoopback,
+        trustedProxy: false,
+        policy,
+        hasTokenServer: policy === undefined,
+        hasPeople: false,
+        asksWho,
+      },
     },
     {},
     // Both streams into one, in the order of writing.
@@ -54,6 +63,14 @@ test('where there are accounts it says how to sign in, and neither that it is op
   expect(said('0.0.0.0', 'read', false, true, undefined, true).at(-1)).toBe(
     'Warning: unless the admin API was given a policy, anyone who reaches this address may pull everything, since BERTH_ANONYMOUS is read.',
   );
+});
+
+test('where tokens come from another server it says who decides, and how to sign in', () => {
+  expect(said('127.0.0.1', 'none', false, true, 'by-token')).toEqual([
+    'Berth 1.2.3 serves http://127.0.0.1:8787 and keeps its data in /srv/berth',
+    'The token server says who may do what. Sign in:',
+    '  docker login 127.0.0.1:8787',
+  ]);
 });
 
 test('an IPv6 address, which many clients do not take, is not put into a command', () => {

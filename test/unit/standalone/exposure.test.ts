@@ -11,6 +11,7 @@ import {
 } from '../../../standalone/exposure.ts';
 import { StartFailure } from '../../../standalone/start-failure.ts';
 import { parseConfig } from '../../../src/config.ts';
+import { OutsideIssuer } from '../../outside-issuer.ts';
 
 test.each([
   ['127.0.0.1', true],
@@ -272,4 +273,30 @@ test('the parts of BERTH_HTPASSWD are settings, and a wrong line of theirs is na
     "BERTH_HTPASSWD line 1 has a hash for alice that is not bcrypt's ($2a$, $2b$ or $2y$): htpasswd -B makes one. docs/configuration.md explains every setting.",
   ]);
   expect(refusal({ BERTH_HTPASSWD_1: 'alice:opensesame' })?.[1]).toContain('BERTH_HTPASSWD_1 is no setting');
+});
+
+test('a token server closes loopback, and what would open it beside that ends the start', async () => {
+  const issuer = await OutsideIssuer.make();
+  const typed = { BERTH_TOKEN_SERVER: issuer.document() };
+  const variables = workerVariables({}, typed, '127.0.0.1');
+  expect(variables).toMatchObject({ BERTH_OPEN_LOOPBACK: 'off' });
+  const opened = accessOf(parseConfig(variables));
+  expect(rightsAt('127.0.0.1', opened)).toBe('by-token');
+  expect(exposureWarnings('0.0.0.0', opened, {})).toEqual([]);
+  expect(refusal({ ...typed, BERTH_OPEN_LOOPBACK: 'on' }, {})?.[1]).toContain('BERTH_OPEN_LOOPBACK=on opens what');
+  expect(refusal({ ...typed, BERTH_ANONYMOUS: 'read' })?.[1]).toContain('both say what callers without credentials');
+  expect(refusal({ BERTH_TOKEN_SERVER: '{}' })).toEqual([
+    2,
+    expect.stringMatching(/^BERTH_TOKEN_SERVER is no token server: realm: is missing; service: is missing/),
+  ]);
+});
+
+test('a token server beside a policy that is not there yet says that it is closed', async () => {
+  const issuer = await OutsideIssuer.make();
+  const typed = { BERTH_TOKEN_SERVER: issuer.document({ policy: 'also' }) };
+  const closed = accessOf(parseConfig(workerVariables({}, typed, '127.0.0.1')));
+  expect(exposureWarnings('127.0.0.1', closed, {}).map(({ event }) => event)).toEqual(['closed']);
+  const both = accessOf(parseConfig(workerVariables({}, { ...typed, BERTH_POLICY: policy() }, '127.0.0.1')));
+  expect(exposureWarnings('127.0.0.1', both, {})).toEqual([]);
+  expect(rightsAt('127.0.0.1', both)).toBe('by-token');
 });
