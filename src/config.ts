@@ -64,6 +64,7 @@ const SettingsObject = v.object({
   BERTH_ANONYMOUS: v.optional(oneOf(['none', 'read', 'read-write']), 'none'),
   BERTH_OPEN_LOOPBACK: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_POLICY: v.optional(v.string()),
+  BERTH_TRUSTS: v.optional(v.string()),
   BERTH_MAX_MANIFEST_BYTES: v.optional(wholeNumber(1_024, LARGEST_MANIFEST_SETTING_BYTES), '4194304'),
   BERTH_MANIFESTS_ALLOW_MISSING: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_PUBLIC_URL: v.optional(origin),
@@ -125,6 +126,8 @@ export interface Config {
   readonly openLoopback: boolean;
   /** The policy document as it was given; auth/configured-policy.ts reads it. */
   readonly policy: string | undefined;
+  /** The document of trusted issuers as it was given; auth/trusts.ts reads it. */
+  readonly trusts: string | undefined;
   readonly maxManifestBytes: number;
   /** Whether a manifest is taken that refers to blobs or manifests which the repository does not have. */
   readonly allowMissing: boolean;
@@ -168,6 +171,7 @@ export function parseConfig(environment: unknown): Config {
     anonymous: settings.BERTH_ANONYMOUS,
     openLoopback: settings.BERTH_OPEN_LOOPBACK === 'on',
     policy: settings.BERTH_POLICY,
+    trusts: settings.BERTH_TRUSTS,
     maxManifestBytes: settings.BERTH_MAX_MANIFEST_BYTES,
     allowMissing: settings.BERTH_MANIFESTS_ALLOW_MISSING === 'on',
     publicUrl: settings.BERTH_PUBLIC_URL,

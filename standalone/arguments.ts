@@ -27,6 +27,8 @@ export interface ServeCommand {
   readonly policy: string | undefined;
   /** The file with names and passwords, in the same way. */
   readonly htpasswd: string | undefined;
+  /** The file with the issuers whose jobs come in, in the same way. */
+  readonly trusts: string | undefined;
 }
 
 export type Command =
@@ -50,6 +52,8 @@ export const HELP = `Serves a Berth registry on this machine.
   --htpasswd F people who may sign in: a file of bcrypt lines, as htpasswd -B makes them;
                as BERTH_HTPASSWD
   --policy F   the file that says who may do what (docs/policy.md); as BERTH_POLICY
+  --trusts F   whose CI jobs come in without a stored secret
+               (docs/workload-identity.md); as BERTH_TRUSTS
   --no-sync    answers before the disk has the bytes: faster, but what was just
                pushed may not survive a power cut
   --version    prints the version
@@ -57,9 +61,9 @@ export const HELP = `Serves a Berth registry on this machine.
 
 Settings are environment variables that start with BERTH_; docs/configuration.md explains each.`;
 
-const VALUE_OPTIONS = ['port', 'host', 'data', 'storage', 'policy', 'htpasswd'] as const;
+const VALUE_OPTIONS = ['port', 'host', 'data', 'storage', 'policy', 'htpasswd', 'trusts'] as const;
 type ValueOption = (typeof VALUE_OPTIONS)[number];
-type FileOption = 'policy' | 'htpasswd';
+type FileOption = 'policy' | 'htpasswd' | 'trusts';
 
 const EXAMPLES: Record<ValueOption, string> = {
   port: '8788',
@@ -68,6 +72,7 @@ const EXAMPLES: Record<ValueOption, string> = {
   storage: 'r2',
   policy: '/etc/berth/policy.json',
   htpasswd: '/etc/berth/htpasswd',
+  trusts: '/etc/berth/trusts.json',
 };
 
 export function parseArguments(words: readonly string[]): Command {
@@ -81,6 +86,7 @@ export function parseArguments(words: readonly string[]): Command {
       storage: { type: 'string' },
       policy: { type: 'string' },
       htpasswd: { type: 'string' },
+      trusts: { type: 'string' },
       'no-sync': { type: 'boolean' },
       version: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -136,8 +142,8 @@ export function parseArguments(words: readonly string[]): Command {
   const storage = STORAGE_KINDS.find((kind) => kind === values.storage);
   if (storage === undefined)
     return mistake(`--storage ${quote(values.storage)} is unknown. Give one of ${STORAGE_KINDS.join(' and ')}.`);
-  const { data, policy, htpasswd } = values;
-  return { kind: 'serve', port, host, data, storage, sync, policy, htpasswd };
+  const { data, policy, htpasswd, trusts } = values;
+  return { kind: 'serve', port, host, data, storage, sync, policy, htpasswd, trusts };
 }
 
 function mistake(message: string): Command {

@@ -7,6 +7,7 @@ import { BlockList, isIPv6 } from 'node:net';
 import { configuredPolicy, ignoredAnonymous } from '../src/auth/configured-policy.ts';
 import { htpasswdOf } from '../src/auth/htpasswd.ts';
 import type { Policy } from '../src/auth/policy.ts';
+import { trustsOf } from '../src/auth/trusts.ts';
 import {
   ConfigurationError,
   isSecretSetting,
@@ -119,6 +120,7 @@ function refuseWrongValues(variables: Variables): void {
     const config = parseConfig(variables);
     configuredPolicy(config);
     htpasswdOf(config);
+    trustsOf(config);
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     // The Worker's own message leaves the value out, since its log is read by others.
@@ -136,7 +138,7 @@ function refuseWrongValues(variables: Variables): void {
 /** The settings that say who may come in, and the policy that they make. */
 export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'trustedProxy'> & {
   readonly policy: Policy;
-  /** Whether there are lines of htpasswd: then nobody comes in for being on this machine. */
+  /** Whether there are lines of htpasswd, or trusts: then nobody comes in for being on this machine. */
   readonly hasPeople: boolean;
   /** Whether the registry asks who comes although no setting says so (asks-who.ts). */
   readonly asksWho: boolean;
@@ -144,7 +146,7 @@ export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'trustedProxy'>
 
 /** @param asksWho what asks-who.ts says of the data */
 export function accessOf(config: Config, asksWho = false): Access {
-  const hasPeople = htpasswdOf(config).size > 0;
+  const hasPeople = htpasswdOf(config).size > 0 || trustsOf(config).length > 0;
   return {
     ...config,
     openLoopback: config.openLoopback && !hasPeople,

@@ -24,6 +24,7 @@ import { Runtime } from './runtime.ts';
 import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
+import { withTrustsOf } from './trusts-file.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -60,7 +61,7 @@ async function main(words: readonly string[], root: string): Promise<void> {
 }
 
 async function serve(
-  { host, port, data: typedData, storage, sync, policy, htpasswd }: ServeCommand,
+  { host, port, data: typedData, storage, sync, policy, htpasswd, trusts }: ServeCommand,
   root: string,
   ownEnvironment: NodeJS.ProcessEnv,
   terminal: Terminal,
@@ -79,7 +80,7 @@ async function serve(
   });
 
   // What was typed wrongly is said first, whatever else is in the way.
-  const typed = withPolicyOf(policy, withHtpasswdOf(htpasswd, ownEnvironment));
+  const typed = withTrustsOf(trusts, withPolicyOf(policy, withHtpasswdOf(htpasswd, ownEnvironment)));
   workerVariables({}, typed, host);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({

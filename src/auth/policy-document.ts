@@ -1,9 +1,10 @@
 /**
  * The policy document: rules in JSON, checked as a whole (docs/policy.md is its reference). A document with any mistake is
- * none: an unknown key may be a misspelt condition, and to ignore that would open what it was meant to close.
+ * none.
  */
 import * as v from 'valibot';
-import { parseJsonDocument } from '../oci/json-document.ts';
+import { claimConditions, type ClaimCondition } from './claims.ts';
+import { line, list, namedOnce, parseDocument, text } from './document.ts';
 import { parseNetwork, type Network } from './networks.ts';
 import { parsePattern, tagPatternProblem, type Pattern } from './patterns.ts';
 import { ACTIONS, type Action } from './principal.ts';
@@ -18,23 +19,19 @@ const MOST_NETWORKS = 50;
 const LONGEST_RULE_NAME_CHARACTERS = 100;
 const LONGEST_SUBJECT_CHARACTERS = 255;
 const LONGEST_MESSAGE_CHARACTERS = 500;
-const MISTAKES_REPORTED = 10;
-/** Document, rules, rule, condition, list. */
-const MAX_DEPTH = 5;
-/** A path or value of the document in a message. */
-const LONGEST_ECHO_CHARACTERS = 60;
+/** Document, rules, rule, conditions, claims, list. */
+const MAX_DEPTH = 6;
 
 /** RFC 3339 §5.6, with an offset: a time without one is another moment for each reader. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?(?:Z|[+-]\d{2}:\d{2})$/;
-/** No character that would break the line of a terminal or a log. */
-const PRINTABLE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+$/;
 
 export type Subject =
   /** Everybody, signed in or not: what is open to a caller without credentials is closed to nobody. */
   | { readonly kind: 'anonymous' }
-  /** Every user and every robot. */
+  /** Every user and every robot. No job: what a trust lets in is given nothing that does not name it. */
   | { readonly kind: 'authenticated' }
-  | { readonly kind: 'user' | 'group' | 'robot'; readonly name: string };
+  /** `workload`: every job that the trust of this name lets in. */
+  | { readonly kind: 'user' | 'group' | 'robot' | 'workload'; readonly name: string };
 
 export interface Rule {
   readonly name: string;
@@ -47,6 +44,8 @@ export interface Rule {
   readonly mutableTags: readonly string[];
   /** Where a caller has to be; absent: anywhere. */
   readonly networks: readonly Network[] | undefined;
+  /** What a job's token has to say; absent: nothing. Whoever is no job has no claims. */
+  readonly claims: readonly ClaimCondition[] | undefined;
   /** In ms since the epoch: from then on the rule allows nothing. */
   readonly until: number | undefined;
   /** For who is refused. */
@@ -63,31 +62,13 @@ export type PolicyResult =
   /** Each is a path and a reason: `rules[2].actions[0]: must be …`. */
   | { readonly ok: false; readonly mistakes: readonly string[] };
 
-const text = v.string('must be a string');
-
-function line(most: number) {
-  return v.pipe(
-    text,
-    v.maxLength(most, `must have at most ${String(most)} characters`),
-    v.regex(PRINTABLE, 'must be one line of text, and not empty'),
-  );
-}
-
-function list<const Item extends v.GenericSchema>(item: Item, most: number) {
-  return v.pipe(
-    v.array(item, 'must be a list'),
-    v.minLength(1, 'must not be empty'),
-    v.maxLength(most, `must have at most ${String(most)} entries`),
-  );
-}
-
 const subject = v.pipe(
   line(LONGEST_SUBJECT_CHARACTERS),
   v.rawTransform(({ dataset, addIssue, NEVER }): Subject => {
-    const [, kind, name = ''] = /^(user|group|robot):(.+)$/.exec(dataset.value) ?? [];
-    if (kind === 'user' || kind === 'group' || kind === 'robot') return { kind, name };
+    const [, kind, name = ''] = /^(user|group|robot|workload):(.+)$/.exec(dataset.value) ?? [];
+    if (kind === 'user' || kind === 'group' || kind === 'robot' || kind === 'workload') return { kind, name };
     if (dataset.value === 'anonymous' || dataset.value === 'authenticated') return { kind: dataset.value };
-    addIssue({ message: 'must be user:NAME, group:NAME, robot:NAME, anonymous or authenticated' });
+    addIssue({ message: 'must be user:NAME, group:NAME, robot:NAME, workload:NAME, anonymous or authenticated' });
     return NEVER;
   }),
 );
@@ -135,7 +116,11 @@ const RuleSchema = v.pipe(
     overwrite: v.optional(v.boolean('must be true or false')),
     mutableTags: v.optional(list(tagPattern, MOST_TAG_PATTERNS)),
     when: v.optional(
-      v.strictObject({ networks: v.optional(list(network, MOST_NETWORKS)), until: v.optional(instant) }),
+      v.strictObject({
+        networks: v.optional(list(network, MOST_NETWORKS)),
+        claims: v.optional(claimConditions),
+        until: v.optional(instant),
+      }),
     ),
     message: v.optional(line(LONGEST_MESSAGE_CHARACTERS)),
   }),
@@ -165,6 +150,7 @@ const RuleSchema = v.pipe(
       overwrite: overwrite ?? true,
       mutableTags: mutableTags ?? [],
       networks: when?.networks,
+      claims: when?.claims,
       until: when?.until,
       message,
     };
@@ -175,59 +161,18 @@ const DocumentSchema = v.strictObject({
   rules: v.pipe(
     v.array(RuleSchema, 'must be a list'),
     v.maxLength(MOST_RULES, `must have at most ${String(MOST_RULES)} entries`),
-    v.rawCheck(({ dataset, addIssue }) => {
-      if (!dataset.typed) return;
-      const names = dataset.value.map(({ name }) => name);
-      const repeated = names.find((name, index) => names.indexOf(name) !== index);
-      if (repeated !== undefined) addIssue({ message: `two rules are named ${JSON.stringify(repeated)}` });
-    }),
+    namedOnce('rules'),
   ),
 });
 
 /** Never throws. */
 export function parsePolicy(given: string): PolicyResult {
-  if (given.length > LONGEST_POLICY_CHARACTERS) {
-    return mistaken(`must have at most ${String(LONGEST_POLICY_CHARACTERS)} characters`);
-  }
-  const document = parseJsonDocument(new TextEncoder().encode(given), MAX_DEPTH);
-  if (!document.ok) return mistaken(`${document.message}${whereItEnds(given)}`);
-  const { success, issues, output } = v.safeParse(DocumentSchema, document.value);
-  if (success) return { ok: true, policy: { kind: 'document', rules: output.rules } };
-  return { ok: false, mistakes: issues.slice(0, MISTAKES_REPORTED).map(described) };
-}
-
-function mistaken(message: string): PolicyResult {
-  return { ok: false, mistakes: [`the document: ${message}`] };
-}
-
-/** Where the text stops to be JSON, as far as the engine tells. */
-function whereItEnds(given: string): string {
-  try {
-    JSON.parse(given);
-    return '';
-  } catch (error) {
-    const [where] = /line \d+ column \d+/.exec(String(error)) ?? [];
-    return where === undefined ? '' : `, and is none from ${where} on`;
-  }
-}
-
-function described(issue: v.BaseIssue<unknown>): string {
-  const path = (issue.path ?? []).map(({ key }, index) =>
-    typeof key === 'number' ? `[${String(key)}]` : `${index === 0 ? '' : '.'}${echoed(String(key))}`,
-  );
-  return `${path.join('') || 'the document'}: ${reason(issue)}`;
-}
-
-/** valibot's own words are for programmers. */
-function reason(issue: v.BaseIssue<unknown>): string {
-  if (issue.type !== 'strict_object') return issue.message;
-  if (issue.expected === 'never') return 'is not known here; docs/policy.md has every key';
-  return issue.received === 'undefined' ? 'is missing' : 'must be an object';
-}
-
-function echoed(key: string): string {
-  const isPlain = /^\w+$/.test(key) && key.length <= LONGEST_ECHO_CHARACTERS;
-  return isPlain ? key : JSON.stringify(key.slice(0, LONGEST_ECHO_CHARACTERS));
+  const result = parseDocument(given, DocumentSchema, {
+    mostCharacters: LONGEST_POLICY_CHARACTERS,
+    mostDepth: MAX_DEPTH,
+    reference: 'docs/policy.md',
+  });
+  return result.ok ? { ok: true, policy: { kind: 'document', rules: result.value.rules } } : result;
 }
 
 /** The 30th of February is none, which `Date` would take for the 2nd of March. */

@@ -15,11 +15,14 @@ import { PasswordChecks } from '../../auth/password-checks.ts';
 import type { Policy } from '../../auth/policy.ts';
 import type { Principal } from '../../auth/principal.ts';
 import type { Scope } from '../../auth/scope.ts';
+import { trustsOf } from '../../auth/trusts.ts';
 import type { Config } from '../../config.ts';
 import type { Objects } from '../../objects/stubs.ts';
 import { WorkMeter } from '../../observability/work.ts';
 import type { Note } from '../request-log.ts';
+import { FIRST_USES } from './first-uses.ts';
 import { GUESSES, type LimiterBindings } from './guesses.ts';
+import { ISSUERS } from './issuers.ts';
 import { KNOWN, type AccountsReader, type Asking } from './known.ts';
 import { auditSignIn, refusedSignIn } from './sign-in-answers.ts';
 import { storedPolicy } from './stored-policy.ts';
@@ -40,7 +43,7 @@ export interface AccessSources {
 
 export interface Access {
   readonly policy: Policy;
-  /** Whether there is an account, an htpasswd line or a policy: then it matters who comes, and loopback is not open. */
+  /** Whether there is an account, an htpasswd line, a trust or a policy: then it matters who comes, and loopback is not open. */
   readonly asksWho: boolean;
   readonly signingKey: Key;
   readonly publicKeys: readonly Key[];
@@ -68,6 +71,7 @@ export async function openAccess(sources: AccessSources): Promise<Access> {
   };
   const snapshot = await KNOWN.snapshot(asking);
   const htpasswd = htpasswdOf(config);
+  const trusts = trustsOf(config);
   const policy =
     sources.policy.kind === 'document' ? sources.policy : (storedPolicy(snapshot.policy) ?? sources.policy);
   const issuer =
@@ -75,7 +79,7 @@ export async function openAccess(sources: AccessSources): Promise<Access> {
   const network = networkOf(circumstances.address);
   return {
     policy,
-    asksWho: snapshot.hasAccounts || htpasswd.size > 0 || policy.kind === 'document',
+    asksWho: snapshot.hasAccounts || htpasswd.size > 0 || trusts.length > 0 || policy.kind === 'document',
     signingKey: snapshot.signingKey,
     publicKeys: snapshot.publicKeys,
     issuer,
@@ -95,6 +99,9 @@ export async function openAccess(sources: AccessSources): Promise<Access> {
         GUESSES.countUnknownSecret(network, circumstances.now);
       },
       countWrong: (name) => GUESSES.count(name, network, circumstances.now, limiters),
+      trusts,
+      findIssuerKeys: (issuer, kid) => ISSUERS.keys(issuer, kid, sources.hold),
+      isFirstUse: (hash) => FIRST_USES.isFirst(hash),
     },
   };
 }

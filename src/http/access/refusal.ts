@@ -32,7 +32,7 @@ export function refusal(
   repository: RepositoryName | undefined,
   decision: Refused,
 ): RegistryError {
-  const isKnown = principal.kind === 'user' || principal.kind === 'robot';
+  const isKnown = 'name' in principal;
   if (isKnown && decision.reason === 'policy') return new RegistryError('DENIED', { message: decision.message });
   // A client that brought a token and hears no error brings it again and again.
   const hasToken = /^bearer /i.test(request.headers.get('authorization') ?? '');

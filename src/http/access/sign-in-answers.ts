@@ -7,14 +7,19 @@ import { logEvent } from '../../observability/log.ts';
 import type { Note } from '../request-log.ts';
 
 const BUSY_SECONDS = '2';
+/** As long as an issuer that could not be asked is left alone. */
+const NO_KEYS_SECONDS = '5';
 
 interface Asked {
   readonly id: string;
   readonly circumstances: Circumstances;
 }
 
+/** Of a job, also who says what it is. */
 export function auditSignIn({ id, circumstances }: Asked, { principal, proof }: SignedIn, action = 'signed in'): void {
-  logEvent('info', 'audit', { action, actor: principalName(principal), proof, network: circumstances.address, id });
+  const { trust, issuer } = principal.kind === 'workload' ? principal : {};
+  const network = circumstances.address;
+  logEvent('info', 'audit', { action, actor: principalName(principal), proof, trust, issuer, network, id });
 }
 
 /** A name that nobody has is not logged: it may be a password that was typed in the wrong place. */
@@ -42,10 +47,21 @@ export function refusedSignIn(
         message: 'too many passwords are being checked at once; try again in a moment',
         headers: { 'retry-after': BUSY_SECONDS },
       });
+    case 'no-keys':
+      return new RegistryError('UNAVAILABLE', {
+        message: "the issuer of this job's token cannot be asked for its keys just now; try again in a moment",
+        headers: { 'retry-after': NO_KEYS_SECONDS },
+      });
   }
 }
 
 function reasonOf(result: Exclude<SignIn, { kind: 'signed-in' }>): string {
   if (result.kind === 'refused') return result.reason;
-  return result.kind === 'too-many' ? 'too many guesses' : 'too many passwords at once';
+  return REASONS[result.kind];
 }
+
+const REASONS = {
+  'too-many': 'too many guesses',
+  busy: 'too many passwords at once',
+  'no-keys': 'the issuer cannot be asked',
+} as const;

@@ -11,6 +11,7 @@ const DEFAULTS = {
   sync: true,
   policy: undefined,
   htpasswd: undefined,
+  trusts: undefined,
 };
 
 test.each([
@@ -28,6 +29,7 @@ test.each([
   [['--storage', 'r2'], { ...DEFAULTS, storage: 'r2' }],
   [['--policy', 'access.json'], { ...DEFAULTS, policy: 'access.json' }],
   [['--htpasswd', 'people'], { ...DEFAULTS, htpasswd: 'people' }],
+  [['--trusts', 'issuers.json'], { ...DEFAULTS, trusts: 'issuers.json' }],
   [['--no-sync'], { ...DEFAULTS, sync: false }],
   [['--help'], { kind: 'help' }],
   [['-h'], { kind: 'help' }],

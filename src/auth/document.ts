@@ -1,0 +1,112 @@
+/**
+ * JSON documents that an operator writes, the policy and the trusts: checked as a whole, and every mistake told with its path
+ * and a reason. An unknown key may be a misspelt condition, and to ignore that would open what it was meant to close.
+ */
+import * as v from 'valibot';
+import { parseJsonDocument } from '../oci/json-document.ts';
+
+const MISTAKES_REPORTED = 10;
+/** A path or value of the document in a message. */
+const ECHOED_CHARACTERS = 60;
+/** No character that would break the line of a terminal or a log. */
+const PRINTABLE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+$/;
+
+export const text = v.string('must be a string');
+
+export function isLine(given: string, most: number): boolean {
+  return given.length <= most && PRINTABLE.test(given);
+}
+
+/** @param most in characters */
+export function line(most: number) {
+  return v.pipe(
+    text,
+    v.maxLength(most, `must have at most ${String(most)} characters`),
+    v.regex(PRINTABLE, 'must be one line of text, and not empty'),
+  );
+}
+
+export function list<const Item extends v.GenericSchema>(item: Item, most: number) {
+  return v.pipe(
+    v.array(item, 'must be a list'),
+    v.minLength(1, 'must not be empty'),
+    v.maxLength(most, `must have at most ${String(most)} entries`),
+  );
+}
+
+/** An object of these keys and no other; those that every object has, such as `constructor`, are none of them. */
+export function object<const Entries extends v.ObjectEntries>(entries: Entries) {
+  const known = { ...entries };
+  Object.setPrototypeOf(known, null);
+  return v.strictObject(known);
+}
+
+/** A check of a list of things with names: no two have the same. */
+export function namedOnce<Item extends { readonly name: string }>(kind: string) {
+  return v.rawCheck<Item[]>(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const names = dataset.value.map(({ name }) => name);
+    const repeated = names.find((name, index) => names.indexOf(name) !== index);
+    if (repeated !== undefined) addIssue({ message: `two ${kind} are named ${JSON.stringify(repeated)}` });
+  });
+}
+
+interface Bounds {
+  readonly mostCharacters: number;
+  readonly mostDepth: number;
+  /** Where every key is told. */
+  readonly reference: string;
+}
+
+export type DocumentResult<T> =
+  | { readonly ok: true; readonly value: T }
+  /** Each is a path and a reason: `rules[2].actions[0]: must be …`. */
+  | { readonly ok: false; readonly mistakes: readonly string[] };
+
+/** Never throws. */
+export function parseDocument<T>(
+  given: string,
+  schema: v.GenericSchema<unknown, T>,
+  { mostCharacters, mostDepth, reference }: Bounds,
+): DocumentResult<T> {
+  if (given.length > mostCharacters) return mistaken(`must have at most ${String(mostCharacters)} characters`);
+  const document = parseJsonDocument(new TextEncoder().encode(given), mostDepth);
+  if (!document.ok) return mistaken(`${document.message}${whereItEnds(given)}`);
+  const { success, issues, output } = v.safeParse(schema, document.value);
+  if (success) return { ok: true, value: output };
+  return { ok: false, mistakes: issues.slice(0, MISTAKES_REPORTED).map((issue) => described(issue, reference)) };
+}
+
+function mistaken(message: string): { readonly ok: false; readonly mistakes: readonly string[] } {
+  return { ok: false, mistakes: [`the document: ${message}`] };
+}
+
+/** Where the text stops to be JSON, as far as the engine tells. */
+function whereItEnds(given: string): string {
+  try {
+    JSON.parse(given);
+    return '';
+  } catch (error) {
+    const [where] = /line \d+ column \d+/.exec(String(error)) ?? [];
+    return where === undefined ? '' : `, and is none from ${where} on`;
+  }
+}
+
+function described(issue: v.BaseIssue<unknown>, reference: string): string {
+  const path = (issue.path ?? []).map(({ key }, index) =>
+    typeof key === 'number' ? `[${String(key)}]` : `${index === 0 ? '' : '.'}${echoed(String(key))}`,
+  );
+  return `${path.join('') || 'the document'}: ${reason(issue, reference)}`;
+}
+
+/** valibot's own words are for programmers. */
+function reason(issue: v.BaseIssue<unknown>, reference: string): string {
+  if (issue.type !== 'strict_object') return issue.message;
+  if (issue.expected === 'never') return `is not known here; ${reference} has every key`;
+  return issue.received === 'undefined' ? 'is missing' : 'must be an object';
+}
+
+function echoed(key: string): string {
+  const isPlain = /^\w+$/.test(key) && key.length <= ECHOED_CHARACTERS;
+  return isPlain ? key : JSON.stringify(key.slice(0, ECHOED_CHARACTERS));
+}
