@@ -71,7 +71,16 @@ const claimPattern = v.pipe(
   v.transform(parseClaimPattern),
 );
 const patterns = v.pipe(
-  v.union([v.pipe(text, v.transform((given) => [given])), v.array(text)], 'must be a value, or a list of values'),
+  v.union(
+    [
+      v.pipe(
+        text,
+        v.transform((given) => [given]),
+      ),
+      v.array(text),
+    ],
+    'must be a value, or a list of values',
+  ),
   list(claimPattern, MOST_CLAIM_VALUES),
 );
 const conditionName = v.pipe(
@@ -123,7 +132,8 @@ export function carriedClaims(
   const carried = new Map<string, string | readonly string[]>();
   let characters = 0;
   for (const name of new Set([...first, ...Object.keys(payload)])) {
-    if (!Object.hasOwn(payload, name) || OF_THE_TOKEN.has(name) || name.length > LONGEST_CLAIM_NAME_CHARACTERS) continue;
+    if (!Object.hasOwn(payload, name) || OF_THE_TOKEN.has(name) || name.length > LONGEST_CLAIM_NAME_CHARACTERS)
+      continue;
     const value = name === listed ? listOf(payload[name]) : textOf(payload[name]);
     if (value === undefined) continue;
     const size = name.length + (typeof value === 'string' ? value.length : value.join().length);

@@ -93,9 +93,7 @@ function isSubject(subject: Subject, principal: Principal): boolean {
     case 'authenticated':
       return principal.kind === 'user' || principal.kind === 'robot';
     case 'group':
-      return (
-        (principal.kind === 'user' || principal.kind === 'workload') && principal.groups.includes(subject.name)
-      );
+      return (principal.kind === 'user' || principal.kind === 'workload') && principal.groups.includes(subject.name);
     case 'workload':
       return principal.kind === 'workload' && principal.trust === subject.name;
     case 'user':

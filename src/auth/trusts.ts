@@ -71,10 +71,7 @@ const lifetime = `must be a whole number of seconds from ${String(SHORTEST_LIFET
 
 const TrustSchema = v.pipe(
   object({
-    name: v.pipe(
-      text,
-      v.check(isAccountName, 'must be 1 to 64 lower-case letters and digits, joined by . _ __ or -'),
-    ),
+    name: v.pipe(text, v.check(isAccountName, 'must be 1 to 64 lower-case letters and digits, joined by . _ __ or -')),
     issuer: url,
     audience: line(LONGEST_AUDIENCE_CHARACTERS),
     jwks: v.optional(url),
@@ -124,7 +121,8 @@ const DocumentSchema = object({
     v.maxLength(MOST_TRUSTS, `must have at most ${String(MOST_TRUSTS)} entries`),
     namedOnce<Trust>('trusts'),
     v.check(
-      (trusts) => trusts.every((one) => trusts.every((other) => one.issuer !== other.issuer || one.jwks === other.jwks)),
+      (trusts) =>
+        trusts.every((one) => trusts.every((other) => one.issuer !== other.issuer || one.jwks === other.jwks)),
       'two trusts of one issuer name other keys: its keys are one set, so "jwks" is the same in both or in neither',
     ),
   ),
@@ -159,7 +157,9 @@ export function trustsOf(config: Pick<Config, 'trusts'>): Trusts {
 
 /** Whether one of the conditions can only be met by jobs of one tenant, or of a few that are named. */
 function nameTenant(conditions: readonly ClaimCondition[]): boolean {
-  return conditions.some(({ name, patterns }) => TENANT_CLAIMS.has(name) && patterns.every((one) => isTenant(name, one.text)));
+  return conditions.some(
+    ({ name, patterns }) => TENANT_CLAIMS.has(name) && patterns.every((one) => isTenant(name, one.text)),
+  );
 }
 
 function isTenant(claim: string, pattern: string): boolean {

@@ -66,11 +66,12 @@ export async function verifyIdToken(
   const { issuer, header } = unverified(token);
   const candidates = trusts.filter((trust) => trust.issuer === issuer);
   const [first] = candidates;
-  if (first === undefined || header === undefined) return { kind: 'invalid', reason: 'an issuer that is not trusted' };
-  const { alg = '', kid, typ } = header;
-  if (typ !== undefined && String(typ).toUpperCase() !== TYPE) return { kind: 'invalid', reason: 'another type' };
+  if (first === undefined) return { kind: 'invalid', reason: 'an issuer that is not trusted' };
+  if (header === undefined) return { kind: 'invalid', reason: 'malformed' };
+  const { alg, kid, typ = TYPE } = header;
+  if (typ.toUpperCase() !== TYPE) return { kind: 'invalid', reason: 'another type' };
   if (!ISSUER_ALGORITHMS.includes(alg)) return { kind: 'invalid', reason: 'algorithm' };
-  const keys = typeof kid === 'string' ? await findKeys(first, kid) : [];
+  const keys = kid !== undefined ? await findKeys(first, kid) : [];
   if (keys === 'unavailable') return { kind: 'unavailable' };
   const verified = await verifyJwt(
     token,
@@ -126,11 +127,15 @@ function groupsOf({ groups }: Trust, claims: Claims): readonly string[] {
   return listed.map((one) => `${groups.prefix}${one}`).filter(isGroupName);
 }
 
-function unverified(token: string): { issuer?: string | undefined; header?: ProtectedHeaderParameters } {
+const HeaderSchema = v.object({ alg: v.string(), kid: v.optional(v.string()), typ: v.optional(v.string()) });
+type Header = v.InferOutput<typeof HeaderSchema>;
+
+function unverified(token: string): { readonly issuer: string | undefined; readonly header: Header | undefined } {
   try {
-    return { issuer: decodeJwt(token).iss, header: decodeProtectedHeader(token) };
+    const header = v.safeParse(HeaderSchema, decodeProtectedHeader(token));
+    return { issuer: decodeJwt(token).iss, header: header.success ? header.output : undefined };
   } catch {
-    return {};
+    return { issuer: undefined, header: undefined };
   }
 }
 

@@ -6,12 +6,7 @@
  * An id that is in no set has the issuer asked again, every half minute at most and once at a time: whoever invents ids makes
  * nobody ask more often. Each issuer has its own place, so one that is slow or down delays none but its own jobs.
  */
-import {
-  configurationAddress,
-  parseIssuerKeys,
-  parseKeysAddress,
-  type IssuerKey,
-} from '../../auth/issuer-keys.ts';
+import { configurationAddress, parseIssuerKeys, parseKeysAddress, type IssuerKey } from '../../auth/issuer-keys.ts';
 import type { Trust } from '../../auth/trusts.ts';
 import { logEvent } from '../../observability/log.ts';
 
@@ -74,7 +69,8 @@ export class Issuers {
     }
     await this.#renew(issuer, known, hold);
     // A clock that went back tells nothing of their age.
-    if (known.keys === undefined || Math.abs(Date.now() - known.askedAt) >= BELIEVED_UNREACHABLE_MS) return 'unavailable';
+    if (known.keys === undefined || Math.abs(Date.now() - known.askedAt) >= BELIEVED_UNREACHABLE_MS)
+      return 'unavailable';
     return known.keys;
   }
 
@@ -84,7 +80,7 @@ export class Issuers {
     if (found !== undefined) return found;
     const [oldest] = this.#known.keys();
     if (this.#known.size >= MOST_ISSUERS && oldest !== undefined) this.#known.delete(oldest);
-    const known = { keys: undefined, askedAt: 0, triedAt: Number.NEGATIVE_INFINITY, running: undefined };
+    const known: Known = { keys: undefined, askedAt: 0, triedAt: Number.NEGATIVE_INFINITY, running: undefined };
     this.#known.set(place, known);
     return known;
   }

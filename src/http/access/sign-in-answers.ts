@@ -15,9 +15,11 @@ interface Asked {
   readonly circumstances: Circumstances;
 }
 
+const NO_TRUST = { trust: undefined, issuer: undefined };
+
 /** Of a job, also who says what it is. */
 export function auditSignIn({ id, circumstances }: Asked, { principal, proof }: SignedIn, action = 'signed in'): void {
-  const { trust, issuer } = principal.kind === 'workload' ? principal : {};
+  const { trust, issuer } = principal.kind === 'workload' ? principal : NO_TRUST;
   const network = circumstances.address;
   logEvent('info', 'audit', { action, actor: principalName(principal), proof, trust, issuer, network, id });
 }

@@ -42,7 +42,8 @@ export async function exchanged(context: SignInContext, issuer: Issuer, form: UR
   if (token.length > LONGEST_JWT_CHARACTERS || !isJwt(token))
     throw badRequest(`subject_token must be a signed JWT of at most ${String(LONGEST_JWT_CHARACTERS)} characters`);
   // Or a job could have one for ever.
-  if (saysJobCredential(token)) throw badRequest("a job credential makes no other one: exchange the issuer's own token");
+  if (saysJobCredential(token))
+    throw badRequest("a job credential makes no other one: exchange the issuer's own token");
   const { result, trust } = await byIdToken(token, access.means.trusts, '', access.means);
   if (result.kind !== 'signed-in') throw refusedSignIn(result, BASIC_CHALLENGE, context);
   if (trust === undefined) throw new Error('a job that signed in has a trust');

@@ -57,7 +57,9 @@ describe('a pattern', () => {
   });
 
   it('agrees with a regular expression, whatever both are', () => {
-    const word = fc.array(fc.constantFrom('a', 'b', '/', ':', '*', '.'), { maxLength: 8 }).map((parts) => parts.join(''));
+    const word = fc
+      .array(fc.constantFrom('a', 'b', '/', ':', '*', '.'), { maxLength: 8 })
+      .map((parts) => parts.join(''));
     fc.assert(
       fc.property(word, word, (pattern, text) => {
         const value = text.replaceAll('*', 'a');
@@ -131,14 +133,21 @@ describe('what is carried of a token', () => {
 
   it('is bounded, and what matters comes first', () => {
     const many = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`c${String(index)}`, 'x'.repeat(200)]));
-    const carried = carriedClaims({ ...many, sub: 's', groups: Array.from({ length: 500 }, String) }, ['sub', 'groups'], 'groups');
+    const carried = carriedClaims(
+      { ...many, sub: 's', groups: Array.from({ length: 500 }, String) },
+      ['sub', 'groups'],
+      'groups',
+    );
     expect(JSON.stringify(carried).length).toBeLessThan(4_000);
     expect(carried['sub']).toBe('s');
     expect(carried['groups']).toHaveLength(50);
   });
 
   it('has keys of its own, whatever they are called', () => {
-    const payload: Record<string, unknown> = JSON.parse('{"__proto__": "x", "constructor": "y"}') as Record<string, unknown>;
+    const payload: Record<string, unknown> = JSON.parse('{"__proto__": "x", "constructor": "y"}') as Record<
+      string,
+      unknown
+    >;
     const carried = carriedClaims(payload, [], undefined);
     expect(claimOf(carried, '__proto__')).toBe('x');
     expect(claimOf(carried, 'constructor')).toBe('y');

@@ -72,7 +72,10 @@ const question: fc.Arbitrary<PlainQuestion> = fc.record({
     fc.array(fc.record({ repositories: some(pattern), actions: some(action) }), { maxLength: 2 }),
   ),
   claims: fc.dictionary(fc.constantFrom('c', 'd'), claimValue),
-  parts: fc.option(some(fc.record({ repositories: some(repository), actions: some(action) })), { nil: undefined, freq: 3 }),
+  parts: fc.option(some(fc.record({ repositories: some(repository), actions: some(action) })), {
+    nil: undefined,
+    freq: 3,
+  }),
   grants: fc.option(some(fc.record({ repository, actions: some(action) })), { nil: undefined, freq: 3 }),
   action,
   repository,

@@ -60,7 +60,8 @@ function allows(rule: PlainRule, question: PlainQuestion): boolean {
   const names = new Set(['anonymous']);
   if (isKnown) names.add(`${question.kind}:${question.name}`);
   if (question.kind === 'user' || question.kind === 'robot') names.add('authenticated');
-  if (question.kind === 'user' || question.kind === 'workload') for (const group of question.groups) names.add(`group:${group}`);
+  if (question.kind === 'user' || question.kind === 'workload')
+    for (const group of question.groups) names.add(`group:${group}`);
   if (!rule.subjects.some((subject) => names.has(subject))) return false;
   if (!rule.actions.includes(question.action) && !rule.actions.includes('*')) return false;
   if (!rule.repositories.some((pattern) => fits(pattern, question))) return false;

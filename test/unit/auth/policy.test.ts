@@ -69,11 +69,16 @@ describe('a rule', () => {
 
   it('tells a job whom a rule would have to name, and which claim was none of those asked for', () => {
     const refused = ask(policyOf(), job('github'), 'push', 'a');
-    expect(refused).toMatchObject({ message: expect.stringContaining('a rule to its policy that lets workload:github push there') });
+    expect(refused).toMatchObject({
+      message: expect.stringContaining('a rule to its policy that lets workload:github push there'),
+    });
     const rule = { name: 'ci', subjects: ['workload:github'], repositories: ['a'], actions: ['push'] };
     const rules = policyOf({ ...rule, when: { claims: { ref: 'refs/heads/main' } } });
     expect(explain(rules, job('github', { ref: 'x' }), 'push', named('a'), ANYWHERE).close).toEqual([
-      { rule: 'ci', lacks: [{ part: 'claim', why: 'the claim ref of workload:github:job is none of refs/heads/main' }] },
+      {
+        rule: 'ci',
+        lacks: [{ part: 'claim', why: 'the claim ref of workload:github:job is none of refs/heads/main' }],
+      },
     ]);
   });
 

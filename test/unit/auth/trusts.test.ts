@@ -151,7 +151,9 @@ describe('a document of trusts', () => {
   });
 
   it('is a wrong setting where it has a mistake', () => {
-    expect(() => trustsOf({ trusts: '{}' })).toThrow(new ConfigurationError('BERTH_TRUSTS names no trusts: trusts: is missing'));
+    expect(() => trustsOf({ trusts: '{}' })).toThrow(
+      new ConfigurationError('BERTH_TRUSTS names no trusts: trusts: is missing'),
+    );
     expect(trustsOf({ trusts: undefined })).toEqual([]);
     expect(trustsOf({ trusts: '{"trusts":[]}' })).toEqual([]);
   });

@@ -52,7 +52,9 @@ describe('the keys of an issuer', () => {
   });
 
   it('are fetched once for many that ask at a time, and then not again', async () => {
-    expect(await Promise.all(Array.from({ length: 20 }, () => kids()))).toEqual(Array.from({ length: 20 }, () => ['a']));
+    expect(await Promise.all(Array.from({ length: 20 }, () => kids()))).toEqual(
+      Array.from({ length: 20 }, () => ['a']),
+    );
     expect(await kids()).toEqual(['a']);
     expect(fetches()).toBe(1);
   });
@@ -109,14 +111,18 @@ describe('the keys of an issuer', () => {
   });
 
   it('that is slow keeps nobody waiting who has a key of another', async () => {
-    const slow = new Issuers((url) => (url.startsWith(ISSUER.issuer) ? new Promise(() => undefined) : Promise.resolve(keySet('a'))));
+    const slow = new Issuers((url) =>
+      url.startsWith(ISSUER.issuer) ? new Promise(() => undefined) : Promise.resolve(keySet('a')),
+    );
     const never = slow.keys(ISSUER, 'a', hold);
     expect(await slow.keys(OTHER, 'a', hold)).toHaveLength(1);
     expect(await Promise.race([never, Promise.resolve('still waiting')])).toBe('still waiting');
   });
 
   it('are none where what it publishes is no set of keys, or of another issuer', async () => {
-    issuers = new Issuers(async () => bytes({ issuer: 'https://attacker.example', jwks_uri: 'https://issuer.example/keys' }));
+    issuers = new Issuers(async () =>
+      bytes({ issuer: 'https://attacker.example', jwks_uri: 'https://issuer.example/keys' }),
+    );
     expect(await kids()).toBe('unavailable');
     issuers = new Issuers(async () => bytes({}));
     expect(await kids('a', OTHER)).toBe('unavailable');

@@ -80,7 +80,10 @@ describe('the issuer', () => {
     await jobs.base(asJob(await victim.token(PUBLIC_URL)), given);
     const { privateKey } = await generateKeyPair('RS256');
     for (let time = 0; time < 10; time += 1) {
-      const forged = new SignJWT({ iss: victim.url, aud: PUBLIC_URL, sub: 'x' }).setProtectedHeader({ alg: 'RS256', kid: String(time) });
+      const forged = new SignJWT({ iss: victim.url, aud: PUBLIC_URL, sub: 'x' }).setProtectedHeader({
+        alg: 'RS256',
+        kid: String(time),
+      });
       expect((await jobs.base(asJob(await forged.sign(privateKey)), given)).status).toBe(401);
     }
     expect((await victim.asked()).filter((path) => path === '/keys').length).toBeLessThanOrEqual(2);
@@ -125,4 +128,3 @@ describe('a registry with trusts and nobody else', () => {
     expect((await jobs.base({ host: 'localhost' }, { ...given, BERTH_TRUSTS: undefined })).status).toBe(200);
   });
 });
-

@@ -27,7 +27,9 @@ describe('a job credential', () => {
   it('lives an hour, and what is made of it no longer', async () => {
     const { access_token: credential } = await jobs.credential();
     pass(20 * MINUTE);
-    const { token } = await answerOf(getToken(`service=${SERVICE}&scope=repository:team/acme/app/image:push`, asJob(credential), jobs.settings()));
+    const { token } = await answerOf(
+      getToken(`service=${SERVICE}&scope=repository:team/acme/app/image:push`, asJob(credential), jobs.settings()),
+    );
     expect((await jobs.push(bearer(token))).status).toBe(202);
     pass(38 * MINUTE);
     const late = await answerOf(getToken(`service=${SERVICE}`, asJob(credential), jobs.settings()));
@@ -41,9 +43,13 @@ describe('a job credential', () => {
     const { token } = await answerOf(getToken(`service=${SERVICE}`, asJob(credential), jobs.settings()));
     for (const headers of [asJob(credential), bearer(token)]) {
       expect((await jobs.base(headers)).status).toBe(200);
-      for (const changes of [{ name: 'other' }, { claims: { repository_owner_id: '8' } }, { issuer: 'https://other.example' }])
+      for (const changes of [
+        { name: 'other' },
+        { claims: { repository_owner_id: '8' } },
+        { issuer: 'https://other.example' },
+      ])
         expect((await jobs.base(headers, jobs.settings(changes))).status).toBe(401);
-      expect((await jobs.base(headers, { ...settings(), BERTH_TRUSTS: undefined })).status).toBe(401);
+      expect((await jobs.base(headers, { ...jobs.settings(), BERTH_TRUSTS: undefined })).status).toBe(401);
     }
   });
 
@@ -73,12 +79,15 @@ describe('a job credential', () => {
     expect((await jobs.base(asJob(credential), elsewhere)).status).toBe(401);
   });
 
-  it('opens neither the administration nor what is a person\'s', async () => {
+  it("opens neither the administration nor what is a person's", async () => {
     const { access_token: credential } = await jobs.credential();
     for (const password of [credential, await jobs.idToken()])
       for (const path of ['/admin/accounts', '/account/tokens'])
         for (const headers of [asJob(password), bearer(password), basic({ name: 'admin', password })])
-          expect((await sendWith(jobs.settings({}, { BERTH_ADMIN_PASSWORD: 'x'.repeat(20) }), 'GET', path, { headers })).status).toBe(401);
+          expect(
+            (await sendWith(jobs.settings({}, { BERTH_ADMIN_PASSWORD: 'x'.repeat(20) }), 'GET', path, { headers }))
+              .status,
+          ).toBe(401);
   });
 
   it('goes on with an upload that its job began with its own token, and nobody else does', async () => {
@@ -117,7 +126,8 @@ describe('the audit log', () => {
       { action: 'signed in', proof: 'job', ...who },
     ]);
     expect(log.requests.at(-1)).toMatchObject({ principal: actor });
-    for (const secret of [token, credential]) for (const part of secret.split('.').slice(1)) expect(log.text).not.toContain(part);
+    for (const secret of [token, credential])
+      for (const part of secret.split('.').slice(1)) expect(log.text).not.toContain(part);
   });
 });
 
@@ -138,7 +148,11 @@ describe('POST /admin/access/explain', () => {
     const other = { ...claims, repository_owner_id: '8', ref: 'refs/heads/x' };
     expect(await (await ask({ subject: 'workload:github', claims: other })).json()).toMatchObject({
       ...{ allowed: false, signsIn: false },
-      close: [{ rule: 'main', lacks: [{ part: 'claim' }] }, { rule: 'people', lacks: [{ part: 'subject' }] }],
+      close: [
+        { rule: 'main', lacks: [{ part: 'claim' }] },
+        { rule: 'people', lacks: [{ part: 'subject' }] },
+        { rule: 'public' },
+      ],
     });
     expect((await ask({ subject: 'workload:absent' })).status).toBe(404);
   });

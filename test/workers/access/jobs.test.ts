@@ -46,10 +46,11 @@ describe("a job's own token", () => {
   it('opens nothing under another name, and nothing else as a Bearer', async () => {
     const token = await jobs.idToken();
     await newAccount('github');
-    for (const name of ['gitlab', 'hugo', '', 'GITHUB', 'github ']) expect((await jobs.base(asJob(token, name))).status).toBe(401);
+    for (const name of ['gitlab', 'hugo', '', 'GITHUB', 'github '])
+      expect((await jobs.base(asJob(token, name))).status).toBe(401);
     expect((await jobs.base(bearer(token))).status).toBe(401);
     // Without a trust it is no password of anybody's.
-    expect((await jobs.base(asJob(token), { ...settings(), BERTH_TRUSTS: undefined })).status).toBe(401);
+    expect((await jobs.base(asJob(token), { ...jobs.settings(), BERTH_TRUSTS: undefined })).status).toBe(401);
   });
 
   it.each<[string, Record<string, unknown>]>([
@@ -101,7 +102,9 @@ describe('the exchange', () => {
     for (const other of ['team/acme/app/a', 'team/acme/app/c'])
       expect((await jobs.push(asJob(credential), other)).status).toBe(403);
     const query = `service=${SERVICE}&scope=repository:team/acme/app/a:pull,push&scope=repository:team/acme/app/c:pull`;
-    expect((await answerOf(getToken(query, asJob(credential), jobs.settings()))).scope).toBe('repository:team/acme/app/a:pull');
+    expect((await answerOf(getToken(query, asJob(credential), jobs.settings()))).scope).toBe(
+      'repository:team/acme/app/a:pull',
+    );
     // A scope of nothing that Berth knows is a credential for nothing.
     expect((await jobs.push(asJob((await jobs.credential({ scope: 'nonsense' })).access_token))).status).toBe(403);
   });
@@ -141,7 +144,12 @@ describe('the exchange', () => {
   });
 
   it('takes this registry by each of its names', async () => {
-    for (const form of [{ audience: SERVICE }, { audience: PUBLIC_URL }, { resource: `${PUBLIC_URL}/` }, { subject_token_type: JWT }])
+    for (const form of [
+      { audience: SERVICE },
+      { audience: PUBLIC_URL },
+      { resource: `${PUBLIC_URL}/` },
+      { subject_token_type: JWT },
+    ])
       expect((await jobs.credential(form)).expires_in).toBe(3_600);
   });
 
@@ -155,9 +163,10 @@ describe('the exchange', () => {
 
   it('makes nothing of a token that nobody trusts', async () => {
     expect((await jobs.exchange({ subject_token: await jobs.idToken({ repository_owner_id: '8' }) })).status).toBe(401);
-    expect((await jobs.exchange({ subject_token: await jobs.idToken() }, { ...settings(), BERTH_TRUSTS: undefined })).status).toBe(401);
+    expect(
+      (await jobs.exchange({ subject_token: await jobs.idToken() }, { ...jobs.settings(), BERTH_TRUSTS: undefined })).status,
+    ).toBe(401);
     const { token } = await answerOf(getToken(`service=${SERVICE}`, basic(HUGO), jobs.settings()));
     expect((await jobs.exchange({ subject_token: token })).status).toBe(401);
   });
 });
-
