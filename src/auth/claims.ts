@@ -6,7 +6,7 @@
  * that went on would let somebody else's name, or another branch, stand where one part was meant.
  */
 import * as v from 'valibot';
-import { isLine, line, list, text } from './document.ts';
+import { isLine, line, list, text } from './setting-document.ts';
 import { fits, wordsOf, type Words } from './stars.ts';
 
 /** Conditions of one trust or rule; values that one condition takes. */

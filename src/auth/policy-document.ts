@@ -4,10 +4,10 @@
  */
 import * as v from 'valibot';
 import { claimConditions, type ClaimCondition } from './claims.ts';
-import { line, list, namedOnce, parseDocument, text } from './document.ts';
 import { parseNetwork, type Network } from './networks.ts';
 import { parsePattern, tagPatternProblem, type Pattern } from './patterns.ts';
 import { ACTIONS, type Action } from './principal.ts';
+import { line, list, namedOnce, parseSettingDocument, text, type DocumentForm } from './setting-document.ts';
 
 /** Every request asks all rules, so a document may not be of any size. */
 export const LONGEST_POLICY_CHARACTERS = 65_536;
@@ -28,10 +28,13 @@ const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?(?:Z|[+-]\d{2
 export type Subject =
   /** Everybody, signed in or not: what is open to a caller without credentials is closed to nobody. */
   | { readonly kind: 'anonymous' }
-  /** Every user and every robot. No job: what a trust lets in is given nothing that does not name it. */
+  /** Everybody who signed in, but no job: what a trust lets in is given nothing that does not name it. */
   | { readonly kind: 'authenticated' }
-  /** `workload`: every job that the trust of this name lets in. */
-  | { readonly kind: 'user' | 'group' | 'robot' | 'workload'; readonly name: string };
+  | { readonly kind: NamedKind; readonly name: string };
+
+/** `outside`: whom an outside token server vouches for. `workload`: every job that the trust of this name lets in. */
+const NAMED_KINDS = ['user', 'group', 'robot', 'outside', 'workload'] as const;
+type NamedKind = (typeof NAMED_KINDS)[number];
 
 export interface Rule {
   readonly name: string;
@@ -65,10 +68,13 @@ export type PolicyResult =
 const subject = v.pipe(
   line(LONGEST_SUBJECT_CHARACTERS),
   v.rawTransform(({ dataset, addIssue, NEVER }): Subject => {
-    const [, kind, name = ''] = /^(user|group|robot|workload):(.+)$/.exec(dataset.value) ?? [];
-    if (kind === 'user' || kind === 'group' || kind === 'robot' || kind === 'workload') return { kind, name };
+    const [, prefix, name = ''] = /^([a-z]+):(.+)$/.exec(dataset.value) ?? [];
+    const kind = NAMED_KINDS.find((known) => known === prefix);
+    if (kind !== undefined) return { kind, name };
     if (dataset.value === 'anonymous' || dataset.value === 'authenticated') return { kind: dataset.value };
-    addIssue({ message: 'must be user:NAME, group:NAME, robot:NAME, workload:NAME, anonymous or authenticated' });
+    addIssue({
+      message: 'must be user:NAME, group:NAME, robot:NAME, outside:NAME, workload:NAME, anonymous or authenticated',
+    });
     return NEVER;
   }),
 );
@@ -165,13 +171,16 @@ const DocumentSchema = v.strictObject({
   ),
 });
 
+const FORM: DocumentForm<typeof DocumentSchema> = {
+  schema: DocumentSchema,
+  longestCharacters: LONGEST_POLICY_CHARACTERS,
+  maxDepth: MAX_DEPTH,
+  page: 'docs/policy.md',
+};
+
 /** Never throws. */
 export function parsePolicy(given: string): PolicyResult {
-  const result = parseDocument(given, DocumentSchema, {
-    mostCharacters: LONGEST_POLICY_CHARACTERS,
-    mostDepth: MAX_DEPTH,
-    reference: 'docs/policy.md',
-  });
+  const result = parseSettingDocument(given, FORM);
   return result.ok ? { ok: true, policy: { kind: 'document', rules: result.value.rules } } : result;
 }
 

@@ -45,7 +45,7 @@ export function isAboutRepository(rule: Rule, { principal, repository }: Questio
 /** A pattern as this caller may use it. */
 export function covers(pattern: Pattern, repository: RepositoryName | undefined, principal: Principal): boolean {
   if (repository === undefined) return matchesEverything(pattern);
-  // A robot is no person: one that is named as somebody must not get what is theirs.
+  // A robot is no person, and a name from outside nobody's here: one that is named as somebody must not get what is theirs.
   const own = principal.kind === 'user' ? ownComponent(principal.name) : undefined;
   return matchesRepository(pattern, repository, own, claimsOf(principal));
 }
@@ -91,13 +91,14 @@ function isSubject(subject: Subject, principal: Principal): boolean {
     case 'anonymous':
       return true;
     case 'authenticated':
-      return principal.kind === 'user' || principal.kind === 'robot';
+      return 'name' in principal && principal.kind !== 'workload';
     case 'group':
       return (principal.kind === 'user' || principal.kind === 'workload') && principal.groups.includes(subject.name);
     case 'workload':
       return principal.kind === 'workload' && principal.trust === subject.name;
     case 'user':
     case 'robot':
+    case 'outside':
       return principal.kind === subject.kind && principal.name === subject.name;
   }
 }

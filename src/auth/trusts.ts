@@ -9,7 +9,7 @@ import * as v from 'valibot';
 import { ConfigurationError, type Config } from '../config.ts';
 import { isAccountName } from './account-name.ts';
 import { claimConditions, claimName, type ClaimCondition } from './claims.ts';
-import { line, namedOnce, object, parseDocument, text } from './document.ts';
+import { line, namedOnce, object, parseSettingDocument, text, type DocumentForm } from './setting-document.ts';
 
 export const LONGEST_TRUSTS_CHARACTERS = 65_536;
 const MOST_TRUSTS = 50;
@@ -133,13 +133,16 @@ export type TrustsResult =
   /** Each is a path and a reason: `trusts[0].claims: must …`. */
   | { readonly ok: false; readonly mistakes: readonly string[] };
 
+const FORM: DocumentForm<typeof DocumentSchema> = {
+  schema: DocumentSchema,
+  longestCharacters: LONGEST_TRUSTS_CHARACTERS,
+  maxDepth: MAX_DEPTH,
+  page: 'docs/workload-identity.md',
+};
+
 /** Never throws. */
 export function parseTrusts(given: string): TrustsResult {
-  const result = parseDocument(given, DocumentSchema, {
-    mostCharacters: LONGEST_TRUSTS_CHARACTERS,
-    mostDepth: MAX_DEPTH,
-    reference: 'docs/workload-identity.md',
-  });
+  const result = parseSettingDocument(given, FORM);
   return result.ok ? { ok: true, trusts: result.value.trusts } : result;
 }
 

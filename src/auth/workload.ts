@@ -7,7 +7,7 @@ import { decodeJwt, decodeProtectedHeader, importJWK, type CryptoKey, type Prote
 import * as v from 'valibot';
 import { isGroupName } from './account-name.ts';
 import { carriedClaims, claimOf, LONGEST_CLAIM_CHARACTERS, unmetClaim, type Claims } from './claims.ts';
-import { isLine } from './document.ts';
+import { isLine } from './setting-document.ts';
 import { ISSUER_ALGORITHMS, type IssuerKey } from './issuer-keys.ts';
 import type { Workload } from './principal.ts';
 import type { Trust, Trusts } from './trusts.ts';

@@ -158,7 +158,9 @@ function grantedTo({ access, circumstances }: SignInContext, principal: Principa
 }
 
 function claimsOf(principal: Principal, proven: SignedIn | undefined, scope: Scope): TokenClaims {
-  if (proven === undefined || !('name' in principal)) return { kind: 'anonymous', name: '', credential: '', scope };
+  // Whom another token server vouches for brings a token of that one, and fetches none here.
+  if (proven === undefined || !('name' in principal) || principal.kind === 'outside')
+    return { kind: 'anonymous', name: '', credential: '', scope };
   const { credential, workload } = proven;
   return { kind: principal.kind, name: principal.name, credential, workload, scope };
 }

@@ -1,23 +1,51 @@
 /**
- * JSON documents that an operator writes, the policy and the trusts: checked as a whole, and every mistake told with its path
- * and a reason. An unknown key may be a misspelt condition, and to ignore that would open what it was meant to close.
+ * A setting that is a JSON document, checked as a whole: one with any mistake is none, and each mistake is told by path and
+ * reason. An unknown key may be a misspelt one, and to ignore that would open what it was meant to close.
  */
 import * as v from 'valibot';
 import { parseJsonDocument } from '../oci/json-document.ts';
 
 const MISTAKES_REPORTED = 10;
 /** A path or value of the document in a message. */
-const ECHOED_CHARACTERS = 60;
+const LONGEST_ECHO_CHARACTERS = 60;
 /** No character that would break the line of a terminal or a log. */
-const PRINTABLE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+$/;
-
-export const text = v.string('must be a string');
+export const PRINTABLE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+$/;
 
 export function isLine(given: string, most: number): boolean {
   return given.length <= most && PRINTABLE.test(given);
 }
 
-/** @param most in characters */
+export interface DocumentForm<Schema> {
+  readonly schema: Schema;
+  readonly longestCharacters: number;
+  /** Of its JSON. */
+  readonly maxDepth: number;
+  /** Where every key is explained. */
+  readonly page: string;
+}
+
+export type DocumentResult<Value> =
+  | { readonly ok: true; readonly value: Value }
+  /** Each is a path and a reason: `rules[2].actions[0]: must be …`. */
+  | { readonly ok: false; readonly mistakes: readonly string[] };
+
+/** Never throws. */
+export function parseSettingDocument<const Schema extends v.GenericSchema>(
+  given: string,
+  { schema, longestCharacters, maxDepth, page }: DocumentForm<Schema>,
+): DocumentResult<v.InferOutput<Schema>> {
+  if (given.length > longestCharacters) {
+    return wholeMistake(`must have at most ${String(longestCharacters)} characters`);
+  }
+  const document = parseJsonDocument(new TextEncoder().encode(given), maxDepth);
+  if (!document.ok) return wholeMistake(`${document.message}${whereItEnds(given)}`);
+  const { success, issues, output } = v.safeParse(schema, document.value);
+  if (success) return { ok: true, value: output };
+  return { ok: false, mistakes: issues.slice(0, MISTAKES_REPORTED).map((issue) => described(issue, page)) };
+}
+
+export const text = v.string('must be a string');
+
 export function line(most: number) {
   return v.pipe(
     text,
@@ -51,33 +79,8 @@ export function namedOnce<Item extends { readonly name: string }>(kind: string) 
   });
 }
 
-interface Bounds {
-  readonly mostCharacters: number;
-  readonly mostDepth: number;
-  /** Where every key is told. */
-  readonly reference: string;
-}
-
-export type DocumentResult<T> =
-  | { readonly ok: true; readonly value: T }
-  /** Each is a path and a reason: `rules[2].actions[0]: must be …`. */
-  | { readonly ok: false; readonly mistakes: readonly string[] };
-
-/** Never throws. */
-export function parseDocument<T>(
-  given: string,
-  schema: v.GenericSchema<unknown, T>,
-  { mostCharacters, mostDepth, reference }: Bounds,
-): DocumentResult<T> {
-  if (given.length > mostCharacters) return mistaken(`must have at most ${String(mostCharacters)} characters`);
-  const document = parseJsonDocument(new TextEncoder().encode(given), mostDepth);
-  if (!document.ok) return mistaken(`${document.message}${whereItEnds(given)}`);
-  const { success, issues, output } = v.safeParse(schema, document.value);
-  if (success) return { ok: true, value: output };
-  return { ok: false, mistakes: issues.slice(0, MISTAKES_REPORTED).map((issue) => described(issue, reference)) };
-}
-
-function mistaken(message: string): { readonly ok: false; readonly mistakes: readonly string[] } {
+/** Of the document as a whole. */
+export function wholeMistake(message: string): { readonly ok: false; readonly mistakes: readonly string[] } {
   return { ok: false, mistakes: [`the document: ${message}`] };
 }
 
@@ -92,21 +95,21 @@ function whereItEnds(given: string): string {
   }
 }
 
-function described(issue: v.BaseIssue<unknown>, reference: string): string {
+function described(issue: v.BaseIssue<unknown>, page: string): string {
   const path = (issue.path ?? []).map(({ key }, index) =>
     typeof key === 'number' ? `[${String(key)}]` : `${index === 0 ? '' : '.'}${echoed(String(key))}`,
   );
-  return `${path.join('') || 'the document'}: ${reason(issue, reference)}`;
+  return `${path.join('') || 'the document'}: ${reason(issue, page)}`;
 }
 
 /** valibot's own words are for programmers. */
-function reason(issue: v.BaseIssue<unknown>, reference: string): string {
-  if (issue.type !== 'strict_object') return issue.message;
-  if (issue.expected === 'never') return `is not known here; ${reference} has every key`;
+function reason(issue: v.BaseIssue<unknown>, page: string): string {
+  if (issue.type !== 'strict_object' && issue.type !== 'loose_object') return issue.message;
+  if (issue.expected === 'never') return `is not known here; ${page} has every key`;
   return issue.received === 'undefined' ? 'is missing' : 'must be an object';
 }
 
 function echoed(key: string): string {
-  const isPlain = /^\w+$/.test(key) && key.length <= ECHOED_CHARACTERS;
-  return isPlain ? key : JSON.stringify(key.slice(0, ECHOED_CHARACTERS));
+  const isPlain = /^\w+$/.test(key) && key.length <= LONGEST_ECHO_CHARACTERS;
+  return isPlain ? key : JSON.stringify(key.slice(0, LONGEST_ECHO_CHARACTERS));
 }
