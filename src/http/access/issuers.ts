@@ -64,7 +64,7 @@ export class Issuers {
     const isFresh = age >= 0 && age < BELIEVED_MS;
     const has = known.keys?.some((key) => key.kid === kid) === true;
     if (isFresh && has) {
-      if (age > RENEWED_FROM_MS) this.#renew(issuer, known, hold);
+      if (age > RENEWED_FROM_MS) hold(this.#renew(issuer, known, hold));
       return known.keys ?? [];
     }
     await this.#renew(issuer, known, hold);
@@ -140,15 +140,19 @@ async function fetchDocument(url: string): Promise<Uint8Array> {
     await response.body?.cancel();
     throw new Error(`${url} answered ${String(response.status)}`);
   }
+  const reader = response.body.getReader();
   const pieces: Uint8Array[] = [];
   let size = 0;
-  for await (const piece of response.body) {
-    size += piece.byteLength;
-    // Whoever leaves the loop cancels the rest.
-    if (size > LARGEST_DOCUMENT_BYTES) throw new Error(`${url} is larger than ${String(LARGEST_DOCUMENT_BYTES)} bytes`);
-    pieces.push(piece);
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return new Uint8Array(await new Blob(pieces).arrayBuffer());
+    size += value.byteLength;
+    if (size > LARGEST_DOCUMENT_BYTES) {
+      await reader.cancel();
+      throw new Error(`${url} is larger than ${String(LARGEST_DOCUMENT_BYTES)} bytes`);
+    }
+    pieces.push(value);
   }
-  return new Uint8Array(await new Blob(pieces).arrayBuffer());
 }
 
 /** One an isolate. */

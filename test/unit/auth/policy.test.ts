@@ -69,9 +69,9 @@ describe('a rule', () => {
 
   it('tells a job whom a rule would have to name, and which claim was none of those asked for', () => {
     const refused = ask(policyOf(), job('github'), 'push', 'a');
-    expect(refused).toMatchObject({
-      message: expect.stringContaining('a rule to its policy that lets workload:github push there'),
-    });
+    expect('message' in refused ? refused.message : '').toContain(
+      'a rule to its policy that lets workload:github push there',
+    );
     const rule = { name: 'ci', subjects: ['workload:github'], repositories: ['a'], actions: ['push'] };
     const rules = policyOf({ ...rule, when: { claims: { ref: 'refs/heads/main' } } });
     expect(explain(rules, job('github', { ref: 'x' }), 'push', named('a'), ANYWHERE).close).toEqual([

@@ -59,10 +59,9 @@ describe("a job's own token", () => {
     ['time', { exp: 1 }],
   ])('with a wrong %s is refused, in the same words', async (_what, claims) => {
     const response = await jobs.base(asJob(await jobs.idToken(claims)));
-    expect(await refusal(response)).toMatchObject({
-      status: 401,
-      message: expect.stringContaining('this token of a job is not valid here'),
-    });
+    const { status, message } = await refusal(response);
+    expect(status).toBe(401);
+    expect(message).toContain('this token of a job is not valid here');
   });
 
   it('of another job gets what the policy gives that one, and hears why not more', async () => {
@@ -155,16 +154,16 @@ describe('the exchange', () => {
 
   it('makes nothing of a job credential, so that none is renewed for ever', async () => {
     const { access_token: credential } = await jobs.credential();
-    expect(await refusal(jobs.exchange({ subject_token: credential }))).toMatchObject({
-      status: 400,
-      message: expect.stringContaining('a job credential makes no other one'),
-    });
+    const { status, message } = await refusal(jobs.exchange({ subject_token: credential }));
+    expect(status).toBe(400);
+    expect(message).toContain('a job credential makes no other one');
   });
 
   it('makes nothing of a token that nobody trusts', async () => {
     expect((await jobs.exchange({ subject_token: await jobs.idToken({ repository_owner_id: '8' }) })).status).toBe(401);
     expect(
-      (await jobs.exchange({ subject_token: await jobs.idToken() }, { ...jobs.settings(), BERTH_TRUSTS: undefined })).status,
+      (await jobs.exchange({ subject_token: await jobs.idToken() }, { ...jobs.settings(), BERTH_TRUSTS: undefined }))
+        .status,
     ).toBe(401);
     const { token } = await answerOf(getToken(`service=${SERVICE}`, basic(HUGO), jobs.settings()));
     expect((await jobs.exchange({ subject_token: token })).status).toBe(401);
