@@ -22,6 +22,7 @@ const FETCH_PATIENCE_MS = 5_000;
 const LONGEST_FETCH_MS = 12_000;
 /** A large directory's keys come with certificates. */
 const LARGEST_DOCUMENT_BYTES = 128 * 1024;
+const PIECE_BYTES = 16 * 1024;
 /** There are no more trusts than that. */
 const MOST_ISSUERS = 50;
 
@@ -140,11 +141,11 @@ async function fetchDocument(url: string): Promise<Uint8Array> {
     await response.body?.cancel();
     throw new Error(`${url} answered ${String(response.status)}`);
   }
-  const reader = response.body.getReader();
+  const reader = response.body.getReader({ mode: 'byob' });
   const pieces: Uint8Array[] = [];
   let size = 0;
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read(new Uint8Array(PIECE_BYTES));
     if (done) return new Uint8Array(await new Blob(pieces).arrayBuffer());
     size += value.byteLength;
     if (size > LARGEST_DOCUMENT_BYTES) {

@@ -1,19 +1,20 @@
 /** CI jobs without a stored secret: real clients sign in with the token of an issuer, and with the credential that it is exchanged for. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import * as v from 'valibot';
 import { startBerth, type BerthProcess } from '../berth-process.ts';
 import { refusal } from '../berths.ts';
-import { requireClient } from '../clients/client.ts';
-import { CommandFailure } from '../clients/command.ts';
+import { requireClient, unavailable, type Availability } from '../clients/client.ts';
+import { CommandFailure, runCommand } from '../clients/command.ts';
 import { imagesSharingLayers } from '../clients/fixtures.ts';
+import { makeScratch } from '../clients/scratch.ts';
 import { SIGNING_CLIENTS, startSigningClients, type RunningSigningClients } from './logins.ts';
 import { TokenIssuer } from './token-issuer.ts';
 
 const TEST_LIMIT_MS = 240_000;
-const AUDIENCE = 'https://registry.example';
+const PAGE = join(import.meta.dirname, '../../../docs/workload-identity.md');
 const POLICY = JSON.stringify({
   rules: [
     {
@@ -28,25 +29,30 @@ const POLICY = JSON.stringify({
 let issuer: TokenIssuer;
 let berth: BerthProcess;
 let clients: RunningSigningClients;
+const host = () => `127.0.0.1:${String(berth.port)}`;
+const audience = () => `https://${host()}`;
 const trusts = (claims: object) =>
-  JSON.stringify({ trusts: [{ name: 'github', issuer: issuer.url, audience: AUDIENCE, claims }] });
+  JSON.stringify({ trusts: [{ name: 'github', issuer: issuer.url, audience: audience(), claims }] });
 
 beforeAll(async () => {
   clients = await startSigningClients();
   issuer = await TokenIssuer.start();
-  const environment = { BERTH_POLICY: POLICY, BERTH_TRUSTS: trusts({ repository_owner_id: '7' }) };
-  berth = await startBerth({ environment });
+  berth = await startBerth();
   // Its address is known once it has a port.
   await berth.stop();
-  berth = await berth.startAgain({ environment: { ...environment, BERTH_PUBLIC_URL: berth.url } });
+  berth = await berth.startAgain({
+    environment: {
+      BERTH_POLICY: POLICY,
+      BERTH_TRUSTS: trusts({ repository_owner_id: '7' }),
+      BERTH_PUBLIC_URL: berth.url,
+    },
+  });
 }, TEST_LIMIT_MS);
 afterAll(async () => {
   await clients.stop();
   await berth.discard();
   await issuer.stop();
 }, TEST_LIMIT_MS);
-
-const host = () => `127.0.0.1:${String(berth.port)}`;
 
 /** As docs/workload-identity.md has it. */
 function exchange(token: string): Promise<Response> {
@@ -83,7 +89,7 @@ describe('a job', () => {
     { timeout: TEST_LIMIT_MS },
     async ({ name, way }, context) => {
       const { client, login, logout } = requireClient(context, name, clients.get(name));
-      const token = await issuer.token(AUDIENCE);
+      const token = await issuer.token(audience());
       const password = way === 'token' ? token : await credential(token);
       const reference = `${host()}/acme/app/${name}-${way}:v1`;
       const image = imagesSharingLayers(`jobs/${name}/${way}`).base;
@@ -103,12 +109,12 @@ describe('a job', () => {
     { timeout: TEST_LIMIT_MS },
     async (name, context) => {
       const { client, login, logout } = requireClient(context, name, clients.get(name));
-      const stranger = await issuer.token(AUDIENCE, { repository_owner_id: '77' });
+      const stranger = await issuer.token(audience(), { repository_owner_id: '77' });
       expect(await failure(login(host(), { name: 'github', password: stranger }))).toMatch(
         /this token of a job is not valid here|invalid username\/password/,
       );
       const feature = { ref: 'refs/heads/feature', sub: 'repo:acme/app:ref:refs/heads/feature' };
-      await login(host(), { name: 'github', password: await credential(await issuer.token(AUDIENCE, feature)) });
+      await login(host(), { name: 'github', password: await credential(await issuer.token(audience(), feature)) });
       onTestFinished(async () => {
         await logout(host());
       });
@@ -119,7 +125,7 @@ describe('a job', () => {
   );
 
   test('of which nothing but who it is stands in the log', async () => {
-    const token = await issuer.token(AUDIENCE, { sub: 'repo:acme/app:environment:logged' });
+    const token = await issuer.token(audience(), { sub: 'repo:acme/app:environment:logged' });
     const from = berth.lines.length;
     const made = await credential(token);
     const line = await berth.run.waitFor(({ event }) => event === 'audit', { from });
@@ -135,14 +141,14 @@ describe('a job', () => {
     const other = await TokenIssuer.start();
     const both = {
       trusts: [
-        { name: 'here', issuer: issuer.url, audience: AUDIENCE, claims: { repository_owner_id: '7' } },
-        { name: 'gone', issuer: other.url, audience: AUDIENCE, claims: { repository_owner_id: '7' } },
+        { name: 'here', issuer: issuer.url, audience: audience(), claims: { repository_owner_id: '7' } },
+        { name: 'gone', issuer: other.url, audience: audience(), claims: { repository_owner_id: '7' } },
       ],
     };
     const second = await startBerth({ environment: { BERTH_POLICY: POLICY, BERTH_TRUSTS: JSON.stringify(both) } });
     onTestFinished(() => second.discard());
     const base = async (name: string, by: TokenIssuer) => {
-      const password = await by.token(AUDIENCE);
+      const password = await by.token(audience());
       const authorization = `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`;
       return (await fetch(`${second.url}/v2/`, { headers: { authorization } })).status;
     };
@@ -152,6 +158,44 @@ describe('a job', () => {
     expect(await base('here', issuer)).toBe(200);
   });
 });
+
+/** Programs that the page's script runs, but for docker. */
+async function scriptPrograms(env: Readonly<Record<string, string>>): Promise<Availability<undefined>> {
+  try {
+    for (const program of ['bash', 'curl', 'jq', 'skopeo']) await runCommand(program, ['--version'], { env });
+    return { kind: 'available', value: undefined };
+  } catch (error) {
+    if (error instanceof CommandFailure) return unavailable('a program is missing', error);
+    throw error;
+  }
+}
+
+test(
+  'the script of docs/workload-identity.md for GitHub Actions signs a job in',
+  { timeout: TEST_LIMIT_MS },
+  async (context) => {
+    const scratch = makeScratch();
+    onTestFinished(() => scratch.remove());
+    requireClient(context, 'the script of the page', await scriptPrograms(scratch.env));
+    const [, indented = ''] = /^ {4}run: \|\n((?: {6}.*\n)+)/m.exec(readFileSync(PAGE, 'utf8')) ?? [];
+    // There is no TLS here, and docker would need a daemon.
+    const script = indented.replace('"https://$REGISTRY/token"', '"http://$REGISTRY/token"');
+    expect(script).toContain('http://$REGISTRY/token');
+    const programs = scratch.folder('bin');
+    writeFileSync(join(programs, 'docker'), '#!/bin/sh\nshift\nexec skopeo login --tls-verify=false "$@"\n', {
+      mode: 0o755,
+    });
+    const env = {
+      ...scratch.env,
+      ...issuer.actions,
+      PATH: `${programs}${delimiter}${scratch.env['PATH'] ?? ''}`,
+      REGISTRY: host(),
+      REGISTRY_AUTH_FILE: join(scratch.folder('auth'), 'auth.json'),
+    };
+    const { output } = await runCommand('bash', ['-eo', 'pipefail', '-c', script], { env });
+    expect(output).toMatch(/^::add-mask::eyJ.*\nLogin Succeeded!/);
+  },
+);
 
 test('a trust without a tenant ends the start with code 2, its path and reason', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'berth-trusts-'));
