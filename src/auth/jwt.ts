@@ -12,7 +12,7 @@ import { knownActions, type Scope } from './scope.ts';
 import { verifyJwt, type FindKey, type InvalidReason } from './verify-jwt.ts';
 import { WorkloadIdentitySchema, type WorkloadIdentity } from './workload.ts';
 
-export const TOKEN_LIFETIME_SECONDS = 300;
+const TOKEN_LIFETIME_SECONDS = 300;
 export const ALGORITHM = 'ES256';
 const TYPE = 'JWT';
 /** Imported keys; there are two or three at a time. */

@@ -2,7 +2,7 @@
 
 const MOST_REMEMBERED = 2_000;
 
-export class FirstUses {
+class FirstUses {
   /** SHA-256 of tokens, least lately used first. */
   readonly #seen = new Set<string>();
 

@@ -24,7 +24,7 @@ function pass(ms: number): void {
 }
 
 describe('a job credential', () => {
-  it('lives an hour, and what is made of it no longer', async () => {
+  it('lives an hour, so that a login, twenty minutes and a push go well, and what is made of it lives no longer', async () => {
     const { access_token: credential } = await jobs.credential();
     pass(20 * MINUTE);
     const { token } = await answerOf(
