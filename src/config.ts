@@ -65,6 +65,7 @@ const SettingsObject = v.object({
   BERTH_OPEN_LOOPBACK: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_POLICY: v.optional(v.string()),
   BERTH_TOKEN_SERVER: v.optional(v.string()),
+  BERTH_TRUSTS: v.optional(v.string()),
   BERTH_MAX_MANIFEST_BYTES: v.optional(wholeNumber(1_024, LARGEST_MANIFEST_SETTING_BYTES), '4194304'),
   BERTH_MANIFESTS_ALLOW_MISSING: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_PUBLIC_URL: v.optional(origin),
@@ -128,6 +129,8 @@ export interface Config {
   readonly policy: string | undefined;
   /** The document of an outside token server as it was given; auth/configured-token-server.ts reads it. */
   readonly tokenServer: string | undefined;
+  /** The document of trusted issuers as it was given; auth/trusts.ts reads it. */
+  readonly trusts: string | undefined;
   readonly maxManifestBytes: number;
   /** Whether a manifest is taken that refers to blobs or manifests which the repository does not have. */
   readonly allowMissing: boolean;
@@ -172,6 +175,7 @@ export function parseConfig(environment: unknown): Config {
     openLoopback: settings.BERTH_OPEN_LOOPBACK === 'on',
     policy: settings.BERTH_POLICY,
     tokenServer: settings.BERTH_TOKEN_SERVER,
+    trusts: settings.BERTH_TRUSTS,
     maxManifestBytes: settings.BERTH_MAX_MANIFEST_BYTES,
     allowMissing: settings.BERTH_MANIFESTS_ALLOW_MISSING === 'on',
     publicUrl: settings.BERTH_PUBLIC_URL,

@@ -29,6 +29,8 @@ export interface ServeCommand {
   readonly htpasswd: string | undefined;
   /** The file with the outside token server, in the same way. */
   readonly tokenServer: string | undefined;
+  /** The file with the issuers whose jobs come in, in the same way. */
+  readonly trusts: string | undefined;
 }
 
 export type Command =
@@ -55,6 +57,8 @@ export const HELP = `Serves a Berth registry on this machine.
   --token-server F
                tokens come from another server: the file that names it and its keys
                (docs/token-server.md); as BERTH_TOKEN_SERVER
+  --trusts F   whose CI jobs come in without a stored secret
+               (docs/workload-identity.md); as BERTH_TRUSTS
   --no-sync    answers before the disk has the bytes: faster, but what was just
                pushed may not survive a power cut
   --version    prints the version
@@ -62,9 +66,9 @@ export const HELP = `Serves a Berth registry on this machine.
 
 Settings are environment variables that start with BERTH_; docs/configuration.md explains each.`;
 
-const VALUE_OPTIONS = ['port', 'host', 'data', 'storage', 'policy', 'htpasswd', 'token-server'] as const;
+const VALUE_OPTIONS = ['port', 'host', 'data', 'storage', 'policy', 'htpasswd', 'trusts', 'token-server'] as const;
 type ValueOption = (typeof VALUE_OPTIONS)[number];
-type FileOption = 'policy' | 'htpasswd' | 'token-server';
+type FileOption = 'policy' | 'htpasswd' | 'trusts' | 'token-server';
 
 const EXAMPLES: Record<ValueOption, string> = {
   port: '8788',
@@ -74,6 +78,7 @@ const EXAMPLES: Record<ValueOption, string> = {
   policy: '/etc/berth/policy.json',
   htpasswd: '/etc/berth/htpasswd',
   'token-server': '/etc/berth/token-server.json',
+  trusts: '/etc/berth/trusts.json',
 };
 
 export function parseArguments(words: readonly string[]): Command {
@@ -88,6 +93,7 @@ export function parseArguments(words: readonly string[]): Command {
       policy: { type: 'string' },
       htpasswd: { type: 'string' },
       'token-server': { type: 'string' },
+      trusts: { type: 'string' },
       'no-sync': { type: 'boolean' },
       version: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -143,8 +149,8 @@ export function parseArguments(words: readonly string[]): Command {
   const storage = STORAGE_KINDS.find((kind) => kind === values.storage);
   if (storage === undefined)
     return mistake(`--storage ${quote(values.storage)} is unknown. Give one of ${STORAGE_KINDS.join(' and ')}.`);
-  const { data, policy, htpasswd, 'token-server': tokenServer } = values;
-  return { kind: 'serve', port, host, data, storage, sync, policy, htpasswd, tokenServer };
+  const { data, policy, htpasswd, trusts, 'token-server': tokenServer } = values;
+  return { kind: 'serve', port, host, data, storage, sync, policy, htpasswd, trusts, tokenServer };
 }
 
 function mistake(message: string): Command {

@@ -8,6 +8,7 @@ import { configuredPolicy, ignoredAnonymous } from '../src/auth/configured-polic
 import { configuredTokenServer } from '../src/auth/configured-token-server.ts';
 import { htpasswdOf } from '../src/auth/htpasswd.ts';
 import type { OwnPolicy } from '../src/auth/policy.ts';
+import { trustsOf } from '../src/auth/trusts.ts';
 import {
   ConfigurationError,
   isSecretSetting,
@@ -121,6 +122,7 @@ function refuseWrongValues(variables: Variables): void {
     const config = parseConfig(variables);
     configuredPolicy(config);
     htpasswdOf(config);
+    trustsOf(config);
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     // The Worker's own message leaves the value out, since its log is read by others.
@@ -140,7 +142,7 @@ export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'trustedProxy'>
   /** Undefined where the tokens of an outside server decide alone. */
   readonly policy: OwnPolicy | undefined;
   readonly hasTokenServer: boolean;
-  /** Whether there are lines of htpasswd: then nobody comes in for being on this machine. */
+  /** Whether there are lines of htpasswd, or trusts: then nobody comes in for being on this machine. */
   readonly hasPeople: boolean;
   /** Whether the registry asks who comes although no setting says so (asks-who.ts). */
   readonly asksWho: boolean;
@@ -148,7 +150,7 @@ export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'trustedProxy'>
 
 /** @param asksWho what asks-who.ts says of the data */
 export function accessOf(config: Config, asksWho = false): Access {
-  const hasPeople = htpasswdOf(config).size > 0;
+  const hasPeople = htpasswdOf(config).size > 0 || trustsOf(config).length > 0;
   const policy = configuredPolicy(config);
   return {
     ...config,

@@ -25,6 +25,7 @@ import { Runtime } from './runtime.ts';
 import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
+import { withTrustsOf } from './trusts-file.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -61,7 +62,7 @@ async function main(words: readonly string[], root: string): Promise<void> {
 }
 
 async function serve(
-  { host, port, data: typedData, storage, sync, policy, htpasswd, tokenServer }: ServeCommand,
+  { host, port, data: typedData, storage, sync, policy, htpasswd, trusts, tokenServer }: ServeCommand,
   root: string,
   ownEnvironment: NodeJS.ProcessEnv,
   terminal: Terminal,
@@ -80,7 +81,8 @@ async function serve(
   });
 
   // What was typed wrongly is said first, whatever else is in the way.
-  const typed = withTokenServerOf(tokenServer, withPolicyOf(policy, withHtpasswdOf(htpasswd, ownEnvironment)));
+  const people = withPolicyOf(policy, withHtpasswdOf(htpasswd, ownEnvironment));
+  const typed = withTokenServerOf(tokenServer, withTrustsOf(trusts, people));
   workerVariables({}, typed, host);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({

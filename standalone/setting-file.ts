@@ -1,4 +1,4 @@
-/** `npm start -- --policy FILE` and `--htpasswd FILE`: a setting from a file, read once at start. */
+/** `npm start -- --policy FILE`, `--htpasswd FILE` and `--trusts FILE`: a setting from a file, read once at start. */
 import { readFileSync, statSync } from 'node:fs';
 import { EXIT_USAGE, StartFailure, systemErrorCode } from './start-failure.ts';
 

@@ -1,17 +1,21 @@
 /**
  * Who asks: from credentials to a principal (ADR 10). A secret that Berth made is found by its SHA-256 and costs nothing to
- * check; any other password is an htpasswd line's; a token is Berth's own. Whatever was proven once is looked at again with
- * each request: the credential behind a token has to stand, and its owner's groups and its limits are those of today.
+ * check; a signed token in the place of a password is a job's; any other password is an htpasswd line's; a Bearer is Berth's
+ * own. Whatever was proven once is looked at again with each request: the credential or the trust behind a token has to stand,
+ * and its owner's groups and its limits are those of today.
  *
  * What is refused is refused in one way for each kind of credential, and why is for the log alone.
  */
-import type { Credentials } from './credentials.ts';
+import { isJwt, type Credentials } from './credentials.ts';
 import { htpasswdMark, lineOfMark, type Htpasswd, type HtpasswdLine } from './htpasswd.ts';
+import { saysJobCredential, verifyJobCredential } from './job-credential.ts';
 import type { Issuer, Key, TokenClaims } from './jwt.ts';
 import type { PasswordChecks } from './password-checks.ts';
 import type { Limit, Principal } from './principal.ts';
 import { hashOf, parseSecret, type SecretKind } from './secret.ts';
+import type { Trust, Trusts } from './trusts.ts';
 import type { VerifiedTokens } from './verified-tokens.ts';
+import { verifyIdToken, workloadOf, type FindIssuerKeys, type WorkloadIdentity } from './workload.ts';
 
 /** A credential of the accounts that counts now. */
 interface StoredCredential {
@@ -47,17 +51,24 @@ export interface Means {
   readonly secretWaitSeconds: () => number | undefined;
   readonly countUnknownSecret: () => void;
   readonly countWrong: (name: string) => Promise<void>;
+  readonly trusts: Trusts;
+  readonly findIssuerKeys: FindIssuerKeys;
+  /** Whether a job's token, by its SHA-256, has not been seen here of late; from now on it has. */
+  readonly isFirstUse: (hash: string) => boolean;
 }
 
-/** What somebody signed in with. `bearer`: a token of the token endpoint. */
-type Proof = SecretKind | 'htpasswd' | 'bearer';
+/** What somebody signed in with. `bearer`: a token of the token endpoint. `id-token`: a job's, of its issuer. */
+type Proof = SecretKind | 'htpasswd' | 'bearer' | 'id-token' | 'job';
 
 export interface SignedIn {
   readonly kind: 'signed-in';
   readonly principal: Principal;
   readonly proof: Proof;
-  /** What a token made of it is bound to: a credential's id or a line's mark. */
+  /** What a token made of it is bound to: a credential's id or a line's mark; of a job, what that is. */
   readonly credential: string;
+  readonly workload?: WorkloadIdentity;
+  /** When what was brought ends, where that is by itself: in ms since the epoch. */
+  readonly expiresAt?: number;
   /** Whether this is news, and no repetition of what was found right a moment ago. */
   readonly isFresh: boolean;
 }
@@ -72,13 +83,16 @@ export type SignIn =
       readonly message: string;
     }
   | { readonly kind: 'too-many'; readonly seconds: number }
-  | { readonly kind: 'busy' };
+  | { readonly kind: 'busy' }
+  /** The issuer of a job's token tells no keys, and none are known. */
+  | { readonly kind: 'no-keys' };
 
 const WRONG_PASSWORD_MESSAGE = 'the name or the password is wrong, or it has expired or was revoked';
 const WRONG_TOKEN_MESSAGE = 'this token is not valid, or not any more: sign in again';
 const REFRESH_MESSAGE = 'a refresh token opens nothing but the token endpoint';
-/** A JWT in the place of a password: nobody's bcrypt is to be spent on it. */
-const JWT_FORM = /^eyJ[\w-]+\.eyJ[\w-]+\.[\w-]*$/;
+const WRONG_JOB_MESSAGE =
+  "this token of a job is not valid here, or not any more: its issuer, audience, claims and time have to fit one of the registry's trusts, " +
+  "and as a password it goes with the trust's name";
 
 /** @param given `none` is nobody, and not for here */
 export async function signIn(given: Exclude<Credentials, { kind: 'none' }>, means: Means): Promise<SignIn> {
@@ -98,7 +112,7 @@ export async function signIn(given: Exclude<Credentials, { kind: 'none' }>, mean
 
 /** Basic, and the token endpoint's `password` grant. */
 export async function byPassword(name: string, password: string, means: Means): Promise<SignIn> {
-  if (JWT_FORM.test(password)) return refused('password', 'a token as a password', WRONG_PASSWORD_MESSAGE);
+  if (isJwt(password)) return byJob(name, password, means);
   const kind = parseSecret(password);
   if (kind === undefined) return byHtpasswd(name, password, means);
   if (kind === 'refresh') return refused('password', 'a refresh token as a password', REFRESH_MESSAGE);
@@ -133,6 +147,48 @@ async function lookedUp(hash: string, means: Means): Promise<StoredCredential | 
   return found;
 }
 
+/**
+ * Neither costs more than one signature, so what is right is looked at whoever guesses nearby; what is not is counted, and a key
+ * that nobody knows is looked for only so often (http/access/issuers.ts).
+ */
+async function byJob(name: string, token: string, means: Means): Promise<SignIn> {
+  const trusts = means.trusts.filter((trust) => trust.name === name);
+  if (trusts.length === 0) return wrong(name, 'a token as a password', means);
+  if (!saysJobCredential(token)) return (await byIdToken(token, trusts, name, means)).result;
+  const { issuer, keys, now } = means;
+  if (issuer === undefined) return refused('password', 'no public URL', WRONG_JOB_MESSAGE);
+  const verified = await verifyJobCredential(token, keys, issuer, now);
+  if (verified.kind === 'invalid') return wrong(name, verified.reason, means, WRONG_JOB_MESSAGE);
+  const { identity, parts, expiresAt } = verified;
+  const job = workloadOf(identity, trusts);
+  if (typeof job === 'string') return wrong(name, job, means, WRONG_JOB_MESSAGE);
+  return {
+    kind: 'signed-in',
+    principal: { ...job, parts },
+    proof: 'job',
+    credential: '',
+    workload: identity,
+    expiresAt,
+    isFresh: means.isFirstUse(hashOf(token)),
+  };
+}
+
+/** What the token's issuer says of the job; with the trust that lets it in, where one does. */
+export async function byIdToken(
+  token: string,
+  trusts: Trusts,
+  name: string,
+  means: Means,
+): Promise<{ readonly result: SignIn; readonly trust?: Trust }> {
+  const verified = await verifyIdToken(token, trusts, means.findIssuerKeys, means.now);
+  if (verified.kind === 'unavailable') return { result: { kind: 'no-keys' } };
+  if (verified.kind === 'invalid') return { result: await wrong(name, verified.reason, means, WRONG_JOB_MESSAGE) };
+  const { principal, identity, trust, expiresAt } = verified;
+  const isFresh = means.isFirstUse(hashOf(token));
+  const proven = { principal, proof: 'id-token', credential: '', workload: identity, expiresAt, isFresh } as const;
+  return { result: { kind: 'signed-in', ...proven }, trust };
+}
+
 async function byHtpasswd(name: string, password: string, means: Means): Promise<SignIn> {
   const { htpasswd, checks } = means;
   if (htpasswd.size === 0) return wrong(name, 'unknown password', means);
@@ -165,11 +221,17 @@ type Owner = Exclude<Principal, { kind: 'local' }>;
 /** Whom a token stands for, as long as what it was made for stands. */
 async function ownerOf(claims: TokenClaims, means: Means): Promise<Owner | undefined> {
   if (claims.kind === 'anonymous') return { kind: 'anonymous' };
+  if (claims.kind === 'workload') return jobOf(claims, means);
   const line = lineOfMark(means.htpasswd, claims.credential);
   if (line !== undefined) return claims.kind === 'user' && line.name === claims.name ? userOfLine(line) : undefined;
   const found = await means.byId(claims.credential);
   if (found === undefined || !stands(found, means.htpasswd)) return undefined;
   return found.owner.kind === claims.kind && found.owner.name === claims.name ? principalOf(found) : undefined;
+}
+
+function jobOf({ workload }: TokenClaims, { trusts }: Means): Owner | undefined {
+  const job = workload === undefined ? undefined : workloadOf(workload, trusts);
+  return typeof job === 'string' ? undefined : job;
 }
 
 /** What was made with an htpasswd line's password dies with the line, and only whoever reads the lines can tell. */

@@ -8,10 +8,11 @@
 import { importJWK, SignJWT, type CryptoKey, type JWK } from 'jose';
 import * as v from 'valibot';
 import { scopeOfAccess, type Scope } from './scope.ts';
-import { verifyJwt, type InvalidReason } from './verify-jwt.ts';
+import { verifyJwt, type FindKey, type InvalidReason } from './verify-jwt.ts';
+import { WorkloadIdentitySchema, type WorkloadIdentity } from './workload.ts';
 
-export const TOKEN_LIFETIME_SECONDS = 300;
-const ALGORITHM = 'ES256';
+const TOKEN_LIFETIME_SECONDS = 300;
+export const ALGORITHM = 'ES256';
 const TYPE = 'JWT';
 /** Imported keys; there are two or three at a time. */
 const MOST_KEYS = 16;
@@ -29,22 +30,26 @@ export interface Issuer {
   readonly service: string;
 }
 
-const KINDS = ['anonymous', 'user', 'robot'] as const;
+const KINDS = ['anonymous', 'user', 'robot', 'workload'] as const;
 
 export interface TokenClaims {
   readonly kind: (typeof KINDS)[number];
   /** A name; empty for an anonymous one. */
   readonly name: string;
-  /** What it was made for: a credential's id, or an htpasswd line's mark. Empty for an anonymous one. */
+  /** What it was made for: a credential's id, or an htpasswd line's mark. Empty for an anonymous one, and for a job's. */
   readonly credential: string;
+  /** What the job is, where it is one. */
+  readonly workload?: WorkloadIdentity | undefined;
   readonly scope: Scope;
 }
 
+/** @param lifetimeSeconds below zero for what is made within the leeway of clocks of something that has ended */
 export async function signToken(
-  { kid, jwk }: Key,
+  key: Key,
   { issuer, service }: Issuer,
-  { kind, name, credential, scope }: TokenClaims,
+  { kind, name, credential, scope, workload }: TokenClaims,
   now: number,
+  lifetimeSeconds = TOKEN_LIFETIME_SECONDS,
 ): Promise<string> {
   const issuedAt = Math.floor(now / MILLISECONDS);
   const repositories = scope.grants.map(({ repository, actions }) => ({
@@ -53,16 +58,22 @@ export async function signToken(
     actions: [...actions],
   }));
   const access = [...repositories, ...(scope.catalog ? [{ type: 'registry', name: 'catalog', actions: ['*'] }] : [])];
-  return new SignJWT({ access, kind, credential })
-    .setProtectedHeader({ alg: ALGORITHM, typ: TYPE, kid })
+  return new SignJWT({ access, kind, credential, ...(workload === undefined ? {} : { workload }) })
+    .setProtectedHeader({ alg: ALGORITHM, typ: TYPE, kid: key.kid })
     .setIssuer(issuer)
     .setAudience(service)
     .setSubject(name)
     .setIssuedAt(issuedAt)
     .setNotBefore(issuedAt)
-    .setExpirationTime(issuedAt + TOKEN_LIFETIME_SECONDS)
+    .setExpirationTime(issuedAt + lifetimeSeconds)
     .setJti(crypto.randomUUID())
-    .sign(await imported(kid, jwk));
+    .sign(await imported(key));
+}
+
+/** How long a token lives that is made now of what ends then: no longer. */
+export function lifetimeUntil(endsAt: number | undefined, now: number): number {
+  if (endsAt === undefined) return TOKEN_LIFETIME_SECONDS;
+  return Math.min(TOKEN_LIFETIME_SECONDS, Math.floor(endsAt / MILLISECONDS) - Math.floor(now / MILLISECONDS));
 }
 
 /** `reason` is for the log. */
@@ -75,6 +86,7 @@ const Claims = v.object({
   exp: v.number(),
   kind: v.picklist(KINDS),
   credential: v.pipe(v.string(), v.maxLength(512)),
+  workload: v.optional(WorkloadIdentitySchema),
   access: v.array(v.object({ type: v.string(), name: v.string(), actions: v.array(v.string()) })),
 });
 
@@ -86,10 +98,7 @@ export async function verifyToken(
 ): Promise<Verification> {
   const verified = await verifyJwt(
     token,
-    ({ kid: named }) => {
-      const key = keys.find(({ kid }) => kid === named);
-      return key === undefined ? 'unknown-key' : imported(key.kid, key.jwk);
-    },
+    ownKey(keys),
     {
       algorithms: [ALGORITHM],
       type: TYPE,
@@ -105,14 +114,28 @@ export async function verifyToken(
   return { kind: 'valid', claims: claimsOf(claims.output), expiresAt: claims.output.exp * MILLISECONDS };
 }
 
-function claimsOf({ sub, kind, credential, access }: v.InferOutput<typeof Claims>): TokenClaims {
-  return { kind, name: sub, credential, scope: scopeOfAccess(access) };
+/** The registry's own key that a token names. */
+export function ownKey(keys: readonly Key[]): FindKey {
+  return ({ kid: named }) => {
+    const key = keys.find(({ kid }) => kid === named);
+    return key === undefined ? 'unknown-key' : imported(key);
+  };
+}
+
+function claimsOf({ sub, kind, credential, workload, access }: v.InferOutput<typeof Claims>): TokenClaims {
+  return {
+    kind,
+    name: sub,
+    credential,
+    ...(workload === undefined ? {} : { workload }),
+    scope: scopeOfAccess(access),
+  };
 }
 
 /** Public and private half have the same `kid`. */
 const importedKeys = new Map<string, CryptoKey>();
 
-async function imported(kid: string, jwk: JWK): Promise<CryptoKey> {
+export async function imported({ kid, jwk }: Key): Promise<CryptoKey> {
   const mark = `${kid} ${jwk.x ?? ''} ${jwk.d === undefined ? 'public' : 'private'}`;
   const known = importedKeys.get(mark);
   if (known !== undefined) return known;

@@ -3,29 +3,32 @@
  *
  * A pattern of repositories is made of components, as a name is. `*` stands for any characters of one component, none
  * included, and never crosses a slash; a component that is `**` stands for one or more whole ones; `{user}` for the name of
- * the person who asks. Everything else stands for itself.
- *
- * Nothing is ever tried twice: a run of literal text is looked for from left to right, and the first place where it fits
- * is as good as any other. So matching takes at most the product of both lengths, whatever the pattern.
+ * the person who asks, and `{claim:NAME}` for what the token of a job says there. Everything else stands for itself. Matching
+ * takes at most the product of both lengths (stars.ts), whatever the pattern.
  */
 import { isNameComponent, type RepositoryName } from '../oci/repository-name.ts';
 import type { Tag } from '../oci/reference.ts';
+import { claimOf, NO_CLAIMS, type Claims } from './claims.ts';
+import { fits, wordsOf, type Words } from './stars.ts';
 
 /** As a repository name, so that no pattern is longer than what it could match. */
 const LONGEST_PATTERN_CHARACTERS = 255;
 
 const ANY_DEPTH = '**';
 const OWN_NAME = '{user}';
+const CLAIM = /^\{claim:([A-Za-z0-9_.-]{1,128})\}$/;
+const CLAIM_BEGINS = '{claim:';
 const COMPONENT = /^[a-z0-9._*-]+$/;
 const TAG_PATTERN = /^[a-zA-Z0-9_.*-]+$/;
 
-/** The text between the stars of one component, or the caller's own name. */
-type Part = readonly string[] | typeof OWN_NAME;
+/** One component; the caller's own name; or as many components as a claim of the caller's has. */
+type Part = Words | typeof OWN_NAME | { readonly claim: string };
 
 export interface Pattern {
   readonly text: string;
   /** The parts between one `**` and the next; a pattern without any is one run. */
   readonly runs: readonly (readonly Part[])[];
+  readonly hasClaims: boolean;
 }
 
 export type PatternResult =
@@ -41,19 +44,32 @@ export function parsePattern(text: string): PatternResult {
   for (const component of text.split('/')) {
     if (component === ANY_DEPTH) runs.push([]);
     else if (component === OWN_NAME) runs.at(-1)?.push(OWN_NAME);
+    else if (CLAIM.test(component)) runs.at(-1)?.push({ claim: component.slice(CLAIM_BEGINS.length, -1) });
     else if (component === '') return problem('must not begin or end with a slash, or have two in a row');
     else if (component.includes(OWN_NAME))
       return problem('has {user} beside other characters: it is a component alone');
+    else if (component.includes(CLAIM_BEGINS))
+      return problem('has {claim:…} that is no component alone, or names no claim');
     else if (component.includes(ANY_DEPTH)) return problem('has ** beside other characters: it is a component alone');
     else if (!COMPONENT.test(component)) {
-      return problem('may have lower-case letters, digits, . _ - / and *, and {user} as a component');
-    } else runs.at(-1)?.push(component.split('*'));
+      return problem('may have lower-case letters, digits, . _ - / and *, and {user} or {claim:NAME} as a component');
+    } else runs.at(-1)?.push(wordsOf(component));
   }
-  return { ok: true, pattern: { text, runs } };
+  return { ok: true, pattern: { text, runs, hasClaims: runs.flat().some(isClaim) } };
 }
 
-/** @param own the name of the person who asks; where it can be no component of a name, `{user}` stands for nothing */
-export function matchesRepository({ runs }: Pattern, repository: RepositoryName, own: string | undefined): boolean {
+/**
+ * @param own the name of the person who asks; where it can be no component of a name, `{user}` stands for nothing
+ * @param claims of the job that asks; where one is missing, or is no part of a name, the pattern matches nothing
+ */
+export function matchesRepository(
+  pattern: Pattern,
+  repository: RepositoryName,
+  own: string | undefined,
+  claims: Claims = NO_CLAIMS,
+): boolean {
+  const runs = pattern.hasClaims ? filled(pattern.runs, claims) : pattern.runs;
+  if (runs === undefined) return false;
   const components = repository.split('/');
   const fitsAt = (run: readonly Part[], start: number): boolean =>
     run.every((part, index) => fitsComponent(part, components[start + index], own));
@@ -86,7 +102,7 @@ export function tagPatternProblem(text: string): string | undefined {
 }
 
 export function matchesTag(pattern: string, tag: Tag): boolean {
-  return fits(pattern.split('*'), tag);
+  return fits(wordsOf(pattern), tag);
 }
 
 /** The name that `{user}` stands for. */
@@ -94,26 +110,33 @@ export function ownComponent(name: string): string | undefined {
   return isNameComponent(name) ? name : undefined;
 }
 
-function fitsComponent(part: Part, component: string | undefined, own: string | undefined): boolean {
-  if (component === undefined) return false;
-  return part === OWN_NAME ? component === own : fits(part, component);
+function isClaim(part: Part): part is { readonly claim: string } {
+  return typeof part === 'object' && 'claim' in part;
 }
 
-/** Whether the text has these words in this order, the first at its start and the last at its end. */
-function fits(words: readonly string[], text: string): boolean {
-  const first = words[0] ?? '';
-  if (words.length === 1) return text === first;
-  const last = words.at(-1) ?? '';
-  const end = text.length - last.length;
-  if (first.length > end || !text.startsWith(first) || !text.endsWith(last)) return false;
-  let at = first.length;
-  for (let index = 1; index < words.length - 1; index += 1) {
-    const word = words[index] ?? '';
-    const found = text.indexOf(word, at);
-    if (found === -1 || found + word.length > end) return false;
-    at = found + word.length;
+/** With what the claims say in their places. */
+function filled(runs: Pattern['runs'], claims: Claims): Pattern['runs'] | undefined {
+  const result: Part[][] = [];
+  for (const run of runs) {
+    const parts: Part[] = [];
+    for (const part of run) {
+      const said = isClaim(part) ? componentsOf(claimOf(claims, part.claim)) : [part];
+      if (said === undefined) return undefined;
+      parts.push(...said);
+    }
+    result.push(parts);
   }
-  return true;
+  return result;
+}
+
+function componentsOf(value: ReturnType<typeof claimOf>): Part[] | undefined {
+  const components = typeof value === 'string' ? value.split('/') : [];
+  return components.length > 0 && components.every(isNameComponent) ? components.map((one) => [one]) : undefined;
+}
+
+function fitsComponent(part: Part, component: string | undefined, own: string | undefined): boolean {
+  if (component === undefined || isClaim(part)) return false;
+  return part === OWN_NAME ? component === own : fits(part, component);
 }
 
 function problem(message: string): PatternResult {

@@ -1,12 +1,13 @@
 /**
  * The policy document: rules in JSON, checked as a whole (docs/policy.md is its reference). A document with any mistake is
- * none: an unknown key may be a misspelt condition, and to ignore that would open what it was meant to close.
+ * none.
  */
 import * as v from 'valibot';
+import { claimConditions, type ClaimCondition } from './claims.ts';
 import { parseNetwork, type Network } from './networks.ts';
 import { parsePattern, tagPatternProblem, type Pattern } from './patterns.ts';
 import { ACTIONS, type Action } from './principal.ts';
-import { line, list, parseSettingDocument, text, type DocumentForm } from './setting-document.ts';
+import { line, list, namedOnce, parseSettingDocument, text, type DocumentForm } from './setting-document.ts';
 
 /** Every request asks all rules, so a document may not be of any size. */
 export const LONGEST_POLICY_CHARACTERS = 65_536;
@@ -18,8 +19,8 @@ const MOST_NETWORKS = 50;
 const LONGEST_RULE_NAME_CHARACTERS = 100;
 const LONGEST_SUBJECT_CHARACTERS = 255;
 const LONGEST_MESSAGE_CHARACTERS = 500;
-/** Document, rules, rule, condition, list. */
-const MAX_DEPTH = 5;
+/** Document, rules, rule, conditions, claims, list. */
+const MAX_DEPTH = 6;
 
 /** RFC 3339 §5.6, with an offset: a time without one is another moment for each reader. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?(?:Z|[+-]\d{2}:\d{2})$/;
@@ -27,12 +28,12 @@ const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?(?:Z|[+-]\d{2
 export type Subject =
   /** Everybody, signed in or not: what is open to a caller without credentials is closed to nobody. */
   | { readonly kind: 'anonymous' }
-  /** Everybody who signed in. */
+  /** Everybody who signed in, but no job: what a trust lets in is given nothing that does not name it. */
   | { readonly kind: 'authenticated' }
   | { readonly kind: NamedKind; readonly name: string };
 
-/** `outside`: whom an outside token server vouches for. */
-const NAMED_KINDS = ['user', 'group', 'robot', 'outside'] as const;
+/** `outside`: whom an outside token server vouches for. `workload`: every job that the trust of this name lets in. */
+const NAMED_KINDS = ['user', 'group', 'robot', 'outside', 'workload'] as const;
 type NamedKind = (typeof NAMED_KINDS)[number];
 
 export interface Rule {
@@ -46,6 +47,8 @@ export interface Rule {
   readonly mutableTags: readonly string[];
   /** Where a caller has to be; absent: anywhere. */
   readonly networks: readonly Network[] | undefined;
+  /** What a job's token has to say; absent: nothing. Whoever is no job has no claims. */
+  readonly claims: readonly ClaimCondition[] | undefined;
   /** In ms since the epoch: from then on the rule allows nothing. */
   readonly until: number | undefined;
   /** For who is refused. */
@@ -69,7 +72,9 @@ const subject = v.pipe(
     const kind = NAMED_KINDS.find((known) => known === prefix);
     if (kind !== undefined) return { kind, name };
     if (dataset.value === 'anonymous' || dataset.value === 'authenticated') return { kind: dataset.value };
-    addIssue({ message: 'must be user:NAME, group:NAME, robot:NAME, outside:NAME, anonymous or authenticated' });
+    addIssue({
+      message: 'must be user:NAME, group:NAME, robot:NAME, outside:NAME, workload:NAME, anonymous or authenticated',
+    });
     return NEVER;
   }),
 );
@@ -117,7 +122,11 @@ const RuleSchema = v.pipe(
     overwrite: v.optional(v.boolean('must be true or false')),
     mutableTags: v.optional(list(tagPattern, MOST_TAG_PATTERNS)),
     when: v.optional(
-      v.strictObject({ networks: v.optional(list(network, MOST_NETWORKS)), until: v.optional(instant) }),
+      v.strictObject({
+        networks: v.optional(list(network, MOST_NETWORKS)),
+        claims: v.optional(claimConditions),
+        until: v.optional(instant),
+      }),
     ),
     message: v.optional(line(LONGEST_MESSAGE_CHARACTERS)),
   }),
@@ -147,6 +156,7 @@ const RuleSchema = v.pipe(
       overwrite: overwrite ?? true,
       mutableTags: mutableTags ?? [],
       networks: when?.networks,
+      claims: when?.claims,
       until: when?.until,
       message,
     };
@@ -157,12 +167,7 @@ const DocumentSchema = v.strictObject({
   rules: v.pipe(
     v.array(RuleSchema, 'must be a list'),
     v.maxLength(MOST_RULES, `must have at most ${String(MOST_RULES)} entries`),
-    v.rawCheck(({ dataset, addIssue }) => {
-      if (!dataset.typed) return;
-      const names = dataset.value.map(({ name }) => name);
-      const repeated = names.find((name, index) => names.indexOf(name) !== index);
-      if (repeated !== undefined) addIssue({ message: `two rules are named ${JSON.stringify(repeated)}` });
-    }),
+    namedOnce('rules'),
   ),
 });
 

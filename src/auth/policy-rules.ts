@@ -1,5 +1,6 @@
 /** What one rule of a policy document says to one question, and what it lacks where it does not allow it. Pure. */
 import type { RepositoryName } from '../oci/repository-name.ts';
+import { NO_CLAIMS, unmetClaim, type Claims } from './claims.ts';
 import type { Circumstances } from './decision.ts';
 import { isWithin } from './networks.ts';
 import { matchesEverything, matchesRepository, ownComponent, type Pattern } from './patterns.ts';
@@ -15,7 +16,7 @@ export interface Question {
 }
 
 /** The parts of a rule, all of which have to fit. */
-type Part = 'subject' | 'repository' | 'action' | 'network' | 'time';
+type Part = 'subject' | 'repository' | 'action' | 'claim' | 'network' | 'time';
 
 export interface Lack {
   readonly part: Part;
@@ -32,7 +33,8 @@ export function isForCaller(rule: Rule, { principal, action, circumstances }: Om
     rule.actions.has(action) &&
     rule.subjects.some((subject) => isSubject(subject, principal)) &&
     isInTime(rule, circumstances) &&
-    isInNetworks(rule, circumstances)
+    isInNetworks(rule, circumstances) &&
+    unmetClaim(rule.claims ?? [], claimsOf(principal)) === undefined
   );
 }
 
@@ -45,7 +47,11 @@ export function covers(pattern: Pattern, repository: RepositoryName | undefined,
   if (repository === undefined) return matchesEverything(pattern);
   // A robot is no person, and a name from outside nobody's here: one that is named as somebody must not get what is theirs.
   const own = principal.kind === 'user' ? ownComponent(principal.name) : undefined;
-  return matchesRepository(pattern, repository, own);
+  return matchesRepository(pattern, repository, own, claimsOf(principal));
+}
+
+function claimsOf(principal: Principal): Claims {
+  return principal.kind === 'workload' ? principal.claims : NO_CLAIMS;
 }
 
 /** Empty where the rule allows it. */
@@ -63,6 +69,11 @@ export function lacksOf(rule: Rule, question: Question): Lack[] {
     lack('repository', `${repository ?? 'the name'} matches none of ${patterns}`);
   }
   if (!rule.actions.has(action)) lack('action', `${action} is none of ${listed([...rule.actions])}`);
+  const unmet = unmetClaim(rule.claims ?? [], claimsOf(principal));
+  if (unmet !== undefined) {
+    const values = listed(unmet.patterns.map((pattern) => pattern.text));
+    lack('claim', `the claim ${unmet.name} of ${principalName(principal)} is none of ${values}`);
+  }
   if (!isInNetworks(rule, circumstances)) {
     const networks = listed((rule.networks ?? []).map((network) => network.text));
     const { address } = circumstances;
@@ -80,9 +91,11 @@ function isSubject(subject: Subject, principal: Principal): boolean {
     case 'anonymous':
       return true;
     case 'authenticated':
-      return 'name' in principal;
+      return 'name' in principal && principal.kind !== 'workload';
     case 'group':
-      return principal.kind === 'user' && principal.groups.includes(subject.name);
+      return (principal.kind === 'user' || principal.kind === 'workload') && principal.groups.includes(subject.name);
+    case 'workload':
+      return principal.kind === 'workload' && principal.trust === subject.name;
     case 'user':
     case 'robot':
     case 'outside':

@@ -115,17 +115,16 @@ export function readableBy(
     if (!decideByToken(principal).allowed) return () => false;
     return policy.also === undefined ? 'every' : readableBy(policy.also, principal, circumstances);
   }
-  const limits = limitsOf(principal);
-  const isWithin = (repository: RepositoryName) =>
-    limits.every((limit) => isLimitedTo(limit, 'pull', repository, principal));
+  const isUnlimited = limitsOf(principal).length === 0;
+  const isWithin = (repository: RepositoryName) => isWithinLimits(principal, 'pull', repository);
   if (policy.kind === 'setting') {
     if (!decideBySetting(policy.anonymous, principal, 'pull').allowed) return () => false;
-    return limits.length === 0 ? 'every' : isWithin;
+    return isUnlimited ? 'every' : isWithin;
   }
   const asked = { principal, action: 'pull', circumstances } as const;
   const rules = policy.rules.filter((rule) => isForCaller(rule, asked));
   const isEvery = rules.some((rule) => isAboutRepository(rule, { ...asked, repository: undefined }));
-  if (isEvery) return limits.length === 0 ? 'every' : isWithin;
+  if (isEvery) return isUnlimited ? 'every' : isWithin;
   return (repository) =>
     rules.some((rule) => isAboutRepository(rule, { ...asked, repository })) && isWithin(repository);
 }
@@ -210,12 +209,12 @@ function refusedByRules(rules: readonly Rule[], question: Question): Refused {
 /** A credential may be for a part of what its owner may do. */
 function beyondLimits(principal: Principal, right: Right, repository: RepositoryName | undefined): Refused | undefined {
   if (right === 'ping') return undefined;
-  const action = right === 'catalog' ? 'pull' : right;
-  const isWithin = limitsOf(principal).every((limit) =>
-    right === 'catalog' ? limit.actions.includes(action) : isLimitedTo(limit, action, repository, principal),
-  );
+  const isWithin =
+    right === 'catalog'
+      ? limitsOf(principal).every((ways) => ways.some(({ actions }) => actions.includes('pull')))
+      : isWithinLimits(principal, right, repository);
   if (isWithin) return undefined;
-  const what = right === 'catalog' ? 'list repositories' : `${DOING[action]} ${repository ?? 'this name'}`;
+  const what = right === 'catalog' ? 'list repositories' : `${DOING[right]} ${repository ?? 'this name'}`;
   return refused(
     `this credential of ${principalName(principal)} is limited, and may not ${what}. Use another one, or have one made that may.`,
     'limits of the credential',
@@ -263,8 +262,15 @@ function patternsOf(texts: readonly string[]): readonly Pattern[] {
   return patterns;
 }
 
-function limitsOf(principal: Principal): readonly Limit[] {
-  return 'limits' in principal ? principal.limits : [];
+/** One of each list has to allow what is done. */
+function limitsOf(principal: Principal): readonly (readonly Limit[])[] {
+  if (!('limits' in principal)) return [];
+  const limits = principal.limits.map((limit) => [limit]);
+  return principal.kind === 'workload' && principal.parts !== undefined ? [...limits, principal.parts] : limits;
+}
+
+function isWithinLimits(principal: Principal, action: Action, repository: RepositoryName | undefined): boolean {
+  return limitsOf(principal).every((ways) => ways.some((limit) => isLimitedTo(limit, action, repository, principal)));
 }
 
 function refused(message: string, rule = 'no rule'): Refused {
@@ -277,5 +283,6 @@ function subjectOf(principal: Principal): string {
 
 function help(principal: Principal, action: Action = 'pull'): string {
   if (!('name' in principal)) return 'Sign in first, for example with docker login.';
-  return `Whoever runs this registry can add a rule to its policy that lets ${principalName(principal)} ${action} there.`;
+  const subject = principal.kind === 'workload' ? `workload:${principal.trust}` : principalName(principal);
+  return `Whoever runs this registry can add a rule to its policy that lets ${subject} ${action} there.`;
 }

@@ -1,7 +1,9 @@
 /**
- * Who sent a request, as far as that can be told. Each kind is its own: a name that comes from outside one day can never
- * equal one of Berth's.
+ * Who sent a request, as far as that can be told. Each kind is its own: a name that comes from outside can never equal
+ * one of Berth's.
  */
+
+import type { Claims } from './claims.ts';
 
 /** What a repository can be used for. `*` in a document or scope stands for all three. */
 export const ACTIONS = ['pull', 'push', 'delete'] as const;
@@ -27,6 +29,18 @@ interface Narrowed {
   readonly scope?: { readonly grants: readonly Grant[]; readonly catalog: boolean };
 }
 
+/** A job, as an issuer that is trusted tells of it: `name` is the trust's and what tells its jobs apart. */
+export interface Workload extends Narrowed {
+  readonly kind: 'workload';
+  readonly name: string;
+  readonly trust: string;
+  readonly issuer: string;
+  readonly claims: Claims;
+  readonly groups: readonly string[];
+  /** What its credential was asked for, where it was for less than everything: one of them has to allow it. */
+  readonly parts?: readonly Limit[] | undefined;
+}
+
 export type Principal =
   | ({
       readonly kind: 'anonymous';
@@ -38,7 +52,8 @@ export type Principal =
   | ({ readonly kind: 'user'; readonly name: string; readonly groups: readonly string[] } & Narrowed)
   | ({ readonly kind: 'robot'; readonly name: string } & Narrowed)
   /** Whom an outside token server vouches for. The name is that server's own, of which there is one at a time. */
-  | ({ readonly kind: 'outside'; readonly name: string } & Narrowed);
+  | ({ readonly kind: 'outside'; readonly name: string } & Narrowed)
+  | Workload;
 
 /** As it stands in a session's owner and in the log: `user:alice`. */
 export function principalName(principal: Principal): string {

@@ -11,6 +11,10 @@ const LONGEST_ECHO_CHARACTERS = 60;
 /** No character that would break the line of a terminal or a log. */
 export const PRINTABLE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+$/;
 
+export function isLine(given: string, most: number): boolean {
+  return given.length <= most && PRINTABLE.test(given);
+}
+
 export interface DocumentForm<Schema> {
   readonly schema: Schema;
   readonly longestCharacters: number;
@@ -56,6 +60,23 @@ export function list<const Item extends v.GenericSchema>(item: Item, most: numbe
     v.minLength(1, 'must not be empty'),
     v.maxLength(most, `must have at most ${String(most)} entries`),
   );
+}
+
+/** An object of these keys and no other; those that every object has, such as `constructor`, are none of them. */
+export function object<const Entries extends v.ObjectEntries>(entries: Entries) {
+  const known = { ...entries };
+  Object.setPrototypeOf(known, null);
+  return v.strictObject(known);
+}
+
+/** A check of a list of things with names: no two have the same. */
+export function namedOnce<Item extends { readonly name: string }>(kind: string) {
+  return v.rawCheck<Item[]>(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const names = dataset.value.map(({ name }) => name);
+    const repeated = names.find((name, index) => names.indexOf(name) !== index);
+    if (repeated !== undefined) addIssue({ message: `two ${kind} are named ${JSON.stringify(repeated)}` });
+  });
 }
 
 /** Of the document as a whole. */

@@ -5,6 +5,7 @@ import type { Circumstances, Moves } from '../auth/decision.ts';
 import { htpasswdOf } from '../auth/htpasswd.ts';
 import type { Policy } from '../auth/policy.ts';
 import type { Principal } from '../auth/principal.ts';
+import { trustsOf } from '../auth/trusts.ts';
 import { RegistryError } from '../oci/error.ts';
 import { parseReference, parseTag, type Reference, type Tag } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
@@ -96,8 +97,9 @@ export function openServices(env: Env, waitUntil: (work: Promise<unknown>) => vo
 function settingsOf(env: Env): { config: Config; policy: Policy } {
   try {
     const config = configOf(env);
-    // Read here, so that a wrong line opens nothing.
+    // Read here, so that a wrong line, or a trust in too many, opens nothing.
     htpasswdOf(config);
+    trustsOf(config);
     return { config, policy: policyOf(config) };
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;

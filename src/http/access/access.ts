@@ -16,12 +16,15 @@ import { PasswordChecks } from '../../auth/password-checks.ts';
 import type { Policy } from '../../auth/policy.ts';
 import type { Principal } from '../../auth/principal.ts';
 import type { Scope } from '../../auth/scope.ts';
+import { trustsOf } from '../../auth/trusts.ts';
 import { VerifiedTokens } from '../../auth/verified-tokens.ts';
 import type { Config } from '../../config.ts';
 import type { Objects } from '../../objects/stubs.ts';
 import { WorkMeter } from '../../observability/work.ts';
 import type { Note } from '../request-log.ts';
+import { FIRST_USES } from './first-uses.ts';
 import { GUESSES, type LimiterBindings } from './guesses.ts';
+import { ISSUERS } from './issuers.ts';
 import { KNOWN, type AccountsReader, type Asking } from './known.ts';
 import { auditSignIn, refusedSignIn } from './sign-in-answers.ts';
 import { storedPolicy } from './stored-policy.ts';
@@ -44,7 +47,7 @@ export interface AccessSources {
 /** What the registry's own routes ask. */
 export interface Entrance {
   readonly policy: Policy;
-  /** Whether there is an account, an htpasswd line or a policy: then it matters who comes, and loopback is not open. */
+  /** Whether there is an account, an htpasswd line, a trust or a policy: then it matters who comes, and loopback is not open. */
   readonly asksWho: boolean;
   readonly signIn: (given: Exclude<Credentials, { kind: 'none' }>) => Promise<SignIn>;
 }
@@ -73,6 +76,7 @@ export async function openAccess(sources: AccessSources): Promise<Access> {
   const asking = askingOf(sources);
   const snapshot = await KNOWN.snapshot(asking);
   const htpasswd = htpasswdOf(config);
+  const trusts = trustsOf(config);
   const policy =
     sources.policy.kind === 'document' ? sources.policy : (storedPolicy(snapshot.policy) ?? sources.policy);
   const issuer =
@@ -95,10 +99,13 @@ export async function openAccess(sources: AccessSources): Promise<Access> {
       GUESSES.countUnknownSecret(network, circumstances.now);
     },
     countWrong: (name) => GUESSES.count(name, network, circumstances.now, limiters),
+    trusts,
+    findIssuerKeys: (trusted, kid) => ISSUERS.keys(trusted, kid, sources.hold),
+    isFirstUse: (hash) => FIRST_USES.isFirst(hash),
   };
   return {
     policy,
-    asksWho: snapshot.hasAccounts || htpasswd.size > 0 || policy.kind === 'document',
+    asksWho: snapshot.hasAccounts || htpasswd.size > 0 || trusts.length > 0 || policy.kind === 'document',
     signingKey: snapshot.signingKey,
     publicKeys: snapshot.publicKeys,
     issuer,

@@ -7,14 +7,21 @@ import { logEvent } from '../../observability/log.ts';
 import type { Note } from '../request-log.ts';
 
 const BUSY_SECONDS = '2';
+/** As long as an issuer that could not be asked is left alone. */
+const NO_KEYS_SECONDS = '5';
 
 interface Asked {
   readonly id: string;
   readonly circumstances: Circumstances;
 }
 
+const NO_TRUST = { trust: undefined, issuer: undefined };
+
+/** Of a job, also who says what it is. */
 export function auditSignIn({ id, circumstances }: Asked, { principal, proof }: SignedIn, action = 'signed in'): void {
-  logEvent('info', 'audit', { action, actor: principalName(principal), proof, network: circumstances.address, id });
+  const { trust, issuer } = principal.kind === 'workload' ? principal : NO_TRUST;
+  const network = circumstances.address;
+  logEvent('info', 'audit', { action, actor: principalName(principal), proof, trust, issuer, network, id });
 }
 
 /** As `auditSignIn`, at a door beside the registry's own. */
@@ -50,10 +57,21 @@ export function refusedSignIn(
         message: 'too many passwords are being checked at once; try again in a moment',
         headers: { 'retry-after': BUSY_SECONDS },
       });
+    case 'no-keys':
+      return new RegistryError('UNAVAILABLE', {
+        message: "the issuer of this job's token cannot be asked for its keys just now; try again in a moment",
+        headers: { 'retry-after': NO_KEYS_SECONDS },
+      });
   }
 }
 
 function reasonOf(result: Exclude<SignIn, { kind: 'signed-in' }>): string {
   if (result.kind === 'refused') return result.reason;
-  return result.kind === 'too-many' ? 'too many guesses' : 'too many passwords at once';
+  return REASONS[result.kind];
 }
+
+const REASONS = {
+  'too-many': 'too many guesses',
+  busy: 'too many passwords at once',
+  'no-keys': 'the issuer cannot be asked',
+} as const;

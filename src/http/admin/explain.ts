@@ -4,11 +4,14 @@
  */
 import * as v from 'valibot';
 import { parseAccountName } from '../../auth/account-name.ts';
+import { carriedClaims, type Claims } from '../../auth/claims.ts';
 import { configuredTokenServer } from '../../auth/configured-token-server.ts';
 import { htpasswdOf } from '../../auth/htpasswd.ts';
 import { isAddress } from '../../auth/networks.ts';
 import { explain, type OwnPolicy } from '../../auth/policy.ts';
 import { ACTIONS, type Principal } from '../../auth/principal.ts';
+import { trustsOf } from '../../auth/trusts.ts';
+import { workloadOf } from '../../auth/workload.ts';
 import { parseRepositoryName } from '../../oci/repository-name.ts';
 import { storedPolicy } from '../access/stored-policy.ts';
 import { fields, mistakes, readJson } from '../json-body.ts';
@@ -16,8 +19,8 @@ import { askedNowhere, notFound } from '../account-answers.ts';
 import { Groups } from '../request-fields.ts';
 import type { AdminContext } from './administrator.ts';
 
-const SUBJECT = /^(user|robot|outside):(.{1,255})$/;
-const SUBJECT_PROBLEM = 'must be user:<name>, robot:<name>, outside:<name> or anonymous';
+const SUBJECT = /^(user|robot|workload|outside):(.{1,255})$/;
+const SUBJECT_PROBLEM = 'must be user:<name>, robot:<name>, workload:<trust>, outside:<name> or anonymous';
 
 const Question = fields({
   subject: v.pipe(
@@ -25,6 +28,7 @@ const Question = fields({
     v.check((text) => text === 'anonymous' || SUBJECT.test(text), SUBJECT_PROBLEM),
   ),
   groups: v.optional(Groups),
+  claims: v.optional(v.record(v.string(), v.unknown(), 'must be an object of claims')),
   repository: v.string('must be the name of a repository'),
   action: v.picklist(ACTIONS, 'must be pull, push or delete'),
   address: v.optional(
@@ -36,14 +40,14 @@ const Question = fields({
 });
 
 /**
- * `groups` stand in for those of the account, and `address` is where the subject is taken to be. What a token of an outside
- * server may say besides, nobody here knows.
+ * `groups` stand in for those of the account, and `address` is where the subject is taken to be; `claims` are what the token of
+ * a job says. What a token of an outside server may say besides, nobody here knows.
  */
 export async function explainAccess(context: AdminContext): Promise<Response> {
-  const { subject, groups, repository: name, action, address } = await readJson(context, Question);
+  const { subject, groups, claims, repository: name, action, address } = await readJson(context, Question);
   const repository = parseRepositoryName(name);
   if (repository === undefined) throw mistakes(['repository must be the name of a repository']);
-  const { principal, signsIn } = await subjectOf(context, subject, groups);
+  const { principal, signsIn } = await subjectOf(context, { subject, groups, claims });
   const policy = await policyNow(context);
   const { decision, close } = explain(policy, principal, action, repository, {
     address,
@@ -67,8 +71,7 @@ interface Subject {
 /** As it would sign in with what has no limit but its own. A name of htpasswd has no groups. */
 async function subjectOf(
   { meter, objects, config }: AdminContext,
-  subject: string,
-  groups: readonly string[] | undefined,
+  { subject, groups, claims }: Pick<v.InferOutput<typeof Question>, 'subject' | 'groups' | 'claims'>,
 ): Promise<Subject> {
   const [, kind, name = ''] = SUBJECT.exec(subject) ?? [];
   const isOutside = configuredTokenServer(config) !== undefined;
@@ -80,10 +83,29 @@ async function subjectOf(
     return { principal, signsIn: isKnown && !isOutside };
   }
   if (kind === 'outside') return { principal: { kind, name, limits: [] }, signsIn: isOutside };
+  if (kind === 'workload') return jobOf(config, name, claims ?? {}, groups);
   if (kind !== 'robot') return { principal: { kind: 'anonymous' }, signsIn: true };
   const robot = own === undefined ? undefined : await meter.call(objects.accounts().getRobot(own));
   if (robot === undefined) throw notFound('robot');
   return { principal: { kind: 'robot', name, limits: [robot.limit] }, signsIn: !robot.isDisabled && !isOutside };
+}
+
+/** A job of this trust that says these claims. Where the trust would not let it in, the rules are asked all the same. */
+function jobOf(
+  config: AdminContext['config'],
+  name: string,
+  said: Readonly<Record<string, unknown>>,
+  groups: readonly string[] | undefined,
+): Subject {
+  const trusts = trustsOf(config);
+  const trust = trusts.find((one) => one.name === name);
+  if (trust === undefined) throw notFound('trust');
+  const claims: Claims = carriedClaims(said, Object.keys(said), trust.groups?.claim);
+  const { issuer } = trust;
+  const job = workloadOf({ trust: name, issuer, claims }, trusts);
+  if (typeof job !== 'string') return { principal: { ...job, groups: groups ?? job.groups }, signsIn: true };
+  const stranger = { kind: 'workload', name: `${name}:?`, trust: name, issuer, claims, limits: [] } as const;
+  return { principal: { ...stranger, groups: groups ?? [] }, signsIn: false };
 }
 
 /** Fresh, since whoever asks has perhaps just changed it. */

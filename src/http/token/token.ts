@@ -1,6 +1,6 @@
 /**
  * The token endpoint (distribution, "Token Authentication Specification" and "OAuth2 Token Specification"): `GET /token` with
- * Basic credentials or none, and `POST /token` with the grants `password` and `refresh_token`.
+ * Basic credentials or none, and `POST /token` with the grants `password`, `refresh_token`, and that of a job (exchange.ts).
  *
  * A token is granted what was asked for and is allowed; a smaller grant, and an empty one, is still a token, and the registry
  * is the one to refuse. Its service is this registry and no other, whatever is asked for (CVE-2026-123710).
@@ -9,7 +9,7 @@ import { byPassword, byRefreshToken, type SignedIn, type SignIn } from '../../au
 import { BASIC_CHALLENGE } from '../../auth/challenge.ts';
 import { nameAndPassword, parseAuthorization } from '../../auth/credentials.ts';
 import type { Right } from '../../auth/decision.ts';
-import { signToken, TOKEN_LIFETIME_SECONDS, type Issuer, type TokenClaims } from '../../auth/jwt.ts';
+import { lifetimeUntil, signToken, type Issuer, type TokenClaims } from '../../auth/jwt.ts';
 import { authorize } from '../../auth/policy.ts';
 import type { Principal } from '../../auth/principal.ts';
 import { formatScope, parseScopes, type Scope } from '../../auth/scope.ts';
@@ -21,6 +21,8 @@ import { FORM_ROOM, readBody } from '../body.ts';
 import type { SignInContext } from '../context.ts';
 import { freshSecret } from '../fresh-secret.ts';
 import { demandSameOrigin } from '../same-origin.ts';
+import { badRequest } from './bad-request.ts';
+import { ACCESS_TOKEN_TYPE, exchanged, jobCredentialAnswer, TOKEN_EXCHANGE } from './exchange.ts';
 
 const LONGEST_FORM_BYTES = 32 * 1024;
 const FORM = 'application/x-www-form-urlencoded';
@@ -68,10 +70,16 @@ export async function postToken(context: SignInContext): Promise<Response> {
       const token = form.get('refresh_token') ?? '';
       const proven = signedIn(context, await byRefreshToken(token, issuer, access.means));
       // It does not rotate: docker can't store another one.
-      return answer(context, issuer, { ...asked, wantsRefresh: false }, proven, token);
+      return answer(context, issuer, { ...asked, wantsRefresh: false }, proven, { refresh_token: token });
+    }
+    case TOKEN_EXCHANGE: {
+      const job = await exchanged(context, issuer, form);
+      if (!job.wantsAccessToken) return jobCredentialAnswer(context, issuer, job, form, asked.scope);
+      const more = { issued_token_type: ACCESS_TOKEN_TYPE, token_type: 'Bearer' };
+      return answer(context, issuer, { ...asked, wantsRefresh: false }, job.proven, more);
     }
     default:
-      throw badRequest('grant_type must be password or refresh_token');
+      throw badRequest(`grant_type must be password, refresh_token or ${TOKEN_EXCHANGE}`);
   }
 }
 
@@ -103,11 +111,6 @@ async function formOf(request: Request): Promise<URLSearchParams> {
   return new URLSearchParams(new TextDecoder().decode(body));
 }
 
-function badRequest(message: string, status: 400 | 401 | 413 = 400): RegistryError {
-  if (status !== 401) return new RegistryError('UNSUPPORTED', { status, message });
-  return new RegistryError('UNAUTHORIZED', { message, headers: { 'www-authenticate': BASIC_CHALLENGE } });
-}
-
 function signedIn(context: SignInContext, result: SignIn): SignedIn {
   if (result.kind !== 'signed-in') throw refusedSignIn(result, BASIC_CHALLENGE, context);
   context.note({ principal: result.principal });
@@ -115,27 +118,31 @@ function signedIn(context: SignInContext, result: SignIn): SignedIn {
   return result;
 }
 
-/** @param refreshToken the one that was brought, to be given back */
+/** @param more what this grant also answers with: the refresh token that was brought, to be given back */
 async function answer(
   context: SignInContext,
   issuer: Issuer,
   { scope, wantsRefresh }: Asked,
   proven: SignedIn | undefined,
-  refreshToken?: string,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
   const { access, circumstances } = context;
   const principal: Principal = proven?.principal ?? { kind: 'anonymous' };
   const granted = grantedTo(context, principal, scope);
-  const refresh = refreshToken ?? (wantsRefresh ? await newRefreshToken(context, issuer, proven) : undefined);
-  const token = await signToken(access.signingKey, issuer, claimsOf(principal, proven, granted), circumstances.now);
+  const refresh = wantsRefresh ? await newRefreshToken(context, issuer, proven) : undefined;
+  const lifetime = lifetimeUntil(proven?.expiresAt, circumstances.now);
+  const claims = claimsOf(principal, proven, granted);
+  const token = await signToken(access.signingKey, issuer, claims, circumstances.now, lifetime);
   return Response.json(
     {
       token,
       access_token: token,
-      expires_in: TOKEN_LIFETIME_SECONDS,
+      // What is used within the leeway of clocks has ended by our own.
+      expires_in: Math.max(1, lifetime),
       issued_at: new Date(circumstances.now).toISOString().replace(MILLISECONDS, 'Z'),
       scope: formatScope(granted),
       ...(refresh === undefined ? {} : { refresh_token: refresh }),
+      ...more,
     },
     { headers: { 'cache-control': 'no-store' } },
   );
@@ -151,9 +158,11 @@ function grantedTo({ access, circumstances }: SignInContext, principal: Principa
 }
 
 function claimsOf(principal: Principal, proven: SignedIn | undefined, scope: Scope): TokenClaims {
-  const isOwn = principal.kind === 'user' || principal.kind === 'robot';
-  if (proven === undefined || !isOwn) return { kind: 'anonymous', name: '', credential: '', scope };
-  return { kind: principal.kind, name: principal.name, credential: proven.credential, scope };
+  // Whom another token server vouches for brings a token of that one, and fetches none here.
+  if (proven === undefined || !('name' in principal) || principal.kind === 'outside')
+    return { kind: 'anonymous', name: '', credential: '', scope };
+  const { credential, workload } = proven;
+  return { kind: principal.kind, name: principal.name, credential, workload, scope };
 }
 
 /**

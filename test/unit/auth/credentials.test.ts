@@ -17,6 +17,13 @@ describe('the Authorization header', () => {
     expect(parseAuthorization('bearer  a')).toEqual({ kind: 'bearer', token: 'a' });
   });
 
+  it('has room for the token of a job as a password, and for nothing else of that length', () => {
+    const jwt = (characters: number) => `eyJhbGciOiJSUzI1NiJ9.eyJ9.${'a'.repeat(characters - 26)}`;
+    expect(parseAuthorization(basic(`github:${jwt(8_192)}`))).toMatchObject({ kind: 'basic', password: jwt(8_192) });
+    expect(parseAuthorization(basic(`github:${jwt(8_193)}`))).toEqual({ kind: 'malformed' });
+    expect(parseAuthorization(basic(`github:x${jwt(8_191)}`))).toEqual({ kind: 'malformed' });
+  });
+
   it('of an empty name and password is as if it were not there: podman sends it when it knows nothing', () => {
     expect(parseAuthorization(basic(':'))).toEqual({ kind: 'none' });
   });

@@ -1,14 +1,15 @@
 /** Patterns of repositories and tags: what each matches, and how long the longest takes. */
 import { describe, expect, it } from 'vitest';
+import type { Claims } from '../../../src/auth/claims.ts';
 import { matchesRepository, matchesTag, parsePattern, tagPatternProblem } from '../../../src/auth/patterns.ts';
 import { parseTag } from '../../../src/oci/reference.ts';
 import { parseRepositoryName } from '../../../src/oci/repository-name.ts';
 
-function matches(text: string, name: string, own?: string): boolean {
+function matches(text: string, name: string, own?: string, claims?: Claims): boolean {
   const result = parsePattern(text);
   const repository = parseRepositoryName(name);
   if (!result.ok || repository === undefined) throw new Error(`'${text}' or '${name}' is none`);
-  return matchesRepository(result.pattern, repository, own);
+  return matchesRepository(result.pattern, repository, own, claims);
 }
 
 describe('a pattern of repositories', () => {
@@ -40,7 +41,36 @@ describe('a pattern of repositories', () => {
     expect(matches('{user}/**', 'alice/app', undefined)).toBe(false);
   });
 
+  it('with {claim:…} matches what the token of a job says there, and nothing where that is no part of a name', () => {
+    const said = (repository: Claims[string]) => ({ repository });
+    expect(matches('{claim:repository}/**', 'acme/app/image', undefined, said('acme/app'))).toBe(true);
+    expect(matches('ci/**/{claim:repository}', 'ci/x/acme/app', undefined, said('acme/app'))).toBe(true);
+    expect(matches('ci/{claim:repository}', 'ci/acme', undefined, said('acme'))).toBe(true);
+    for (const other of [
+      'acme/app2',
+      'acme',
+      '*',
+      '**',
+      'acme/*',
+      'ACME/app',
+      '',
+      '/',
+      'acme//app',
+      '..',
+      ['acme/app'],
+    ])
+      expect(matches('{claim:repository}/**', 'acme/app/image', undefined, said(other)), String(other)).toBe(
+        other === 'acme',
+      );
+    expect(matches('{claim:repository}', 'acme', 'acme')).toBe(false);
+    expect(matches('{claim:constructor}', 'acme', undefined, {})).toBe(false);
+  });
+
   it.each([
+    ['a{claim:x}', 'no component alone'],
+    ['{claim:}', 'names no claim'],
+    ['{claim:a b}', 'names no claim'],
+    ['{claim:a/b}', 'names no claim'],
     ['', 'must not be empty'],
     ['/team', 'slash'],
     ['team/', 'slash'],

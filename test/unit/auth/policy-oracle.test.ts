@@ -13,7 +13,7 @@ const TIMEOUT_MS = 300_000;
 
 // Few words, so that they meet often.
 const word = fc.constantFrom('a', 'b', 'ab', 'a.b', 'ba');
-const component = fc.oneof(word, fc.constantFrom('*', '**', '{user}', 'a*', '*b', 'a*b', '*a*', 'b*.*'));
+const component = fc.oneof(word, fc.constantFrom('*', '**', '{user}', '{claim:c}', 'a*', '*b', 'a*b', '*a*', 'b*.*'));
 const joined = (part: fc.Arbitrary<string>) =>
   fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
 const pattern = joined(component);
@@ -22,11 +22,14 @@ const group = fc.constantFrom('g', 'h');
 const name = fc.oneof(word, fc.constantFrom('*', 'a/b', 'A'));
 const subject = fc.oneof(
   fc.constantFrom('anonymous', 'authenticated'),
-  ...[name.map((text) => `user:${text}`), name.map((text) => `robot:${text}`), group.map((text) => `group:${text}`)],
+  ...['user', 'robot', 'workload'].map((kind) => name.map((text) => `${kind}:${text}`)),
+  group.map((text) => `group:${text}`),
 );
 const action = fc.constantFrom<Action>('pull', 'push', 'delete');
 const network = fc.constantFrom('10.0.0.0/8', '10.1.0.0/16', '0.0.0.0/0', '2001:db8::/32', '::/1');
 const until = fc.integer({ min: 1, max: 3 }).map((second) => new Date(second * 1_000).toISOString());
+const claimValue = fc.constantFrom('a', 'a/b', 'a:b', 'ab', 'A', 'b/');
+const claimPattern = fc.constantFrom('a', 'a/*', '*', '*/b', 'a*', 'a:*', 'ab');
 const some = <T>(item: fc.Arbitrary<T>, most = 3) => fc.array(item, { minLength: 1, maxLength: most });
 const tagPattern = fc.constantFrom('*', 'v*', '*.sig', 'v*-*', 'latest');
 
@@ -37,7 +40,17 @@ const rule: fc.Arbitrary<Omit<PlainRule, 'name'>> = fc
     actions: some(fc.oneof(action, fc.constant('*' as const))),
     overwrite: fc.option(fc.boolean(), { nil: undefined }),
     mutableTags: fc.option(some(tagPattern), { nil: undefined }),
-    when: fc.option(fc.record({ networks: some(network), until }, { requiredKeys: [] }), { nil: undefined }),
+    when: fc.option(
+      fc.record(
+        {
+          networks: some(network),
+          claims: fc.dictionary(fc.constantFrom('c', 'd'), fc.oneof(claimPattern, some(claimPattern)), { minKeys: 1 }),
+          until,
+        },
+        { requiredKeys: [] },
+      ),
+      { nil: undefined, freq: 2 },
+    ),
   })
   .map(({ overwrite, mutableTags, when, ...always }) => ({
     ...always,
@@ -51,13 +64,18 @@ const rules = fc
   .map((list) => list.map((one, index): PlainRule => ({ ...one, name: String(index) })));
 
 const question: fc.Arbitrary<PlainQuestion> = fc.record({
-  kind: fc.constantFrom('anonymous', 'user', 'robot'),
+  kind: fc.constantFrom('anonymous', 'user', 'robot', 'workload'),
   name,
   groups: fc.uniqueArray(group),
   limits: fc.oneof(
     { weight: 3, arbitrary: fc.constant<PlainQuestion['limits']>([]) },
     fc.array(fc.record({ repositories: some(pattern), actions: some(action) }), { maxLength: 2 }),
   ),
+  claims: fc.dictionary(fc.constantFrom('c', 'd'), claimValue),
+  parts: fc.option(some(fc.record({ repositories: some(repository), actions: some(action) })), {
+    nil: undefined,
+    freq: 2,
+  }),
   grants: fc.option(some(fc.record({ repository, actions: some(action) })), { nil: undefined, freq: 3 }),
   action,
   repository,
@@ -67,16 +85,21 @@ const question: fc.Arbitrary<PlainQuestion> = fc.record({
   now: fc.integer({ min: 0, max: 4_000 }),
 });
 
-function principalOf({ kind, name, groups, limits, grants }: PlainQuestion): Principal {
+function principalOf({ kind, name, groups, limits, claims, parts, grants }: PlainQuestion): Principal {
   const scope = grants === undefined ? {} : { scope: { grants: grants.map(asGrant), catalog: false } };
   if (kind === 'anonymous') return { kind, ...scope };
-  const narrowed = {
-    name,
-    limits: limits.map(({ repositories, actions }) => ({ repositories, actions: actions.map(asAction) })),
-    ...scope,
-  };
+  const narrowed = { name, limits: limits.map(asLimit), ...scope };
+  if (kind === 'workload') {
+    const job = { ...narrowed, name: `${name}:job`, trust: name, issuer: 'https://issuer.example' };
+    return { kind, ...job, groups, claims, parts: parts?.map(asLimit) };
+  }
   return kind === 'user' ? { kind, groups, ...narrowed } : { kind, ...narrowed };
 }
+
+const asLimit = ({ repositories, actions }: { repositories: string[]; actions: string[] }) => ({
+  repositories,
+  actions: actions.map(asAction),
+});
 
 const asGrant = ({ repository, actions }: { repository: string; actions: string[] }) => ({
   repository,
@@ -88,6 +111,15 @@ function asAction(text: string): Action {
   throw new Error(`${text} is no action`);
 }
 
+/** Nobody without credentials has limits, and a job alone has a credential that was asked for by its scope. */
+function sensible(asked: PlainQuestion): PlainQuestion {
+  return {
+    ...asked,
+    limits: asked.kind === 'anonymous' ? [] : asked.limits,
+    parts: asked.kind === 'workload' ? asked.parts : undefined,
+  };
+}
+
 const TAGS = ['latest', 'v1', 'v1-2', 'x.sig'].flatMap((text) => parseTag(text) ?? []);
 
 /** Both answers in the same words. */
@@ -95,26 +127,29 @@ function inWords(answer: PlainAnswer): unknown {
   return typeof answer === 'string' ? answer : TAGS.filter((tag) => answer.canMove(tag));
 }
 
+/** Of one question under one policy; the oracle's answer, for who counts them. */
+function expectAgreement(document: readonly PlainRule[], put: PlainQuestion): PlainAnswer {
+  const { action, repository, address, now } = put;
+  const decision = ask(policyOf(...document), principalOf(put), action, repository, { address, now });
+  const expected = oracle(document, put);
+  if (!decision.allowed) {
+    expect(decision.reason === 'scope' ? 'too narrow' : 'refused').toBe(inWords(expected));
+    return expected;
+  }
+  const { moves } = decision;
+  const movable = TAGS.filter((tag) => moves === 'any' || moves.exempt.some((one) => matchesTag(one, tag)));
+  // What a pull may move is nobody's question.
+  if (action === 'push') expect(movable).toEqual(inWords(expected));
+  else expect(expected).not.toBeTypeOf('string');
+  return expected;
+}
+
 it('agrees with what a policy plainly means', { timeout: TIMEOUT_MS }, () => {
   const seen = { refused: 0, 'too narrow': 0, allowed: 0 };
   fc.assert(
     fc.property(rules, question, (document, asked) => {
-      // Nobody without credentials has limits.
-      const put = asked.kind === 'anonymous' ? { ...asked, limits: [] } : asked;
-      const policy = policyOf(...document);
-      const { action, repository, address, now } = put;
-      const decision = ask(policy, principalOf(put), action, repository, { address, now });
-      const expected = oracle(document, put);
+      const expected = expectAgreement(document, sensible(asked));
       seen[typeof expected === 'string' ? expected : 'allowed'] += 1;
-      if (!decision.allowed) {
-        expect(decision.reason === 'scope' ? 'too narrow' : 'refused').toBe(inWords(expected));
-        return;
-      }
-      const { moves } = decision;
-      const movable = TAGS.filter((tag) => moves === 'any' || moves.exempt.some((one) => matchesTag(one, tag)));
-      // What a pull may move is nobody's question.
-      if (action === 'push') expect(movable).toEqual(inWords(expected));
-      else expect(expected).not.toBeTypeOf('string');
     }),
     { numRuns: RUNS },
   );
@@ -122,14 +157,26 @@ it('agrees with what a policy plainly means', { timeout: TIMEOUT_MS }, () => {
   for (const [answer, count] of Object.entries(seen)) expect(count, answer).toBeGreaterThan(RUNS / 100);
 });
 
+it('agrees on jobs, whose trust each rule names', { timeout: TIMEOUT_MS }, () => {
+  let allowed = 0;
+  fc.assert(
+    fc.property(rules, question, (document, asked) => {
+      const put = sensible({ ...asked, kind: 'workload', limits: [], address: '10.1.2.3', now: 0 });
+      const naming = document.map((one) => ({ ...one, subjects: [...one.subjects, `workload:${put.name}`] }));
+      if (typeof expectAgreement(naming, put) !== 'string') allowed += 1;
+    }),
+    { numRuns: RUNS / 2 },
+  );
+  expect(allowed).toBeGreaterThan(RUNS / 100);
+});
+
 it('lists what it would let pull, one by one', { timeout: TIMEOUT_MS }, () => {
   fc.assert(
     fc.property(rules, question, (document, asked) => {
       const put: PlainQuestion = {
-        ...asked,
+        ...sensible(asked),
         grants: undefined,
         action: 'pull',
-        limits: asked.kind === 'anonymous' ? [] : asked.limits,
       };
       const { repository, address, now } = put;
       const mayRead = readableBy(policyOf(...document), principalOf(put), { address, now });

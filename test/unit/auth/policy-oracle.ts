@@ -11,14 +11,18 @@ export interface PlainRule {
   actions: ('pull' | 'push' | 'delete' | '*')[];
   overwrite?: boolean;
   mutableTags?: string[];
-  when?: { networks?: string[]; until?: string };
+  when?: { networks?: string[]; claims?: Record<string, string | string[]>; until?: string };
 }
 
 export interface PlainQuestion {
-  kind: 'anonymous' | 'user' | 'robot';
+  kind: 'anonymous' | 'user' | 'robot' | 'workload';
+  /** Of a workload, its trust's. */
   name: string;
   groups: string[];
   limits: { repositories: string[]; actions: string[] }[];
+  claims: Record<string, string>;
+  /** What a job credential was asked for, where it was for less than everything. */
+  parts: { repositories: string[]; actions: string[] }[] | undefined;
   grants: { repository: string; actions: string[] }[] | undefined;
   action: 'pull' | 'push' | 'delete';
   repository: string;
@@ -35,6 +39,11 @@ export function oracle(rules: readonly PlainRule[], question: PlainQuestion): Pl
     if (!limit.actions.includes(question.action)) return 'refused';
     if (!limit.repositories.some((pattern) => fits(pattern, question))) return 'refused';
   }
+  const isWithinPart = question.parts?.some(
+    ({ repositories, actions }) =>
+      actions.includes(question.action) && repositories.some((pattern) => fits(pattern, question)),
+  );
+  if (isWithinPart === false) return 'refused';
   const granted = question.grants?.filter(({ repository }) => repository === question.repository);
   if (granted?.every(({ actions }) => !actions.includes(question.action)) === true) return 'too narrow';
   return {
@@ -49,22 +58,36 @@ export function oracle(rules: readonly PlainRule[], question: PlainQuestion): Pl
 function allows(rule: PlainRule, question: PlainQuestion): boolean {
   const isKnown = question.kind !== 'anonymous';
   const names = new Set(['anonymous']);
-  if (isKnown) names.add('authenticated').add(`${question.kind}:${question.name}`);
-  if (question.kind === 'user') for (const group of question.groups) names.add(`group:${group}`);
+  if (isKnown) names.add(`${question.kind}:${question.name}`);
+  if (question.kind === 'user' || question.kind === 'robot') names.add('authenticated');
+  if (question.kind === 'user' || question.kind === 'workload')
+    for (const group of question.groups) names.add(`group:${group}`);
   if (!rule.subjects.some((subject) => names.has(subject))) return false;
   if (!rule.actions.includes(question.action) && !rule.actions.includes('*')) return false;
   if (!rule.repositories.some((pattern) => fits(pattern, question))) return false;
-  const { networks, until } = rule.when ?? {};
+  const { networks, claims = {}, until } = rule.when ?? {};
+  const said = question.kind === 'workload' ? new Map(Object.entries(question.claims)) : new Map<string, string>();
+  for (const [claim, values] of Object.entries(claims)) {
+    const value = said.get(claim);
+    if (value === undefined) return false;
+    if (![values].flat().some((pattern) => asExpression(pattern, '[^/:]*').test(value))) return false;
+  }
   if (until !== undefined && question.now >= new Date(until).getTime()) return false;
   return networks === undefined || networks.some((network) => has(network, question.address));
 }
 
 /** As a regular expression, which may take its time here. */
-function fits(pattern: string, { kind, name, repository }: PlainQuestion): boolean {
-  const isName = /^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$/.test(name);
+function fits(pattern: string, { kind, name, repository, claims }: PlainQuestion): boolean {
+  const part = '[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*';
+  const isName = new RegExp(`^${part}$`).test(name);
   const components = pattern.split('/').map((component) => {
     if (component === '**') return '[^/]+(/[^/]+)*';
     if (component === '{user}') return kind === 'user' && isName ? name.replaceAll('.', '\\.') : '(?!)';
+    const claim = /^\{claim:(.*)\}$/.exec(component)?.[1];
+    if (claim !== undefined) {
+      const said = kind === 'workload' ? (claims[claim] ?? '') : '';
+      return new RegExp(`^${part}(/${part})*$`).test(said) ? said.replaceAll('.', '\\.') : '(?!)';
+    }
     return asExpression(component, '[^/]*').source.slice(1, -1);
   });
   return new RegExp(`^${components.join('/')}$`).test(repository);

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { explain, isPublic, readableBy } from '../../../src/auth/policy.ts';
 import type { Principal } from '../../../src/auth/principal.ts';
-import { ANYWHERE, ask, named, policyOf, robot, user } from './questions.ts';
+import { ANYWHERE, ask, job, named, policyOf, robot, user } from './questions.ts';
 
 const nobody: Principal = { kind: 'anonymous' };
 const team = {
@@ -36,6 +36,50 @@ describe('a rule', () => {
     ['whose name is a pattern', user('**'), 'pull', 'team/app'],
   ] as const)('does not allow %s', (_label, principal, right, repository) => {
     expect(ask(policy, principal, right, repository)).toMatchObject({ allowed: false, reason: 'policy' });
+  });
+
+  it('gives a job what names its trust, and nothing that is for everybody who signed in', () => {
+    const main = { ref: 'refs/heads/main', repository: 'acme/app' };
+    const rules = policyOf(
+      {
+        ...{ name: 'ci', subjects: ['workload:github'], repositories: ['ci/{claim:repository}/**'], actions: ['push'] },
+        when: { claims: { ref: ['refs/heads/main', 'refs/tags/*'] } },
+      },
+      { name: 'operators', subjects: ['group:github:ops'], repositories: ['ops'], actions: ['push'] },
+      { name: 'everybody', subjects: ['authenticated'], repositories: ['**'], actions: ['*'] },
+    );
+    expect(ask(rules, job('github', main), 'push', 'ci/acme/app/image')).toMatchObject({ allowed: true, rule: 'ci' });
+    expect(ask(rules, job('github', main, ['github:ops']), 'push', 'ops')).toMatchObject({ rule: 'operators' });
+    for (const [principal, repository] of [
+      [job('github', main), 'ci/acme/other/image'],
+      [job('github', main), 'ops'],
+      [job('github', main), 'github/app'],
+      [job('gitlab', main), 'ci/acme/app/image'],
+      [job('github', { ...main, ref: 'refs/heads/other' }), 'ci/acme/app/image'],
+      [job('github', { ref: main.ref }), 'ci/acme/app/image'],
+      [job('github', { ...main, repository: '*' }), 'ci/acme/app/image'],
+      [job('github', { ...main, repository: 'acme/../app' }), 'ci/acme/app/image'],
+    ] as const)
+      expect(ask(rules, principal, 'push', repository)).toMatchObject({ allowed: false, reason: 'policy' });
+    // Whoever has the name of a trust is no job of it.
+    const named = policyOf({ name: 'ci', subjects: ['workload:github'], repositories: ['**'], actions: ['push'] });
+    for (const other of [user('github'), robot('github'), user('workload:github'), user('x', ['workload:github'])])
+      expect(ask(named, other, 'push', 'a').allowed).toBe(false);
+  });
+
+  it('tells a job whom a rule would have to name, and which claim was none of those asked for', () => {
+    const refused = ask(policyOf(), job('github'), 'push', 'a');
+    expect('message' in refused ? refused.message : '').toContain(
+      'a rule to its policy that lets workload:github push there',
+    );
+    const rule = { name: 'ci', subjects: ['workload:github'], repositories: ['a'], actions: ['push'] };
+    const rules = policyOf({ ...rule, when: { claims: { ref: 'refs/heads/main' } } });
+    expect(explain(rules, job('github', { ref: 'x' }), 'push', named('a'), ANYWHERE).close).toEqual([
+      {
+        rule: 'ci',
+        lacks: [{ part: 'claim', why: 'the claim ref of workload:github:job is none of refs/heads/main' }],
+      },
+    ]);
   });
 
   it('looks at each of its subjects and patterns, not at the first alone (GHSA-xq2m-cj8w-56v5)', () => {

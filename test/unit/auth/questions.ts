@@ -29,6 +29,12 @@ export function robot(name: string): Principal {
   return { kind: 'robot', name, limits: [] };
 }
 
+/** A job of this trust. */
+export function job(trust: string, claims: Record<string, string> = {}, groups: readonly string[] = []): Principal {
+  const issuer = 'https://issuer.example';
+  return { kind: 'workload', name: `${trust}:job`, trust, issuer, claims, groups, limits: [] };
+}
+
 export function ask(
   policy: Policy,
   principal: Principal,

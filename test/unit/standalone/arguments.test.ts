@@ -12,6 +12,7 @@ const DEFAULTS = {
   policy: undefined,
   htpasswd: undefined,
   tokenServer: undefined,
+  trusts: undefined,
 };
 
 test.each([
@@ -30,6 +31,7 @@ test.each([
   [['--policy', 'access.json'], { ...DEFAULTS, policy: 'access.json' }],
   [['--htpasswd', 'people'], { ...DEFAULTS, htpasswd: 'people' }],
   [['--token-server', 'server.json'], { ...DEFAULTS, tokenServer: 'server.json' }],
+  [['--trusts', 'issuers.json'], { ...DEFAULTS, trusts: 'issuers.json' }],
   [['--no-sync'], { ...DEFAULTS, sync: false }],
   [['--help'], { kind: 'help' }],
   [['-h'], { kind: 'help' }],

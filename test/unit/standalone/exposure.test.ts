@@ -265,6 +265,16 @@ test('people who sign in close an open loopback, and are told that nothing is th
   expect(warning?.message).toMatch(/^Closed: whoever signs in may do nothing yet\. --policy FILE/);
 });
 
+test('trusts close an open loopback too, and one with a mistake is told by path and reason', () => {
+  const trust = { name: 'ci', issuer: 'https://issuer.example', audience: 'https://registry.example' };
+  const trusts = (claims: object) => ({ BERTH_TRUSTS: JSON.stringify({ trusts: [{ ...trust, claims }] }) });
+  const config = parseConfig(workerVariables({}, trusts({ repository_owner_id: '7' }), '127.0.0.1'));
+  expect(accessOf(config)).toMatchObject({ openLoopback: false, hasPeople: true });
+  const [code, said] = refusal(trusts({ ref: 'refs/heads/main' })) ?? [];
+  expect(code).toBe(2);
+  expect(said).toContain('BERTH_TRUSTS names no trusts: trusts[0].claims: must name whose jobs are meant');
+});
+
 test('the parts of BERTH_HTPASSWD are settings, and a wrong line of theirs is named without what stands there', () => {
   const parts = { BERTH_HTPASSWD: `alice:${HASH}`, BERTH_HTPASSWD_2: `bob:${HASH}` };
   expect(workerVariables({}, parts, '127.0.0.1')).toMatchObject(parts);

@@ -42,7 +42,7 @@ test('a mistake is one line with its path and reason', () => {
   const path = file('{"rules":[{"name":"a","subjects":["all"],"repositories":["**"],"actions":["pull"]}]}');
   expect(refusal(path)).toEqual([
     2,
-    `--policy ${path} is no policy: rules[0].subjects[0]: must be user:NAME, group:NAME, robot:NAME, outside:NAME, anonymous or authenticated`,
+    `--policy ${path} is no policy: rules[0].subjects[0]: must be user:NAME, group:NAME, robot:NAME, outside:NAME, workload:NAME, anonymous or authenticated`,
   ]);
 });
 
