@@ -54,6 +54,7 @@ describe('a token server', () => {
     [{ BERTH_ANONYMOUS: 'read-write' }, /^BERTH_ANONYMOUS=read-write and BERTH_TOKEN_SERVER both say/],
     [{ BERTH_OPEN_LOOPBACK: 'on' }, /^BERTH_OPEN_LOOPBACK=on opens what BERTH_TOKEN_SERVER closes/],
     [{ BERTH_HTPASSWD: 'alice:x' }, /^BERTH_HTPASSWD names people/],
+    [{ BERTH_TRUSTS: '{"trusts":[]}' }, /^BERTH_TRUSTS lets jobs come in/],
     [{ BERTH_POLICY: POLICY }, /^BERTH_POLICY would not be asked/],
     [{ BERTH_PUBLIC_URL: 'https://auth.example' }, /has this registry's own address as its realm/],
   ])('beside %j is a contradiction', (settings, message) => {
