@@ -25,10 +25,11 @@ export async function getPolicy(context: AdminContext): Promise<Response> {
   if (asked === undefined && config.policy !== undefined) return listAnswer(JSON.parse(config.policy), new Headers());
   const found = await meter.call(objects.accounts().getPolicy(asked === undefined ? undefined : Number(asked)));
   if (found === undefined) {
+    const decider = config.tokenServer === undefined ? 'BERTH_ANONYMOUS' : 'BERTH_TOKEN_SERVER';
     throw new RegistryError('NOT_FOUND', {
       message:
         asked === undefined
-          ? 'there is no policy; the setting BERTH_ANONYMOUS decides. PUT makes the first one'
+          ? `there is no policy; the setting ${decider} decides. PUT makes the first one`
           : 'there is no such version, or not any more',
     });
   }

@@ -1,23 +1,55 @@
-/** docker, podman, buildah, skopeo and crane with an outside token server: it is the one that they go to, and that Berth believes. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+/** docker, podman, skopeo and crane with an outside token server: it is the one that they go to, and that Berth believes. */
+import * as v from 'valibot';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, type TestContext } from 'vitest';
 import { startBerth, type BerthProcess } from '../berth-process.ts';
-import { requireClient, type Availability } from '../clients/client.ts';
-import { CommandFailure } from '../clients/command.ts';
+import { requireClient, type Availability, type RegistryClient } from '../clients/client.ts';
+import { CommandFailure, runCommand, type CommandResult } from '../clients/command.ts';
+import { startDocker } from '../clients/docker-client.ts';
 import { imagesSharingLayers } from '../clients/fixtures.ts';
 import { PREPARATION_LIMIT_MS } from '../clients/go-programs.ts';
 import { startCrane, type LayoutClient } from '../clients/layout-clients.ts';
+import { startPodman } from '../clients/podman-client.ts';
 import { makeScratch, type Scratch } from '../clients/scratch.ts';
-import { SIGNING_CLIENTS, startSigningClients, type RunningSigningClients } from './logins.ts';
+import { startSkopeo } from '../clients/skopeo-client.ts';
 import { startDistributionWith, type OutsideDistribution } from './outside-distribution.ts';
-import { ALICE, READER, TokenServer } from './token-server.ts';
+import { ALICE, READER, SERVICE, TokenServer, type Person } from './token-server.ts';
 
 const TEST_LIMIT_MS = 240_000;
 const REFUSED = /unauthorized|denied|no basic auth credentials|authentication required|insufficient_scope/i;
 
+const NAMES = ['docker', 'podman', 'skopeo'] as const;
+type Name = (typeof NAMES)[number];
+
+/** A client with a store and credentials of its own. */
+interface SigningClient {
+  readonly client: Availability<RegistryClient>;
+  readonly run: (...args: string[]) => Promise<CommandResult>;
+  readonly scratch: Scratch;
+}
+
+async function startSigning(name: Name): Promise<SigningClient> {
+  const own = makeScratch();
+  const start = { docker: startDocker, podman: startPodman, skopeo: startSkopeo }[name];
+  const client = await start(own);
+  const run = (...args: string[]) => runCommand(name, args, { env: own.env });
+  return { client, run, scratch: own };
+}
+
+/** In and out by the client's own command, whatever it is. */
+function signing({ client, run }: SigningClient, context: TestContext, name: Name) {
+  const tls = name === 'docker' ? [] : ['--tls-verify=false'];
+  return {
+    client: requireClient(context, name, client),
+    login: (at: string, person: Person) =>
+      run('login', ...tls, '--username', person.name, '--password', person.password, at),
+    logout: (at: string) => run('logout', at),
+  };
+}
+
 let server: TokenServer;
 let berth: BerthProcess;
 let host: string;
-let clients: RunningSigningClients;
+let clients: Record<Name, SigningClient>;
 let scratch: Scratch;
 let crane: Availability<LayoutClient>;
 let distribution: Availability<OutsideDistribution>;
@@ -25,13 +57,20 @@ beforeAll(async () => {
   server = await TokenServer.start();
   berth = await startBerth({ environment: { BERTH_TOKEN_SERVER: server.document() } });
   host = `127.0.0.1:${String(berth.port)}`;
-  clients = await startSigningClients();
+  clients = {
+    docker: await startSigning('docker'),
+    podman: await startSigning('podman'),
+    skopeo: await startSigning('skopeo'),
+  };
   scratch = makeScratch();
   crane = await startCrane(scratch);
   distribution = await startDistributionWith(server);
 }, PREPARATION_LIMIT_MS);
 afterAll(async () => {
-  await clients.stop();
+  for (const { client, scratch: own } of Object.values(clients)) {
+    if (client.kind === 'available') await client.value.stop();
+    await own.remove();
+  }
   await scratch.remove();
   if (distribution.kind === 'available') await distribution.value.stop();
   await berth.discard();
@@ -53,8 +92,8 @@ async function failure(action: Promise<unknown>): Promise<string> {
 }
 
 describe('with an outside token server', { timeout: TEST_LIMIT_MS }, () => {
-  test.for(SIGNING_CLIENTS)('%s signs in there, pushes, pulls and signs out', async (name, context) => {
-    const { client, login, logout } = requireClient(context, name, clients.get(name));
+  test.for(NAMES)('%s signs in there, pushes, pulls and signs out', async (name, context) => {
+    const { client, login, logout } = signing(clients[name], context, name);
     const reference = `${host}/team/${name}:v1`;
     const image = imagesSharingLayers(`outside/${name}`).base;
     await client.load(image, reference);
@@ -69,21 +108,18 @@ describe('with an outside token server', { timeout: TEST_LIMIT_MS }, () => {
     expect(await failure(client.pull(reference))).toMatch(REFUSED);
   });
 
-  test.for(SIGNING_CLIENTS)(
-    '%s says of a push that the server did not allow why it is refused',
-    async (name, context) => {
-      const { client, login, logout } = requireClient(context, name, clients.get(name));
-      await login(host, READER);
-      const reference = `${host}/team/${name}-refused:v1`;
-      await client.load(imagesSharingLayers(`outside/${name}/refused`).base, reference);
-      const said = await failure(client.push(reference));
-      await logout(host);
-      expect(said).toContain(`the token server did not give reader a token for repository:team/${name}-refused:push`);
-    },
-  );
+  test.for(NAMES)('%s says of a push that the server did not allow why it is refused', async (name, context) => {
+    const { client, login, logout } = signing(clients[name], context, name);
+    await login(host, READER);
+    const reference = `${host}/team/${name}-refused:v1`;
+    await client.load(imagesSharingLayers(`outside/${name}/refused`).base, reference);
+    const said = await failure(client.push(reference));
+    await logout(host);
+    expect(said).toContain(`the token server did not give reader a token for repository:team/${name}-refused:push`);
+  });
 
-  test.for(SIGNING_CLIENTS)('%s pulls signed out what the server gives to nobody', async (name, context) => {
-    const { client, login, logout } = requireClient(context, name, clients.get(name));
+  test.for(NAMES)('%s pulls signed out what the server gives to nobody', async (name, context) => {
+    const { client, login, logout } = signing(clients[name], context, name);
     const reference = `${host}/public/${name}:v1`;
     const image = imagesSharingLayers(`outside/${name}/public`).base;
     await client.load(image, reference);
@@ -114,7 +150,7 @@ describe('with an outside token server', { timeout: TEST_LIMIT_MS }, () => {
   });
 
   test('skopeo does the same at distribution, with tokens of the same server', async (context) => {
-    const { client, login, logout } = requireClient(context, 'skopeo', clients.get('skopeo'));
+    const { client, login, logout } = signing(clients.skopeo, context, 'skopeo');
     const { url } = requireClient(context, 'docker-registry', distribution);
     const there = new URL(url).host;
     const reference = `${there}/team/skopeo:v1`;
@@ -125,5 +161,20 @@ describe('with an outside token server', { timeout: TEST_LIMIT_MS }, () => {
     await client.forgetAll();
     expect(await client.pull(reference)).toMatchObject({ manifestDigest, configDigest: image.config.digest });
     await logout(there);
+  });
+
+  test('a token is the same by GET and by POST', async () => {
+    const asked = { service: SERVICE, scope: 'repository:team/app:pull,push' };
+    const basic = { authorization: `Basic ${Buffer.from(`${ALICE.name}:${ALICE.password}`).toString('base64')}` };
+    const form = { grant_type: 'password', username: ALICE.name, password: ALICE.password, ...asked };
+    for (const answer of [
+      await fetch(`${server.url}/token?${new URLSearchParams(asked).toString()}`, { headers: basic }),
+      await fetch(`${server.url}/token`, { method: 'POST', body: new URLSearchParams(form) }),
+    ]) {
+      const { access_token: token } = v.parse(v.looseObject({ access_token: v.string() }), await answer.json());
+      const headers = { authorization: `Bearer ${token}` };
+      const opened = await fetch(`${berth.url}/v2/team/app/blobs/uploads/`, { method: 'POST', headers });
+      expect(opened.status).toBe(202);
+    }
   });
 });

@@ -11,7 +11,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { keysOfCertificates } from '../../../src/auth/trusted-key.ts';
 import type { Access } from '../../outside-issuer.ts';
-import type { Person } from './people.ts';
 
 export const SERVICE = 'registry.test';
 export const ISSUER = 'Test token server';
@@ -29,6 +28,11 @@ interface Grant {
 interface User {
   readonly password: string;
   readonly grants: readonly Grant[];
+}
+
+export interface Person {
+  readonly name: string;
+  readonly password: string;
 }
 
 export const ALICE: Person = { name: 'alice', password: 'wonderland' };
