@@ -61,13 +61,14 @@ describe.each(CHALLENGES)('with a challenge of %s', { timeout: TEST_LIMIT_MS }, 
     '$name signs in by $way, pushes, pulls and signs out',
     async ({ name, way }, context) => {
       const client = requireClient(context, name, clients.get(name));
-      const { host, credentials } = registries[challenge];
+      const registry = registries[challenge];
+      const { host } = registry;
       const reference = `${host}/team/${name}-${way.replace(' ', '-')}:v1`;
       const image = imagesSharingLayers(`access/${challenge}/${name}/${way}`).base;
       await client.load(image, reference);
       expect(await failure(client.push(reference))).toMatch(REFUSED);
 
-      await client.login(host, await credentials(way));
+      await client.login(host, await registry.credentials(way));
       const { manifestDigest } = await client.push(reference);
       await client.forgetAll();
       expect(await client.pull(reference)).toEqual({
@@ -125,15 +126,15 @@ describe('a token that has expired since the login', { timeout: TEST_LIMIT_MS },
   const referenceOf = (name: string): string => `${registries.Bearer.host}/team/${name}-expired:v1`;
 
   beforeAll(async () => {
-    const { host, newToken, expireTokens } = registries.Bearer;
-    const token = await newToken();
+    const registry = registries.Bearer;
+    const token = await registry.newToken();
     for (const name of CLIENT_NAMES) {
       const client = clients.get(name);
       if (client.kind === 'unavailable') continue;
       await client.value.load(imagesSharingLayers(`access/${name}/expired`).base, referenceOf(name));
-      await client.value.login(host, token);
+      await client.value.login(registry.host, token);
     }
-    await expireTokens();
+    await registry.expireTokens();
   }, TEST_LIMIT_MS);
 
   test.for(CLIENT_NAMES)('opens nothing any more, and %s says that it may have expired', async (name, context) => {

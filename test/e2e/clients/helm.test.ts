@@ -72,12 +72,13 @@ test(
   { timeout: TEST_LIMIT_MS },
   async (context) => {
     const run = requireClient(context, 'helm', helm);
-    const { recorder, person, stop } = await registryOfPeople();
-    onTestFinished(stop);
-    const { name, password } = person;
+    const asking = await registryOfPeople();
+    onTestFinished(() => asking.stop());
+    const { host } = asking.recorder;
+    const { name, password } = asking.person;
     const login = (secret: string) =>
-      run(['registry', 'login', '--plain-http', '--username', name, '--password', secret, recorder.host]);
-    const charts = `oci://${recorder.host}/charts`;
+      run(['registry', 'login', '--plain-http', '--username', name, '--password', secret, host]);
+    const charts = `oci://${host}/charts`;
     const packed = await packChart(run, 'harbour', '4.0.0');
     const push = () => run(['push', '--plain-http', packed, charts]);
     await expect(push()).rejects.toThrow(/unauthorized/i);
@@ -87,7 +88,7 @@ test(
     const back = scratch.folder('signed-in');
     await run(['pull', '--plain-http', '--version', '4.0.0', '--destination', back, `${charts}/harbour`]);
     expect(readFileSync(join(back, 'harbour-4.0.0.tgz')).equals(readFileSync(packed))).toBe(true);
-    await run(['registry', 'logout', recorder.host]);
+    await run(['registry', 'logout', host]);
     await expect(push()).rejects.toThrow(/unauthorized/i);
   },
 );
