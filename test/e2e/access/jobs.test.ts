@@ -7,13 +7,16 @@ import * as v from 'valibot';
 import { startBerth, type BerthProcess } from '../berth-process.ts';
 import { refusal } from '../berths.ts';
 import { requireClient, unavailable, type Availability } from '../clients/client.ts';
+import { startAllClients, type RunningClients } from '../clients/clients.ts';
 import { CommandFailure, runCommand } from '../clients/command.ts';
 import { imagesSharingLayers } from '../clients/fixtures.ts';
 import { makeScratch } from '../clients/scratch.ts';
-import { SIGNING_CLIENTS, startSigningClients, type RunningSigningClients } from './logins.ts';
+import { failure } from './failure.ts';
 import { TokenIssuer } from './token-issuer.ts';
 
 const TEST_LIMIT_MS = 240_000;
+/** What people build with in a job. */
+const NAMES = ['docker', 'podman', 'buildah', 'skopeo'];
 const PAGE = join(import.meta.dirname, '../../../docs/workload-identity.md');
 const POLICY = JSON.stringify({
   rules: [
@@ -28,14 +31,14 @@ const POLICY = JSON.stringify({
 
 let issuer: TokenIssuer;
 let berth: BerthProcess;
-let clients: RunningSigningClients;
+let clients: RunningClients;
 const host = () => `127.0.0.1:${String(berth.port)}`;
 const audience = () => `https://${host()}`;
 const trusts = (claims: object) =>
   JSON.stringify({ trusts: [{ name: 'github', issuer: issuer.url, audience: audience(), claims }] });
 
 beforeAll(async () => {
-  clients = await startSigningClients();
+  clients = await startAllClients();
   issuer = await TokenIssuer.start();
   berth = await startBerth();
   // Its address is known once it has a port.
@@ -72,52 +75,41 @@ async function credential(token: string): Promise<string> {
   return v.parse(v.object({ access_token: v.string() }), await response.json()).access_token;
 }
 
-/** What a client printed that did not succeed. */
-async function failure(action: Promise<unknown>): Promise<string> {
-  try {
-    await action;
-  } catch (error) {
-    if (error instanceof CommandFailure) return error.message;
-    throw error;
-  }
-  throw new Error('it succeeded');
-}
-
 describe('a job', () => {
-  test.for(SIGNING_CLIENTS.flatMap((name) => (['token', 'credential'] as const).map((way) => ({ name, way }))))(
+  test.for(NAMES.flatMap((name) => (['token', 'credential'] as const).map((way) => ({ name, way }))))(
     'signs in with $name by its $way, pushes and pulls',
     { timeout: TEST_LIMIT_MS },
     async ({ name, way }, context) => {
-      const { client, login, logout } = requireClient(context, name, clients.get(name));
+      const client = requireClient(context, name, clients.get(name));
       const token = await issuer.token(audience());
       const password = way === 'token' ? token : await credential(token);
       const reference = `${host()}/acme/app/${name}-${way}:v1`;
       const image = imagesSharingLayers(`jobs/${name}/${way}`).base;
       await client.load(image, reference);
-      await login(host(), { name: 'github', password });
-      onTestFinished(async () => {
-        await logout(host());
-      });
+      await client.login(host(), { kind: 'password', name: 'github', password });
+      onTestFinished(() => client.logout(host()));
       const { manifestDigest } = await client.push(reference);
       await client.forgetAll();
       expect(await client.pull(reference)).toMatchObject({ manifestDigest, configDigest: image.config.digest });
     },
   );
 
-  test.for(SIGNING_CLIENTS)(
+  test.for(NAMES)(
     'of another branch hears from %s what the rule says, and one of another tenant does not come in',
     { timeout: TEST_LIMIT_MS },
     async (name, context) => {
-      const { client, login, logout } = requireClient(context, name, clients.get(name));
+      const client = requireClient(context, name, clients.get(name));
       const stranger = await issuer.token(audience(), { repository_owner_id: '77' });
-      expect(await failure(login(host(), { name: 'github', password: stranger }))).toMatch(
+      expect(await failure(client.login(host(), { kind: 'password', name: 'github', password: stranger }))).toMatch(
         /this token of a job is not valid here|invalid username\/password/,
       );
       const feature = { ref: 'refs/heads/feature', sub: 'repo:acme/app:ref:refs/heads/feature' };
-      await login(host(), { name: 'github', password: await credential(await issuer.token(audience(), feature)) });
-      onTestFinished(async () => {
-        await logout(host());
+      await client.login(host(), {
+        kind: 'password',
+        name: 'github',
+        password: await credential(await issuer.token(audience(), feature)),
       });
+      onTestFinished(() => client.logout(host()));
       const reference = `${host()}/acme/app/${name}-feature:v1`;
       await client.load(imagesSharingLayers(`jobs/${name}/feature`).base, reference);
       expect(await failure(client.push(reference))).toContain('denied: only the main branch and tags push here');

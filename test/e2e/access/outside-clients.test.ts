@@ -1,55 +1,27 @@
 /** docker, podman, skopeo and crane with an outside token server: it is the one that they go to, and that Berth believes. */
 import * as v from 'valibot';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, type TestContext } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startBerth, type BerthProcess } from '../berth-process.ts';
-import { requireClient, type Availability, type RegistryClient } from '../clients/client.ts';
-import { CommandFailure, runCommand, type CommandResult } from '../clients/command.ts';
-import { startDocker } from '../clients/docker-client.ts';
+import { requireClient, type Availability } from '../clients/client.ts';
+import { startAllClients, type RunningClients } from '../clients/clients.ts';
 import { imagesSharingLayers } from '../clients/fixtures.ts';
 import { PREPARATION_LIMIT_MS } from '../clients/go-programs.ts';
 import { startCrane, type LayoutClient } from '../clients/layout-clients.ts';
-import { startPodman } from '../clients/podman-client.ts';
 import { makeScratch, type Scratch } from '../clients/scratch.ts';
-import { startSkopeo } from '../clients/skopeo-client.ts';
+import { failure } from './failure.ts';
 import { startDistributionWith, type OutsideDistribution } from './outside-distribution.ts';
 import { ALICE, READER, SERVICE, TokenServer, type Person } from './token-server.ts';
 
 const TEST_LIMIT_MS = 240_000;
 const REFUSED = /unauthorized|denied|no basic auth credentials|authentication required|insufficient_scope/i;
 
-const NAMES = ['docker', 'podman', 'skopeo'] as const;
-type Name = (typeof NAMES)[number];
-
-/** A client with a store and credentials of its own. */
-interface SigningClient {
-  readonly client: Availability<RegistryClient>;
-  readonly run: (...args: string[]) => Promise<CommandResult>;
-  readonly scratch: Scratch;
-}
-
-async function startSigning(name: Name): Promise<SigningClient> {
-  const own = makeScratch();
-  const start = { docker: startDocker, podman: startPodman, skopeo: startSkopeo }[name];
-  const client = await start(own);
-  const run = (...args: string[]) => runCommand(name, args, { env: own.env });
-  return { client, run, scratch: own };
-}
-
-/** In and out by the client's own command, whatever it is. */
-function signing({ client, run }: SigningClient, context: TestContext, name: Name) {
-  const tls = name === 'docker' ? [] : ['--tls-verify=false'];
-  return {
-    client: requireClient(context, name, client),
-    login: (at: string, person: Person) =>
-      run('login', ...tls, '--username', person.name, '--password', person.password, at),
-    logout: (at: string) => run('logout', at),
-  };
-}
+const NAMES = ['docker', 'podman', 'skopeo'];
+const asPassword = ({ name, password }: Person) => ({ kind: 'password', name, password }) as const;
 
 let server: TokenServer;
 let berth: BerthProcess;
 let host: string;
-let clients: Record<Name, SigningClient>;
+let clients: RunningClients;
 let scratch: Scratch;
 let crane: Availability<LayoutClient>;
 let distribution: Availability<OutsideDistribution>;
@@ -57,20 +29,13 @@ beforeAll(async () => {
   server = await TokenServer.start();
   berth = await startBerth({ environment: { BERTH_TOKEN_SERVER: server.document() } });
   host = `127.0.0.1:${String(berth.port)}`;
-  clients = {
-    docker: await startSigning('docker'),
-    podman: await startSigning('podman'),
-    skopeo: await startSigning('skopeo'),
-  };
+  clients = await startAllClients();
   scratch = makeScratch();
   crane = await startCrane(scratch);
   distribution = await startDistributionWith(server);
 }, PREPARATION_LIMIT_MS);
 afterAll(async () => {
-  for (const { client, scratch: own } of Object.values(clients)) {
-    if (client.kind === 'available') await client.value.stop();
-    await own.remove();
-  }
+  await clients.stop();
   await scratch.remove();
   if (distribution.kind === 'available') await distribution.value.stop();
   await berth.discard();
@@ -80,52 +45,43 @@ beforeEach(() => {
   server.asked.length = 0;
 });
 
-/** What a client printed that did not succeed. */
-async function failure(action: Promise<unknown>): Promise<string> {
-  try {
-    await action;
-  } catch (error) {
-    if (error instanceof CommandFailure) return error.message;
-    throw error;
-  }
-  throw new Error('it succeeded');
-}
-
 describe('with an outside token server', { timeout: TEST_LIMIT_MS }, () => {
   test.for(NAMES)('%s signs in there, pushes, pulls and signs out', async (name, context) => {
-    const { client, login, logout } = signing(clients[name], context, name);
+    const client = requireClient(context, name, clients.get(name));
     const reference = `${host}/team/${name}:v1`;
     const image = imagesSharingLayers(`outside/${name}`).base;
     await client.load(image, reference);
-    expect(await failure(login(host, { ...ALICE, password: 'wrong' }))).toMatch(/401|unauthorized|invalid username/i);
-    expect((await login(host, ALICE)).output).toMatch(/Login Succeeded/i);
+    expect(await failure(client.login(host, asPassword({ ...ALICE, password: 'wrong' })))).toMatch(
+      /401|unauthorized|invalid username/i,
+    );
+    await client.login(host, asPassword(ALICE));
     const { manifestDigest } = await client.push(reference);
     await client.forgetAll();
     expect(await client.pull(reference)).toMatchObject({ manifestDigest, configDigest: image.config.digest });
     expect(server.asked.some((asked) => asked.includes(` alice repository:team/${name}:`))).toBe(true);
-    await logout(host);
+    await client.logout(host);
     await client.forgetAll();
     expect(await failure(client.pull(reference))).toMatch(REFUSED);
   });
 
   test.for(NAMES)('%s says of a push that the server did not allow why it is refused', async (name, context) => {
-    const { client, login, logout } = signing(clients[name], context, name);
-    await login(host, READER);
+    const client = requireClient(context, name, clients.get(name));
+    await client.login(host, asPassword(READER));
     const reference = `${host}/team/${name}-refused:v1`;
     await client.load(imagesSharingLayers(`outside/${name}/refused`).base, reference);
     const said = await failure(client.push(reference));
-    await logout(host);
+    await client.logout(host);
     expect(said).toContain(`the token server did not give reader a token for repository:team/${name}-refused:push`);
   });
 
   test.for(NAMES)('%s pulls signed out what the server gives to nobody', async (name, context) => {
-    const { client, login, logout } = signing(clients[name], context, name);
+    const client = requireClient(context, name, clients.get(name));
     const reference = `${host}/public/${name}:v1`;
     const image = imagesSharingLayers(`outside/${name}/public`).base;
     await client.load(image, reference);
-    await login(host, ALICE);
+    await client.login(host, asPassword(ALICE));
     await client.push(reference);
-    await logout(host);
+    await client.logout(host);
     await client.forgetAll();
     expect(await client.pull(reference)).toMatchObject({ configDigest: image.config.digest });
   });
@@ -135,7 +91,7 @@ describe('with an outside token server', { timeout: TEST_LIMIT_MS }, () => {
     const reference = `${host}/team/crane:v1`;
     await client.load(imagesSharingLayers('outside/crane').base, reference);
     expect(await failure(client.push(reference))).toMatch(REFUSED);
-    await client.run(['auth', 'login', host, '--username', ALICE.name, '--password', ALICE.password]);
+    await client.login(host, asPassword(ALICE));
     const { manifestDigest } = await client.push(reference);
     await client.run(['copy', reference, `${host}/team/crane-copy:v1`]);
     expect((await client.run(['digest', `${host}/team/crane-copy:v1`])).stdout.toString().trim()).toBe(manifestDigest);
@@ -143,24 +99,24 @@ describe('with an outside token server', { timeout: TEST_LIMIT_MS }, () => {
     await client.run(['delete', `${host}/team/crane@${manifestDigest}`]);
     expect(await failure(client.run(['digest', reference]))).toMatch(/MANIFEST_UNKNOWN|404/);
     // Whoever may not even look hears no reason: crane asks with HEAD first.
-    await client.run(['auth', 'login', host, '--username', READER.name, '--password', READER.password]);
+    await client.login(host, asPassword(READER));
     const refused = `${host}/team/crane-refused:v1`;
     await client.load(imagesSharingLayers('outside/crane').base, refused);
     expect(await failure(client.push(refused))).toContain('the token server did not give reader a token');
   });
 
   test('skopeo does the same at distribution, with tokens of the same server', async (context) => {
-    const { client, login, logout } = signing(clients.skopeo, context, 'skopeo');
+    const client = requireClient(context, 'skopeo', clients.get('skopeo'));
     const { url } = requireClient(context, 'docker-registry', distribution);
     const there = new URL(url).host;
     const reference = `${there}/team/skopeo:v1`;
     const image = imagesSharingLayers('outside/distribution').base;
     await client.load(image, reference);
-    await login(there, ALICE);
+    await client.login(there, asPassword(ALICE));
     const { manifestDigest } = await client.push(reference);
     await client.forgetAll();
     expect(await client.pull(reference)).toMatchObject({ manifestDigest, configDigest: image.config.digest });
-    await logout(there);
+    await client.logout(there);
   });
 
   test('a token is the same by GET and by POST', async () => {
