@@ -135,7 +135,7 @@ test.runIf(process.platform === 'linux')('at a terminal the first start shows it
 test('a registry with an account does not say at its next start that everybody is refused', async () => {
   const berth = await start({ environment: { BERTH_ANONYMOUS: 'none' } });
   const closed = (one: BerthProcess) => one.lines.filter(({ event }) => event === 'closed');
-  expect(closed(berth)).toHaveLength(1);
+  await berth.run.waitFor(({ event }) => event === 'closed', { from: 0 });
   const password = readFileSync(join(berth.data, 'admin-password'), 'utf8').trimEnd();
   const made = await fetch(`${berth.url}/admin/accounts`, {
     method: 'POST',
