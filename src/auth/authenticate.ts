@@ -12,7 +12,7 @@ import { saysJobCredential, verifyJobCredential } from './job-credential.ts';
 import type { Issuer, Key, TokenClaims } from './jwt.ts';
 import type { PasswordChecks } from './password-checks.ts';
 import type { Limit, Principal } from './principal.ts';
-import { hashOf, parseSecret, type SecretKind } from './secret.ts';
+import { hashOf, parseSecret, quickHashOf, type SecretKind } from './secret.ts';
 import type { Trust, Trusts } from './trusts.ts';
 import type { VerifiedTokens } from './verified-tokens.ts';
 import { verifyIdToken, workloadOf, type FindIssuerKeys, type WorkloadIdentity } from './workload.ts';
@@ -116,7 +116,7 @@ export async function byPassword(name: string, password: string, means: Means): 
   const kind = parseSecret(password);
   if (kind === undefined) return byHtpasswd(name, password, means);
   if (kind === 'refresh') return refused('password', 'a refresh token as a password', REFRESH_MESSAGE);
-  const hash = hashOf(password);
+  const hash = await quickHashOf(password);
   const isFresh = !means.isInUse(hash);
   const found = await lookedUp(hash, means);
   if (found?.kind === 'too-many') return found;

@@ -3,7 +3,7 @@
  * this isolate under a hash whose key it alone has, few are computed at once, and a name that is in no line takes as long as
  * one of the dearest lines (CVE-2023-20902): give all lines one cost.
  */
-import { createHmac, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { compare } from 'bcryptjs';
 import type { Htpasswd, HtpasswdLine } from './htpasswd.ts';
 import { PeriodCounts } from './period-counts.ts';
@@ -43,7 +43,7 @@ export type CheckResult = 'right' | 'wrong' | 'busy';
 
 export class PasswordChecks {
   /** Made at first need, since a Worker has no random numbers before its first request. */
-  #key: Uint8Array | undefined;
+  #key: string | undefined;
   /** Least lately used first. */
   readonly #remembered = new Set<string>();
   /** When each began. */
@@ -130,8 +130,9 @@ export class PasswordChecks {
   }
 
   #mark({ fingerprint }: HtpasswdLine, password: string, { network = '' }: Origin): string {
-    this.#key ??= randomBytes(KEY_BYTES);
-    return createHmac('sha256', this.#key).update(`${fingerprint} ${network} ${password}`).digest('base64');
+    this.#key ??= randomBytes(KEY_BYTES).toString('hex');
+    // No mark ever leaves the isolate, so a key that stands before all else does: HMAC takes workerd twice as long.
+    return hash('sha256', `${this.#key} ${fingerprint} ${network} ${password}`, 'base64');
   }
 }
 

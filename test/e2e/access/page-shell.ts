@@ -57,7 +57,7 @@ export class PageShell {
       this.#lines.on('line', hear);
       this.#child.once('exit', end);
     });
-    this.#type(`failed=; trap 'failed=$BASH_COMMAND' ERR; . ${file} < /dev/null; trap - ERR`);
+    this.#type(`failed=; trap 'failed=\${failed:-$BASH_COMMAND}' ERR; . ${file} < /dev/null; trap - ERR`);
     this.#type(`printf '\\n%s%s\\n' '${END}' "\${failed%%$'\\n'*}"`);
     const failed = await ended;
     return { failed: failed === '' ? undefined : failed, output: output.join('\n') };

@@ -3,7 +3,14 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatSecret, hashOf, parseSecret, SECRET_RANDOM_BYTES, type SecretKind } from '../../../src/auth/secret.ts';
+import {
+  formatSecret,
+  hashOf,
+  parseSecret,
+  quickHashOf,
+  SECRET_RANDOM_BYTES,
+  type SecretKind,
+} from '../../../src/auth/secret.ts';
 
 const KINDS = ['password', 'token', 'robot', 'refresh'] as const;
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
@@ -68,5 +75,13 @@ describe('a secret', () => {
   it('is kept as its SHA-256', () => {
     const secret = formatSecret('refresh', new Uint8Array(20));
     expect(hashOf(secret)).toBe(createHash('sha256').update(secret).digest('hex'));
+  });
+
+  it('has the same hash the quick way', async () => {
+    await fc.assert(
+      fc.asyncProperty(anySecret, async ({ secret }) => {
+        expect(await quickHashOf(secret)).toBe(hashOf(secret));
+      }),
+    );
   });
 });

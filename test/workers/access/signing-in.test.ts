@@ -230,6 +230,17 @@ describe('on a warm isolate', () => {
     }
   });
 
+  it('a token whose key is forgotten opens nothing from then on, though it was verified a moment before', async () => {
+    const jwt = await tokenFor(alice, 'repository:team/app:pull');
+    for (let time = 0; time < 2; time += 1) expect((await pull('team/app', bearer(jwt))).status).toBe(200);
+    const headers = { authorization: 'Bearer correct-horse-battery-staple' };
+    const settings = { ...SETTINGS, BERTH_ADMIN_PASSWORD: 'correct-horse-battery-staple' };
+    const rotated = await sendWith(settings, 'POST', '/admin/keys/rotate', { headers, body: '{"forgetOld":true}' });
+    expect(rotated.status).toBe(200);
+    expect(challengeOf(await pull('team/app', bearer(jwt)))).toMatch(/error="invalid_token"$/);
+    expect((await pull('team/app', bearer(await tokenFor(alice, 'repository:team/app:pull')))).status).toBe(200);
+  });
+
   it('nobody comes in where it cannot be told who may, and it is tried again with the next request', async () => {
     KNOWN.forget();
     faults.reset();
