@@ -51,6 +51,8 @@ async function byLine(context: Context, { name = '', secret }: Brought, { means 
   const result = await byPassword(name, secret, means);
   if (result.kind !== 'signed-in') throw refusedSignIn(result, DOOR.challenge, context);
   const { principal, credential, proof } = result;
+  // A job signs in at the registry as people do, and is none.
+  if (proof !== 'htpasswd') throw turnedAway(DOOR, context, 'no person');
   context.note({ principal });
   cameIn(DOOR, context, { actor: `user:${name}`, proof, credential });
   return { account: name, ownerKind: 'htpasswd', credential, within: credential };
