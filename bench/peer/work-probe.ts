@@ -29,6 +29,10 @@ type RequestLine = v.InferOutput<typeof RequestLine>;
 
 /** A line for each request. */
 export async function probeWork(server: Server, repository: string): Promise<string[]> {
+  // Who may come in is asked once a minute, and by whichever request comes first.
+  await timedCalls(server.port, async (connection) => {
+    await ask(connection, 200, { method: 'GET', path: '/v2/' });
+  });
   const from = server.logBytes;
   const ids: string[] = [];
   await timedCalls(server.port, async (connection) => {

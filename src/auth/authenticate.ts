@@ -153,7 +153,8 @@ async function lookedUp(hash: string, means: Means): Promise<StoredCredential | 
  */
 async function byJob(name: string, token: string, means: Means): Promise<SignIn> {
   const trusts = means.trusts.filter((trust) => trust.name === name);
-  if (trusts.length === 0) return wrong(name, 'a token as a password', means);
+  // Of no trust: the name is whatever somebody wrote, and counts for nothing.
+  if (trusts.length === 0) return wrong('', 'a token as a password', means);
   if (!saysJobCredential(token)) return (await byIdToken(token, trusts, name, means)).result;
   const { issuer, keys, now } = means;
   if (issuer === undefined) return refused('password', 'no public URL', WRONG_JOB_MESSAGE);
@@ -169,7 +170,7 @@ async function byJob(name: string, token: string, means: Means): Promise<SignIn>
     credential: '',
     workload: identity,
     expiresAt,
-    isFresh: means.isFirstUse(hashOf(token)),
+    isFresh: means.isFirstUse(await quickHashOf(token)),
   };
 }
 
@@ -184,7 +185,7 @@ export async function byIdToken(
   if (verified.kind === 'unavailable') return { result: { kind: 'no-keys' } };
   if (verified.kind === 'invalid') return { result: await wrong(name, verified.reason, means, WRONG_JOB_MESSAGE) };
   const { principal, identity, trust, expiresAt } = verified;
-  const isFresh = means.isFirstUse(hashOf(token));
+  const isFresh = means.isFirstUse(await quickHashOf(token));
   const proven = { principal, proof: 'id-token', credential: '', workload: identity, expiresAt, isFresh } as const;
   return { result: { kind: 'signed-in', ...proven }, trust };
 }

@@ -5,6 +5,7 @@
  * Each key signs by one algorithm, which its kind says and never a token (RFC 8725 §3.1): so no token is checked with HMAC,
  * where the public key would be the secret. What is no key for that is passed over, as RFC 7517 §5 asks.
  */
+import { Buffer } from 'node:buffer';
 import type { JWK } from 'jose';
 import * as v from 'valibot';
 import { parseJsonDocument } from '../oci/json-document.ts';
@@ -16,6 +17,8 @@ const LONGEST_KID_CHARACTERS = 255;
 const LONGEST_MODULUS_CHARACTERS = 1_366;
 const SHORTEST_MODULUS_CHARACTERS = 342;
 const LONGEST_EXPONENT_CHARACTERS = 6;
+/** FIPS 186-5 §5.4: with 1 everything is a signature. */
+const SMALLEST_EXPONENT = 65_537;
 const LONGEST_COORDINATE_CHARACTERS = 88;
 const MAX_DEPTH = 6;
 
@@ -50,7 +53,12 @@ const KeySchema = v.variant('kty', [
     kty: v.literal('RSA'),
     ...common,
     n: v.pipe(base64url(LONGEST_MODULUS_CHARACTERS), v.minLength(SHORTEST_MODULUS_CHARACTERS)),
-    e: base64url(LONGEST_EXPONENT_CHARACTERS),
+    e: v.pipe(
+      base64url(LONGEST_EXPONENT_CHARACTERS),
+      v.check(
+        (given) => Number.parseInt(`0${Buffer.from(given, 'base64url').toString('hex')}`, 16) >= SMALLEST_EXPONENT,
+      ),
+    ),
   }),
   v.object({ kty: v.literal('EC'), ...common, crv: v.picklist(Object.keys(CURVES)), x: coordinate, y: coordinate }),
   v.object({ kty: v.literal('OKP'), ...common, crv: v.literal('Ed25519'), x: coordinate }),

@@ -12,6 +12,8 @@ import { verifyJwt, type FindKey, type InvalidReason } from './verify-jwt.ts';
 import { WorkloadIdentitySchema, type WorkloadIdentity } from './workload.ts';
 
 const TOKEN_LIFETIME_SECONDS = 300;
+/** A job's is the name of its trust, a colon and a claim (workload.ts). */
+const LONGEST_SUBJECT_CHARACTERS = 64 + 1 + 255;
 export const ALGORITHM = 'ES256';
 const TYPE = 'JWT';
 /** Imported keys; there are two or three at a time. */
@@ -82,7 +84,7 @@ export type Verification =
   | { readonly kind: 'invalid'; readonly reason: InvalidReason };
 
 const Claims = v.object({
-  sub: v.pipe(v.string(), v.maxLength(255)),
+  sub: v.pipe(v.string(), v.maxLength(LONGEST_SUBJECT_CHARACTERS)),
   exp: v.number(),
   kind: v.picklist(KINDS),
   credential: v.pipe(v.string(), v.maxLength(512)),

@@ -55,7 +55,8 @@ export class PasswordChecks {
   /** The line of a name whose password was found right before. Costs next to nothing. */
   recall(lines: Htpasswd, name: string, password: string, origin: Origin): HtpasswdLine | undefined {
     const found = this.#proven(lines, name, password, origin);
-    if (found === undefined) this.#misses.add(missesKey(name, origin), origin.now);
+    // Names of nobody would push out the counts of somebody.
+    if (found === undefined && lines.has(name)) this.#misses.add(missesKey(name, origin), origin.now);
     return found;
   }
 

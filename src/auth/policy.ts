@@ -209,9 +209,11 @@ function refusedByRules(rules: readonly Rule[], question: Question): Refused {
 /** A credential may be for a part of what its owner may do. */
 function beyondLimits(principal: Principal, right: Right, repository: RepositoryName | undefined): Refused | undefined {
   if (right === 'ping') return undefined;
+  // A part of what a job may do is named by repositories: the list of all of them is none.
+  const isPart = principal.kind === 'workload' && principal.parts !== undefined;
   const isWithin =
     right === 'catalog'
-      ? limitsOf(principal).every((ways) => ways.some(({ actions }) => actions.includes('pull')))
+      ? !isPart && limitsOf(principal).every((ways) => ways.some(({ actions }) => actions.includes('pull')))
       : isWithinLimits(principal, right, repository);
   if (isWithin) return undefined;
   const what = right === 'catalog' ? 'list repositories' : `${DOING[right]} ${repository ?? 'this name'}`;

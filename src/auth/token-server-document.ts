@@ -3,6 +3,7 @@
  * (docs/token-server.md is its reference). A document with any mistake is none. Pure.
  */
 import * as v from 'valibot';
+import { isLoopbackHost } from './loopback-host.ts';
 import { line, list, parseSettingDocument, text, wholeMistake, type DocumentForm } from './setting-document.ts';
 import { ALGORITHMS, keyOfJwk, keysOfCertificates, type Algorithm, type TrustedKey } from './trusted-key.ts';
 
@@ -40,7 +41,10 @@ type TokenServerResult =
 
 const realm = v.pipe(
   line(LONGEST_REALM_CHARACTERS),
-  v.check(isRealm, 'must be http:// or https://, a host and a path, without a name, a password or a #'),
+  v.check(
+    isRealm,
+    'must be https:// (or http:// on this machine: clients send passwords there), a host and a path, without a name, a password or a #',
+  ),
   // So that no quote is left in it.
   v.transform((given) => new URL(given).href),
 );
@@ -121,7 +125,8 @@ function merged(keys: readonly TrustedKey[]): TrustedKey[] {
   for (const key of keys) {
     const other = byThumbprint.get(key.thumbprint);
     const ids = [...new Set([...(other?.ids ?? []), ...key.ids])];
-    const algorithms = [...new Set([...(other?.algorithms ?? []), ...key.algorithms])];
+    // Where one of them says what it is for, that counts.
+    const algorithms = key.algorithms.filter((one) => other?.algorithms.includes(one) ?? true);
     byThumbprint.set(key.thumbprint, { ...key, ids, algorithms });
   }
   return [...byThumbprint.values()];
@@ -148,7 +153,7 @@ function ambiguous(keys: readonly TrustedKey[]): string[] {
 
 function isRealm(given: string): boolean {
   if (!URL.canParse(given)) return false;
-  const { protocol, username, password, hash, href } = new URL(given);
+  const { protocol, hostname, username, password, hash, href } = new URL(given);
   const isPlain = username === '' && password === '' && hash === '' && !/["\\\s]/.test(href);
-  return isPlain && ['http:', 'https:'].includes(protocol);
+  return isPlain && (protocol === 'https:' || (protocol === 'http:' && isLoopbackHost(hostname)));
 }

@@ -9,6 +9,7 @@ import * as v from 'valibot';
 import { ConfigurationError, type Config } from '../config.ts';
 import { isAccountName } from './account-name.ts';
 import { claimConditions, claimName, type ClaimCondition } from './claims.ts';
+import { isLoopbackHost } from './loopback-host.ts';
 import { line, namedOnce, object, parseSettingDocument, text, type DocumentForm } from './setting-document.ts';
 
 export const LONGEST_TRUSTS_CHARACTERS = 65_536;
@@ -35,6 +36,10 @@ const TENANT_CLAIMS: ReadonlySet<string> = new Set([
 const PATHS: ReadonlySet<string> = new Set(['repository', 'namespace_path', 'project_path']);
 const TENANT_FIRST = /^[^*/:]+\//;
 /** GitHub's and GitLab's: `repo:acme/app:ref:…`, `project_path:acme/app:ref_type:…`. */
+/** GitHub lets a repository choose which of its claims its `sub` is made of; these name nobody, and others may have the same. */
+const CHOSEN_SUBJECT =
+  /^(?:environment|context|job_workflow_ref|workflow|workflow_ref|ref|ref_type|base_ref|head_ref|actor|event_name|runner_environment):/;
+const TENANT_AMONG_CHOSEN = /:(?:repo|repository|repository_id|repository_owner|repository_owner_id):/;
 const TENANT_IN_SUBJECT = /^(?:repo|project_path):[^*/:]+\//;
 
 const NO_TENANT =
@@ -166,6 +171,8 @@ function nameTenant(conditions: readonly ClaimCondition[]): boolean {
 }
 
 function isTenant(claim: string, pattern: string): boolean {
+  const isChosen = claim === 'sub' && CHOSEN_SUBJECT.test(pattern);
+  if (isChosen && !TENANT_AMONG_CHOSEN.test(pattern)) return false;
   if (!pattern.includes('*')) return true;
   if (claim === 'sub') return TENANT_IN_SUBJECT.test(pattern);
   return PATHS.has(claim) && TENANT_FIRST.test(pattern);
@@ -176,10 +183,5 @@ function isFetchable(given: string): boolean {
   if (!URL.canParse(given)) return false;
   const { protocol, hostname, username, password, search, hash } = new URL(given);
   if (`${username}${password}${search}${hash}` !== '' || /[?#@]/.test(given)) return false;
-  return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname));
-}
-
-/** As the parser of URLs writes it. */
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
+  return protocol === 'https:' || (protocol === 'http:' && isLoopbackHost(hostname));
 }

@@ -156,7 +156,7 @@ describe('a repository that remembers as many deleted tags as it can', () => {
     expect(counted).toBe(there);
   });
 
-  it('lets nobody delete who could not move, so that no deletion makes it forget; who may move still can', async () => {
+  it('lets nobody delete who could not move, so that no deletion makes it forget; who may move still can, and that is remembered', async () => {
     const digest = await digestOf('full');
     demand(await add(`${digest}?tag=full-1&tag=full-2`, 'full'), 201);
     const [before = 0] = await remembered();
@@ -170,7 +170,8 @@ describe('a repository that remembers as many deleted tags as it can', () => {
     await expectFixed(add('full-1', 'other'), 'full-1', 'full');
     demand(await send('DELETE', `/v2/${name}/manifests/full-2`), 202);
     expect(await led('full-2')).toBeNull();
-    await inRepository((sql) => sql.exec('UPDATE deleted_tags_count SET count = ?', before + 1).toArray());
+    await expectFixed(add('full-2', 'other'), 'full-2', 'full');
+    await inRepository((sql) => sql.exec('UPDATE deleted_tags_count SET count = ?', before + 2).toArray());
   });
 });
 

@@ -49,14 +49,15 @@ export class Known {
   /** By `secret <hash>` or `id <id>`, least lately used first. */
   readonly #credentials = new Map<string, Belief<Credential>>();
   readonly #reads = new SharedReads<Found>();
-  /** Counts up when all is forgotten: what was asked for before is not remembered after. */
+  /** Count up when the snapshot, or credentials, are forgotten: what was asked for before is not remembered after. */
+  #snapshotEra = 0;
   #era = 0;
 
   async snapshot(asking: Asking): Promise<AccessSnapshot> {
     const load = async (accounts: AccountsReader): Promise<AccessSnapshot> => {
-      const [askedAt, era] = [Date.now(), this.#era];
+      const [askedAt, era] = [Date.now(), this.#snapshotEra];
       const value = await accounts.snapshot();
-      if (era === this.#era) this.#snapshot = { value, askedAt };
+      if (era === this.#snapshotEra) this.#snapshot = { value, askedAt };
       return value;
     };
     const belief = this.#snapshot;
@@ -66,7 +67,8 @@ export class Known {
     }
     await this.#shared(SNAPSHOT, () => load(asking.accounts), asking);
     // Of a call that was shared the value is there; one that everybody forgot meanwhile is asked for again.
-    return this.#snapshot?.value ?? load(asking.accounts);
+    const now = this.#snapshot;
+    return now !== undefined && isFresh(now) ? now.value : load(asking.accounts);
   }
 
   /** The credential whose secret has this SHA-256, as long as it counts. */
@@ -85,6 +87,7 @@ export class Known {
 
   /** After a change that this isolate made itself: its maker sees it at once. */
   forget(): void {
+    this.#snapshotEra += 1;
     this.#era += 1;
     this.#snapshot = undefined;
     this.#credentials.clear();

@@ -4,6 +4,7 @@
  * and what it made: one that leaks must not take the others away.
  */
 import { byPassword } from '../../auth/authenticate.ts';
+import { isJwt } from '../../auth/credentials.ts';
 import { htpasswdOf } from '../../auth/htpasswd.ts';
 import { parseSecret } from '../../auth/secret.ts';
 import { isOfLine, type TokenOwnerKind } from '../../objects/accounts/messages.ts';
@@ -42,6 +43,8 @@ export async function asPerson(context: Context, open: () => Promise<Access>): P
 
 async function personOf(context: Context, open: () => Promise<Access>): Promise<Person> {
   const sent = brought(DOOR, context);
+  // A job signs in at the registry as people do, and is none.
+  if (isJwt(sent.secret)) throw turnedAway(DOOR, context, 'no person');
   // Whether there is a line of that name, the time that it takes must not tell (CVE-2023-20902).
   const isLine = parseSecret(sent.secret) === undefined && htpasswdOf(context.config).size > 0;
   return isLine ? byLine(context, sent, await open()) : bySecret(context, sent);
@@ -51,7 +54,6 @@ async function byLine(context: Context, { name = '', secret }: Brought, { means 
   const result = await byPassword(name, secret, means);
   if (result.kind !== 'signed-in') throw refusedSignIn(result, DOOR.challenge, context);
   const { principal, credential, proof } = result;
-  // A job signs in at the registry as people do, and is none.
   if (proof !== 'htpasswd') throw turnedAway(DOOR, context, 'no person');
   context.note({ principal });
   cameIn(DOOR, context, { actor: `user:${name}`, proof, credential });

@@ -24,6 +24,8 @@ const SHORTEST_LIFETIME_SECONDS = 60;
 export interface Exchanged {
   readonly proven: SignedIn;
   readonly trust: Trust;
+  /** How long the credential is to live at most, where that was said. */
+  readonly wantedSeconds: number | undefined;
   /** Whether a token of the token endpoint is wanted, and no job credential. */
   readonly wantsAccessToken: boolean;
 }
@@ -44,27 +46,32 @@ export async function exchanged(context: SignInContext, issuer: Issuer, form: UR
   // Or a job could have one for ever.
   if (saysJobCredential(token))
     throw badRequest("a job credential makes no other one: exchange the issuer's own token");
+  const wantedSeconds = secondsOf(form.get('expires_in'));
   const { result, trust } = await byIdToken(token, access.means.trusts, '', access.means);
   if (result.kind !== 'signed-in') throw refusedSignIn(result, BASIC_CHALLENGE, context);
   if (trust === undefined) throw new Error('a job that signed in has a trust');
   context.note({ principal: result.principal });
   auditSignIn(context, result, wanted === JWT_TYPE ? 'job credential made' : 'token made');
-  return { proven: result, trust, wantsAccessToken: wanted === ACCESS_TOKEN_TYPE };
+  return { proven: result, trust, wantedSeconds, wantsAccessToken: wanted === ACCESS_TOKEN_TYPE };
 }
 
 /** @param asked where it names nothing, the credential is for all that the policy gives the job */
 export async function jobCredentialAnswer(
   { access, circumstances }: SignInContext,
   issuer: Issuer,
-  { proven: { workload }, trust }: Exchanged,
+  { proven: { workload }, trust, wantedSeconds }: Exchanged,
   form: URLSearchParams,
   asked: Scope,
 ): Promise<Response> {
   if (workload === undefined) throw new Error('a job that signed in says what it is');
-  const lifetime = lifetimeOf(form.get('expires_in'), trust);
+  // As long as the trust says, or shorter.
+  const lifetime = Math.min(wantedSeconds ?? trust.lifetimeSeconds, trust.lifetimeSeconds);
   const parts = form.has('scope') ? partsOf(asked) : undefined;
   const credential = { identity: workload, parts };
   const token = await signJobCredential(access.signingKey, issuer, credential, circumstances.now, lifetime);
+  // Otherwise it would be refused wherever it is sent.
+  if (token.length > LONGEST_JWT_CHARACTERS)
+    throw badRequest('this scope makes the credential longer than a password may be: ask for fewer repositories');
   return Response.json(
     {
       access_token: token,
@@ -72,7 +79,7 @@ export async function jobCredentialAnswer(
       // It is a password, and no Bearer (RFC 8693 §2.2.1).
       token_type: 'N_A',
       expires_in: lifetime,
-      ...(parts === undefined ? {} : { scope: formatScope(asked) }),
+      ...(parts === undefined ? {} : { scope: formatScope({ ...asked, catalog: false }) }),
     },
     { headers: { 'cache-control': 'no-store' } },
   );
@@ -83,12 +90,11 @@ function partsOf({ grants }: Scope): readonly Limit[] {
   return grants.map(({ repository, actions }) => ({ repositories: [repository], actions }));
 }
 
-/** As long as the trust says, or shorter where that was asked for. */
-function lifetimeOf(given: string | null, { lifetimeSeconds }: Trust): number {
-  if (given === null) return lifetimeSeconds;
+function secondsOf(given: string | null): number | undefined {
+  if (given === null) return undefined;
   if (!/^\d{1,9}$/.test(given) || Number(given) < SHORTEST_LIFETIME_SECONDS)
     throw badRequest(`expires_in must be a whole number of seconds, at least ${String(SHORTEST_LIFETIME_SECONDS)}`);
-  return Math.min(Number(given), lifetimeSeconds);
+  return Number(given);
 }
 
 /** `service` was looked at: these two, where there are any, have to name this registry as well. */

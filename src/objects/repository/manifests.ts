@@ -61,8 +61,8 @@ const DESCRIPTOR_BYTES = 1_000;
 const LONGEST_CHARACTER_BYTES = 3;
 
 /**
- * Of a repository, about 200 bytes each. Beyond it nobody deletes a tag who could not move it; whoever could does, and that
- * is not remembered: forgetting one who may not move it could have brought about by deleting others would be a way to move.
+ * Of a repository, about 200 bytes each. Beyond it nobody deletes a tag who could not move it. What whoever could deletes is
+ * remembered all the same: to forget any, as somebody who may not move tags could have it come about, would be a way to move.
  */
 export const MOST_DELETED_TAGS = 1_000_000;
 
@@ -177,20 +177,20 @@ export class Manifests {
   }
 
   /** Deletes a manifest, its edges, and every tag that leads to it. */
-  delete(digest: Digest, remember: boolean): void {
+  delete(digest: Digest): void {
     const row = this.#database.first<{ id: number; content_link: number | null }>(
       'SELECT id, content_link FROM manifests WHERE digest = ?',
       digest,
     );
     if (row === undefined) return;
-    this.#deleteTags('t.manifest = ?', row.id, remember);
+    this.#deleteTags('t.manifest = ?', row.id);
     this.#edges.erase(row.id, digest);
     this.#database.run('DELETE FROM manifests WHERE id = ?', row.id);
     if (row.content_link !== null) this.#links.unuse(row.content_link);
   }
 
-  deleteTag(tag: Tag, remember: boolean): void {
-    this.#deleteTags('t.name = ?', tag, remember);
+  deleteTag(tag: Tag): void {
+    this.#deleteTags('t.name = ?', tag);
   }
 
   /** What a tag led to that was deleted and not given again since. */
@@ -258,15 +258,13 @@ export class Manifests {
   }
 
   /** Deletes tags, and remembers what they led to: to delete a tag and give it anew is to move it. */
-  #deleteTags(condition: string, value: string | number, remember: boolean): void {
-    if (remember) {
-      this.#database.run(
-        `INSERT INTO deleted_tags (name, digest)
-         SELECT t.name, m.digest FROM tags t JOIN manifests m ON m.id = t.manifest WHERE ${condition}
-         ON CONFLICT DO UPDATE SET digest = excluded.digest`,
-        value,
-      );
-    }
+  #deleteTags(condition: string, value: string | number): void {
+    this.#database.run(
+      `INSERT INTO deleted_tags (name, digest)
+       SELECT t.name, m.digest FROM tags t JOIN manifests m ON m.id = t.manifest WHERE ${condition}
+       ON CONFLICT DO UPDATE SET digest = excluded.digest`,
+      value,
+    );
     this.#database.run(`DELETE FROM tags AS t WHERE ${condition}`, value);
   }
 

@@ -291,7 +291,7 @@ export class Repository extends DurableObject<Env> {
   /**
    * Deletes a tag; or a manifest with every tag that leads to it. Blobs that nothing needs any more are collected.
    *
-   * @param mayMove whether the caller may move any tag, and so may delete one that cannot be remembered
+   * @param mayMove whether the caller may move any tag: for them alone more are remembered than there is a bound for
    */
   async deleteManifest(
     reference: Reference,
@@ -304,11 +304,10 @@ export class Repository extends DurableObject<Env> {
       const current = this.#manifests.digestOf(reference);
       if (current === undefined) return { kind: 'unknown' };
       if (!preconditionsHold(preconditions, current)) return { kind: 'precondition-failed', current };
-      const remember = this.#manifests.canRemember(reference);
-      if (!remember && !mayMove) return { kind: 'memory-full' };
-      if (reference.kind === 'tag') this.#manifests.deleteTag(reference.tag, remember);
+      if (!mayMove && !this.#manifests.canRemember(reference)) return { kind: 'memory-full' };
+      if (reference.kind === 'tag') this.#manifests.deleteTag(reference.tag);
       else {
-        this.#manifests.delete(current, remember);
+        this.#manifests.delete(current);
         this.#adoption.planCollection();
         this.#presence.note(this.#manifests.any(), Date.now());
       }

@@ -63,10 +63,11 @@ describe('the document of a token server', () => {
 
   it.each<[changes: Record<string, unknown>, mistake: string]>([
     [{ realm: undefined }, 'realm: is missing'],
-    [{ realm: 'auth.example' }, 'realm: must be http:// or https://'],
-    [{ realm: 'ftp://auth.example/' }, 'realm: must be http:// or https://'],
-    [{ realm: 'https://me:secret@auth.example/' }, 'realm: must be http:// or https://'],
-    [{ realm: 'https://auth.example/#x' }, 'realm: must be http:// or https://'],
+    [{ realm: 'auth.example' }, 'realm: must be https://'],
+    [{ realm: 'http://auth.example/token' }, 'realm: must be https://'],
+    [{ realm: 'ftp://auth.example/' }, 'realm: must be https://'],
+    [{ realm: 'https://me:secret@auth.example/' }, 'realm: must be https://'],
+    [{ realm: 'https://auth.example/#x' }, 'realm: must be https://'],
     [{ service: undefined }, 'service: is missing'],
     [{ service: 'a"b' }, 'service: must be of ASCII'],
     [{ service: 'a\\b' }, 'service: must be of ASCII'],

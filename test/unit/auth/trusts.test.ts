@@ -1,6 +1,7 @@
 /** The document of trusts: every mistake is told with its path and reason, and a trust without a tenant is one. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parsePolicy } from '../../../src/auth/policy-document.ts';
 import { ConfigurationError } from '../../../src/config.ts';
 import { parseTrusts, trustsOf, type Trust } from '../../../src/auth/trusts.ts';
 
@@ -97,6 +98,7 @@ describe('the tenant', () => {
     { sub: 'repo:acme/*:ref:refs/heads/main' },
     { sub: 'project_path:acme/app:ref_type:branch:ref:*' },
     { sub: 'system:serviceaccount:ci:builder' },
+    { sub: 'environment:production:repository_owner_id:7' },
     { organization_slug: 'acme', ref: '*' },
     { 'oidc.circleci.com/org-id': '7' },
   ])('is named by %j', (claims) => {
@@ -119,6 +121,8 @@ describe('the tenant', () => {
     { project_path: '*/*' },
     { sub: '*' },
     { sub: 'repo:*' },
+    { sub: 'environment:production' },
+    { sub: 'job_workflow_ref:acme/ci/.github/workflows/build.yml@refs/heads/main' },
     { sub: 'repo:*/app:ref:refs/heads/main' },
     { sub: 'repo:acme*/app:ref:refs/heads/main' },
     { sub: 'org/*/project/*/user/*' },
@@ -164,11 +168,13 @@ describe('docs/workload-identity.md', () => {
   const page = read('docs/workload-identity.md');
   const code = read('src/auth/trusts.ts');
 
-  it('has examples, and each is a document of trusts', () => {
+  it('has examples, and each is a document of trusts or a policy', () => {
     const examples = [...page.matchAll(/^```json\n([\s\S]*?)^```/gm)].map(([, text = '']) => text);
-    const documents = examples.filter((text) => text.includes('"trusts"'));
-    expect(documents.length).toBeGreaterThanOrEqual(2);
-    for (const text of documents) expect(parseTrusts(text), text).toMatchObject({ ok: true });
+    const trusts = examples.filter((text) => text.includes('"trusts"'));
+    const policies = examples.filter((text) => text.includes('"rules"'));
+    expect([trusts.length, policies.length]).toEqual([2, 2]);
+    for (const text of trusts) expect(parseTrusts(text), text).toMatchObject({ ok: true });
+    for (const text of policies) expect(parsePolicy(text), text).toMatchObject({ ok: true });
   });
 
   it('has a row for every key of a trust, and names every claim that names a tenant', () => {

@@ -236,3 +236,13 @@ describe('what an isolate changed itself', () => {
     expect(await version()).toBe(2);
   });
 });
+
+it('is not older than a minute when somebody revokes a credential of their own while it is asked for', async () => {
+  await known.snapshot(asking());
+  after(3_600);
+  accounts.version = 2;
+  const asked = known.snapshot(asking());
+  known.forgetOwner('alice');
+  expect((await asked).policy?.version).toBe(2);
+  expect((await known.snapshot(asking())).policy?.version).toBe(2);
+});

@@ -3,6 +3,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as v from 'valibot';
 import { demand, refusal, sendWith } from '../client.ts';
+import { LogLines } from '../log-lines.ts';
 import { ACCESS_TOKEN, asJob, Exchanged, ID_TOKEN, JobRegistry, JWT, MINUTE } from './jobs.ts';
 import { answerOf, basic, bearer, getToken, HUGO, newAccount, PUBLIC_URL, SERVICE } from './people.ts';
 
@@ -88,8 +89,12 @@ describe('the exchange', () => {
     expect((await jobs.credential({ expires_in: '600' })).expires_in).toBe(600);
     expect((await jobs.credential({ expires_in: '999999' })).expires_in).toBe(3_600);
     expect((await jobs.credential({}, jobs.settings({ lifetimeSeconds: 21_600 }))).expires_in).toBe(21_600);
+    const lines = new LogLines();
     for (const wrong of ['0', '59', '-1', '1e9', 'x', ''])
       expect((await jobs.exchange({ subject_token: await jobs.idToken(), expires_in: wrong })).status).toBe(400);
+    expect(lines.requests).toHaveLength(6);
+    // Nothing was made.
+    expect(lines.events.filter(({ event }) => event === 'audit')).toEqual([]);
   });
 
   it('gives a credential for a part where a scope is asked for', async () => {
@@ -104,6 +109,9 @@ describe('the exchange', () => {
     expect((await answerOf(getToken(query, asJob(credential), jobs.settings()))).scope).toBe(
       'repository:team/acme/app/a:pull',
     );
+    // What lists every repository is no part.
+    const list = `service=${SERVICE}&scope=registry:catalog:*`;
+    expect((await answerOf(getToken(list, asJob(credential), jobs.settings()))).scope).toBe('');
     // A scope of nothing that Berth knows is a credential for nothing.
     expect((await jobs.push(asJob((await jobs.credential({ scope: 'nonsense' })).access_token))).status).toBe(403);
   });
