@@ -16,16 +16,14 @@ import { Control } from './control.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { connectionLimit, descriptorLimit, FEW_DESCRIPTORS } from './descriptors.ts';
 import { accessOf, workerVariables } from './exposure.ts';
+import { withDocumentsOf } from './document-file.ts';
 import { withHtpasswdOf } from './htpasswd-file.ts';
-import { withPolicyOf } from './policy-file.ts';
-import { withTokenServerOf } from './token-server-file.ts';
 import { checkPort } from './port.ts';
 import { Files } from './files/files.ts';
 import { Runtime } from './runtime.ts';
 import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
-import { withTrustsOf } from './trusts-file.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -81,8 +79,7 @@ async function serve(
   });
 
   // What was typed wrongly is said first, whatever else is in the way.
-  const people = withPolicyOf(policy, withHtpasswdOf(htpasswd, ownEnvironment));
-  const typed = withTokenServerOf(tokenServer, withTrustsOf(trusts, people));
+  const typed = withDocumentsOf({ policy, trusts, tokenServer }, withHtpasswdOf(htpasswd, ownEnvironment));
   workerVariables({}, typed, host);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({

@@ -1,4 +1,4 @@
-/** `npm start -- --policy FILE`, `--htpasswd FILE` and `--trusts FILE`: a setting from a file, read once at start. */
+/** A setting of `npm start` from a file, read once at start (htpasswd-file.ts, document-file.ts). */
 import { readFileSync, statSync } from 'node:fs';
 import { EXIT_USAGE, StartFailure, systemErrorCode } from './start-failure.ts';
 

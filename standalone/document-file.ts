@@ -1,0 +1,76 @@
+/**
+ * `npm start -- --policy FILE`, `--trusts FILE` and `--token-server FILE`: a setting that is a JSON document, from a file that is
+ * read once at start.
+ */
+import { LONGEST_POLICY_CHARACTERS, parsePolicy } from '../src/auth/policy-document.ts';
+import { LONGEST_TOKEN_SERVER_CHARACTERS, parseTokenServer } from '../src/auth/token-server-document.ts';
+import { LONGEST_TRUSTS_CHARACTERS, parseTrusts } from '../src/auth/trusts.ts';
+import { given, mistake, settingFile, type Environment } from './setting-file.ts';
+
+interface DocumentOption {
+  readonly option: string;
+  readonly setting: string;
+  /** In characters. */
+  readonly most: number;
+  readonly parse: (
+    text: string,
+  ) => { readonly ok: true } | { readonly ok: false; readonly mistakes: readonly string[] };
+  /** `is no policy`: what is said of a file with a mistake. */
+  readonly isNone: string;
+  /** What two of them both do. */
+  readonly bothDo: string;
+}
+
+const DOCUMENTS = {
+  policy: {
+    option: '--policy',
+    setting: 'BERTH_POLICY',
+    most: LONGEST_POLICY_CHARACTERS,
+    parse: parsePolicy,
+    isNone: 'is no policy',
+    bothDo: 'give a policy',
+  },
+  trusts: {
+    option: '--trusts',
+    setting: 'BERTH_TRUSTS',
+    most: LONGEST_TRUSTS_CHARACTERS,
+    parse: parseTrusts,
+    isNone: 'names no trusts',
+    bothDo: 'name trusts',
+  },
+  tokenServer: {
+    option: '--token-server',
+    setting: 'BERTH_TOKEN_SERVER',
+    most: LONGEST_TOKEN_SERVER_CHARACTERS,
+    parse: parseTokenServer,
+    isNone: 'is no token server',
+    bothDo: 'name a token server',
+  },
+} as const satisfies Record<string, DocumentOption>;
+
+export type DocumentFiles = Readonly<Record<keyof typeof DOCUMENTS, string | undefined>>;
+
+/**
+ * The environment as if the settings had been given. Throws StartFailure, with path and reason, for a file that is no such
+ * document.
+ *
+ * @param files undefined where the option was not given
+ */
+export function withDocumentsOf(files: DocumentFiles, environment: Environment): Environment {
+  const entries = Object.entries(DOCUMENTS) as [keyof typeof DOCUMENTS, DocumentOption][];
+  return entries.reduce((known, [name, option]) => withDocument(option, files[name], known), environment);
+}
+
+function withDocument(
+  { option, setting, most, parse, isNone, bothDo }: DocumentOption,
+  file: string | undefined,
+  environment: Environment,
+): Environment {
+  if (file === undefined) return environment;
+  if (given(environment, (name) => name === setting) !== undefined)
+    throw mistake(`${option} and ${setting} both ${bothDo}. Give one of them.`);
+  const text = settingFile(option, file, most);
+  const result = parse(text);
+  if (!result.ok) throw mistake(`${option} ${file} ${isNone}: ${result.mistakes.join('; ')}`);
+  return { ...environment, [setting]: text };
+}
