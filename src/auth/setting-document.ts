@@ -62,13 +62,6 @@ export function list<const Item extends v.GenericSchema>(item: Item, most: numbe
   );
 }
 
-/** An object of these keys and no other; those that every object has, such as `constructor`, are none of them. */
-export function object<const Entries extends v.ObjectEntries>(entries: Entries) {
-  const known = { ...entries };
-  Object.setPrototypeOf(known, null);
-  return v.strictObject(known);
-}
-
 /** A check of a list of things with names: no two have the same. */
 export function namedOnce<Item extends { readonly name: string }>(kind: string) {
   return v.rawCheck<Item[]>(({ dataset, addIssue }) => {

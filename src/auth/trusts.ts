@@ -10,7 +10,7 @@ import { ConfigurationError, type Config } from '../config.ts';
 import { isAccountName } from './account-name.ts';
 import { claimConditions, claimName, type ClaimCondition } from './claims.ts';
 import { isLoopbackHost } from './loopback-host.ts';
-import { line, namedOnce, object, parseSettingDocument, text, type DocumentForm } from './setting-document.ts';
+import { line, namedOnce, parseSettingDocument, text, type DocumentForm } from './setting-document.ts';
 
 export const LONGEST_TRUSTS_CHARACTERS = 65_536;
 const MOST_TRUSTS = 50;
@@ -75,7 +75,7 @@ const url = v.pipe(
 const lifetime = `must be a whole number of seconds from ${String(SHORTEST_LIFETIME_SECONDS)} to ${String(LONGEST_LIFETIME_SECONDS)}`;
 
 const TrustSchema = v.pipe(
-  object({
+  v.strictObject({
     name: v.pipe(text, v.check(isAccountName, 'must be 1 to 64 lower-case letters and digits, joined by . _ __ or -')),
     issuer: url,
     audience: line(LONGEST_AUDIENCE_CHARACTERS),
@@ -83,7 +83,7 @@ const TrustSchema = v.pipe(
     claims: v.pipe(claimConditions, v.check(nameTenant, NO_TENANT)),
     subject: v.optional(claimName, 'sub'),
     groups: v.optional(
-      object({
+      v.strictObject({
         claim: claimName,
         prefix: v.optional(
           v.pipe(
@@ -120,7 +120,7 @@ const TrustSchema = v.pipe(
   }),
 );
 
-const DocumentSchema = object({
+const DocumentSchema = v.strictObject({
   trusts: v.pipe(
     v.array(TrustSchema, 'must be a list'),
     v.maxLength(MOST_TRUSTS, `must have at most ${String(MOST_TRUSTS)} entries`),

@@ -8,7 +8,11 @@ const LARGEST_BODY_BYTES = 64 * 1024;
 const MOST_MISTAKES = 10;
 const LONGEST_MISTAKE_CHARACTERS = 300;
 
-/** Throws REQUEST_INVALID with each mistake, and where the caller's rights ended meanwhile. An empty body counts as `{}`. */
+/**
+ * Throws REQUEST_INVALID with each mistake, and where the caller's rights ended meanwhile. An empty body counts as `{}`.
+ *
+ * @param schema a strict one: a caller who sends `"isAdmin": true` is told that it did nothing (CVE-2019-16097)
+ */
 export async function readJson<T>(asked: Asked, schema: v.GenericSchema<unknown, T>): Promise<T> {
   const text = await readText(asked, LARGEST_BODY_BYTES);
   const result = v.safeParse(schema, parseObject(text === '' ? '{}' : text));
@@ -36,17 +40,6 @@ export async function readText({ request, askAgain }: Asked, limit: number): Pro
 
 export function mistakes(found: readonly string[]): RegistryError {
   return new RegistryError('REQUEST_INVALID', { message: found.join('; '), detail: { mistakes: found } });
-}
-
-/**
- * An object of these fields and no other. What nobody asked for is refused, and not ignored: a caller who sends
- * `"isAdmin": true` is told that it did nothing (CVE-2019-16097).
- */
-export function fields<const Entries extends v.ObjectEntries>(entries: Entries) {
-  const known = { ...entries };
-  // Or `constructor` would count as known.
-  Object.setPrototypeOf(known, null);
-  return v.strictObject(known);
 }
 
 /** Throws REQUEST_INVALID for any other JSON. */

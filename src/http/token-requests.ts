@@ -4,13 +4,13 @@ import type { MakeTokenResult, NewToken, TokenView } from '../objects/accounts/m
 import { RegistryError } from '../oci/error.ts';
 import { conflict, notFound } from './account-answers.ts';
 import { Actions, Description, expiryOf, Flag, Lifetime, limitOf, Repositories } from './request-fields.ts';
-import { fields, readJson } from './json-body.ts';
+import { readJson } from './json-body.ts';
 import type { Asked } from './context.ts';
 
 /** Long enough to forget it, short enough that a forgotten one ends. */
 const DEFAULT_LIFETIME_DAYS = 90;
 
-const TokenRequest = fields({
+const TokenRequest = v.strictObject({
   description: v.optional(Description, ''),
   repositories: v.optional(Repositories),
   actions: v.optional(Actions),

@@ -3,19 +3,19 @@ import * as v from 'valibot';
 import type { AccountView } from '../../objects/accounts/messages.ts';
 import { query } from '../context.ts';
 import { freshSecret } from '../fresh-secret.ts';
-import { fields, readJson } from '../json-body.ts';
+import { readJson } from '../json-body.ts';
 import { cutPage, listAnswer, nextLink, pageSizeOf } from '../pages.ts';
 import { createdAnswer, createdView, nameOf, notFound, timeOf } from '../account-answers.ts';
 import { Flag, Groups, Name } from '../request-fields.ts';
 import type { AdminContext } from './administrator.ts';
 import { changed } from './changed.ts';
 
-const NewAccount = fields({
+const NewAccount = v.strictObject({
   name: Name,
   groups: v.optional(Groups, []),
   administrator: v.optional(Flag, false),
 });
-const AccountChange = fields({
+const AccountChange = v.strictObject({
   groups: v.optional(Groups),
   administrator: v.optional(Flag),
   disabled: v.optional(Flag),
@@ -71,7 +71,7 @@ export async function deleteAccount(context: AdminContext): Promise<Response> {
 export async function renewPassword(context: AdminContext): Promise<Response> {
   const { meter, objects } = context;
   const name = nameOf(context, 'account');
-  await readJson(context, fields({}));
+  await readJson(context, v.strictObject({}));
   const { secret, secretHash } = freshSecret('password');
   if (!(await meter.call(objects.accounts().renewPassword(name, secretHash)))) throw notFound('account');
   changed(context, { action: 'password renewed', subject: `user:${name}` });

@@ -14,7 +14,7 @@ import { trustsOf } from '../../auth/trusts.ts';
 import { workloadOf } from '../../auth/workload.ts';
 import { parseRepositoryName } from '../../oci/repository-name.ts';
 import { storedPolicy } from '../access/stored-policy.ts';
-import { fields, mistakes, readJson } from '../json-body.ts';
+import { mistakes, readJson } from '../json-body.ts';
 import { askedNowhere, notFound } from '../account-answers.ts';
 import { Groups } from '../request-fields.ts';
 import type { AdminContext } from './administrator.ts';
@@ -22,7 +22,7 @@ import type { AdminContext } from './administrator.ts';
 const SUBJECT = /^(user|robot|workload|outside):(.{1,255})$/;
 const SUBJECT_PROBLEM = 'must be user:<name>, robot:<name>, workload:<trust>, outside:<name> or anonymous';
 
-const Question = fields({
+const Question = v.strictObject({
   subject: v.pipe(
     v.string(SUBJECT_PROBLEM),
     v.check((text) => text === 'anonymous' || SUBJECT.test(text), SUBJECT_PROBLEM),

@@ -1,13 +1,13 @@
 /** The keys that Berth's own tokens are signed with: `POST /admin/keys/rotate`. */
 import * as v from 'valibot';
-import { fields, readJson } from '../json-body.ts';
+import { readJson } from '../json-body.ts';
 import { conflict, timeOf } from '../account-answers.ts';
 import { Flag } from '../request-fields.ts';
 import type { AdminContext } from './administrator.ts';
 import { changed } from './changed.ts';
 
 /** `forgetOld`: for when somebody else may have a key. Every token so far is void, and clients sign in anew by themselves. */
-const Rotation = fields({ forgetOld: v.optional(Flag, false) });
+const Rotation = v.strictObject({ forgetOld: v.optional(Flag, false) });
 
 export async function rotateKeys(context: AdminContext): Promise<Response> {
   const { meter, objects } = context;

@@ -3,27 +3,27 @@ import * as v from 'valibot';
 import type { RobotView } from '../../objects/accounts/messages.ts';
 import { query } from '../context.ts';
 import { freshSecret } from '../fresh-secret.ts';
-import { fields, readJson } from '../json-body.ts';
+import { readJson } from '../json-body.ts';
 import { cutPage, listAnswer, nextLink, pageSizeOf } from '../pages.ts';
 import { createdAnswer, createdView, nameOf, notFound, shownDay, shownTime, timeOf } from '../account-answers.ts';
 import { Actions, Description, expiryOf, Flag, Lifetime, Name, Repositories } from '../request-fields.ts';
 import type { AdminContext } from './administrator.ts';
 import { changed } from './changed.ts';
 
-const NewRobot = fields({
+const NewRobot = v.strictObject({
   name: Name,
   description: v.optional(Description, ''),
   repositories: Repositories,
   actions: Actions,
   expiresInDays: v.optional(Lifetime, null),
 });
-const RobotChange = fields({
+const RobotChange = v.strictObject({
   description: v.optional(Description),
   repositories: v.optional(Repositories),
   actions: v.optional(Actions),
   disabled: v.optional(Flag),
 });
-const Renewal = fields({ expiresInDays: v.optional(Lifetime, null) });
+const Renewal = v.strictObject({ expiresInDays: v.optional(Lifetime, null) });
 
 export async function listRobots(context: AdminContext): Promise<Response> {
   const { meter, objects } = context;

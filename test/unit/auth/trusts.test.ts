@@ -178,7 +178,8 @@ describe('docs/workload-identity.md', () => {
   });
 
   it('has a row for every key of a trust, and names every claim that names a tenant', () => {
-    const [, body = ''] = /const TrustSchema = v\.pipe\(\n {2}object\(\{\n([\s\S]*?)\n {2}\}\),/.exec(code) ?? [];
+    const [, body = ''] =
+      /const TrustSchema = v\.pipe\(\n {2}v\.strictObject\(\{\n([\s\S]*?)\n {2}\}\),/.exec(code) ?? [];
     const keys = [...body.matchAll(/^ {4}(\w+):/gm)].map(([, key = '']) => key);
     expect(keys).toHaveLength(8);
     for (const key of keys) expect(page).toContain(`| \`${key}\` |`);
