@@ -1,5 +1,5 @@
 /**
- * Public keys that an operator trusts to sign tokens: of a JWK (RFC 7517) or of an X.509 certificate, whose key alone
+ * Public keys that are trusted to sign tokens, of an operator's choice or of an issuer that is trusted: of a JWK (RFC 7517) or of an X.509 certificate, whose key alone
  * counts. A key is known by every name that token servers give one in `kid`: its own in the JWK set, its thumbprint (RFC
  * 7638), and libtrust's fingerprint, which distribution 2 and the servers that were written for it use.
  */
@@ -11,7 +11,7 @@ import * as v from 'valibot';
 /** With which keys each can be: all of them have a public half. HMAC, and `none`, are not among them. */
 export const ALGORITHMS = [
   ...(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const),
-  ...(['ES256', 'ES384', 'ES512', 'EdDSA'] as const),
+  ...(['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'] as const),
 ] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
 const RSA_ALGORITHMS = ALGORITHMS.slice(0, 6);
@@ -105,7 +105,10 @@ function trusted(key: KeyObject, kid: string | undefined, only: Algorithm | unde
   if (only !== undefined && !fitting.includes(only)) return problem(`has the alg ${only}, which is for other keys`);
   const thumbprint = thumbprintOf(jwk);
   const ids = [...(kid === undefined ? [] : [kid]), thumbprint, fingerprintOf(key)];
-  return { ok: true, key: { thumbprint, ids, algorithms: only === undefined ? fitting : [only], jwk } };
+  return {
+    ok: true,
+    key: { thumbprint, ids, algorithms: only === undefined || jwk.kty === 'OKP' ? fitting : [only], jwk },
+  };
 }
 
 function algorithmsOf(jwk: PublicJwk): readonly Algorithm[] {
@@ -115,7 +118,8 @@ function algorithmsOf(jwk: PublicJwk): readonly Algorithm[] {
     case 'EC':
       return [CURVES[jwk.crv]];
     case 'OKP':
-      return ['EdDSA'];
+      // Two names of one thing (RFC 9864 §2.2).
+      return ['EdDSA', 'Ed25519'];
   }
 }
 

@@ -3,13 +3,14 @@
  * the trusts of today. What is carried on, in a job credential and in the tokens made of it, is the trust's name and what the
  * token said; whether that still does is asked again each time.
  */
-import { decodeJwt, decodeProtectedHeader, importJWK, type CryptoKey, type ProtectedHeaderParameters } from 'jose';
+import { decodeJwt, decodeProtectedHeader, type CryptoKey, type ProtectedHeaderParameters } from 'jose';
 import * as v from 'valibot';
 import { isGroupName } from './account-name.ts';
 import { carriedClaims, claimOf, LONGEST_CLAIM_CHARACTERS, unmetClaim, type Claims } from './claims.ts';
 import { isLine } from './setting-document.ts';
-import { ISSUER_ALGORITHMS, type IssuerKey } from './issuer-keys.ts';
+import type { IssuerKey } from './issuer-keys.ts';
 import type { Workload } from './principal.ts';
+import { ALGORITHMS, importedKey } from './trusted-key.ts';
 import type { Trust, Trusts } from './trusts.ts';
 import { verifyJwt, type InvalidReason } from './verify-jwt.ts';
 
@@ -70,14 +71,14 @@ export async function verifyIdToken(
   if (header === undefined) return { kind: 'invalid', reason: 'malformed' };
   const { alg, kid, typ = TYPE } = header;
   if (typ.toUpperCase() !== TYPE) return { kind: 'invalid', reason: 'another type' };
-  if (!ISSUER_ALGORITHMS.includes(alg)) return { kind: 'invalid', reason: 'algorithm' };
+  if (!ALGORITHMS.some((known) => known === alg)) return { kind: 'invalid', reason: 'algorithm' };
   const keys = kid !== undefined ? await findKeys(first, kid) : [];
   if (keys === 'unavailable') return { kind: 'unavailable' };
   const verified = await verifyJwt(
     token,
     (given) => keyOf(keys, given),
     {
-      algorithms: ISSUER_ALGORITHMS,
+      algorithms: ALGORITHMS,
       issuer: first.issuer,
       audience: candidates.map(({ audience }) => audience),
       required: ['sub', 'exp', 'iat'],
@@ -139,26 +140,15 @@ function unverified(token: string): { readonly issuer: string | undefined; reado
   }
 }
 
-/** Imported once for each set of keys that was fetched. */
-const importedKeys = new WeakMap<IssuerKey, Map<string, CryptoKey>>();
-
 async function keyOf(
   keys: readonly IssuerKey[],
-  { kid, alg = '' }: ProtectedHeaderParameters,
+  { kid, alg }: ProtectedHeaderParameters,
 ): Promise<CryptoKey | InvalidReason> {
   const named = keys.filter((key) => key.kid === kid);
-  const key = named.find(({ algorithms }) => algorithms.includes(alg));
-  if (key === undefined) return named.length === 0 ? 'unknown-key' : 'algorithm';
-  const known = importedKeys.get(key) ?? new Map<string, CryptoKey>();
-  const before = known.get(alg);
-  if (before !== undefined) return before;
-  try {
-    const imported = await importJWK(key.jwk, alg);
-    if (imported instanceof Uint8Array) return 'algorithm';
-    importedKeys.set(key, known.set(alg, imported));
-    return imported;
-  } catch {
-    // What the issuer publishes there is no point of its curve, say.
-    return 'unknown-key';
+  for (const { key, algorithms } of named) {
+    const algorithm = algorithms.find((one) => one === alg);
+    // What an issuer publishes may be no key to every runtime.
+    if (algorithm !== undefined) return importedKey(key, algorithm).catch((): InvalidReason => 'unknown-key');
   }
+  return named.length === 0 ? 'unknown-key' : 'algorithm';
 }

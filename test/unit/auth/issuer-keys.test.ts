@@ -43,10 +43,14 @@ describe('a key of an issuer', () => {
     ]);
   });
 
-  it('is its public half alone', async () => {
+  it('is none whose private half everybody can read', async () => {
     const { privateKey } = await generateKeyPair('ES256', { extractable: true });
-    const [key] = keysOf({ kid: 'k', ...(await exportJWK(privateKey)) }) ?? [];
-    expect(Object.keys(key?.jwk ?? {}).sort()).toEqual(['crv', 'kty', 'x', 'y']);
+    expect(keysOf({ kid: 'k', ...(await exportJWK(privateKey)) })).toEqual([]);
+  });
+
+  it('is none where everything is a signature of it, or where it is no point of its curve', async () => {
+    expect(keysOf(await publicJwk('RS256', { e: 'AQ' }))).toEqual([]);
+    expect(keysOf(await publicJwk('ES256', { x: 'AQ' }))).toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Keys that an operator trusts: each name that token servers know one by, and what is no key to trust. */
 import { generateKeyPairSync, type JsonWebKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { CERTIFICATES } from '../../certificates.ts';
 import { keyOfJwk, keysOfCertificates, type TrustedKey } from '../../../src/auth/trusted-key.ts';
 
 /** RFC 7638 §3.1, whose thumbprint it names. */
@@ -15,27 +16,7 @@ const RFC_THUMBPRINT = 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs';
 /** Of the same key: `openssl pkey -pubin -outform DER | openssl sha256 -binary | head -c 30 | base32 | fold -w 4 | paste -sd :` */
 const RFC_FINGERPRINT = 'VUZD:EDHW:YWLN:RBFQ:KOA3:UVZ2:XKG5:2V2J:WTPI:6SRD:U6PZ:VCO5';
 
-const CERTIFICATE = `-----BEGIN CERTIFICATE-----
-MIIDETCCAfmgAwIBAgIUWjqN9jDE+QC9otR6y7R8pqzrztgwDQYJKoZIhvcNAQEL
-BQAwFzEVMBMGA1UEAwwMdG9rZW4gc2VydmVyMCAXDTI2MTEyODExMjkyOFoYDzIx
-MjYxMTA0MTEyOTI4WjAXMRUwEwYDVQQDDAx0b2tlbiBzZXJ2ZXIwggEiMA0GCSqG
-SIb3DQEBAQUAA4IBDwAwggEKAoIBAQDS2X6R88cuZueXJ7MKRmB6z8LbMxWhwrJw
-PAR+YauLLflQlnjzVzJ+t0+ZHsnrmKEXSdjTgrOh+Ec2jRrIqIXbT/twkH5m0H9y
-exSGir054Ie1gBbPHEmgf2qoKXRxqh3ncpX7/+ZRxeHU1hD4Q+WXSlNkY2UTDwWo
-qxWlQ2awnPmFwYrjnczK7YSh0SoMqkOTQDyOUYsOj2ffpyhtNh6VsAY5Ga8Q+/A0
-tthd8DMVKFiJyJMhYM9hvz9T1+gFRlnosCh9tgiOH0ALtEJC6SMcPyEZO5Q0+Kso
-PiKypeVkVg3FbuAII5QyHwcAu9ZwbpXZdqbhhZ23CcfqPccUoxNvAgMBAAGjUzBR
-MB0GA1UdDgQWBBS2mC+wxhvuMLtI+rVFRZ4MIcDsMDAfBgNVHSMEGDAWgBS2mC+w
-xhvuMLtI+rVFRZ4MIcDsMDAPBgNVHRMBAf8EBTADAQH/MA0GCSqGSIb3DQEBCwUA
-A4IBAQAhzAcEcX7V+cvF1sSxGQxtx/OTkiodUVlKbyuUyXnFe8yTqu2D/0TjCcVo
-GC6J/V2eCbivefFpVRRsmGudiEyS2LV1i4Y3q29W92b/N3NlhCECKv9e/piCjor2
-TPI7YM7TQd+71RieinDC3Swj45BfdodEltW0MO2OgfVN1vZOAWJR2/w4+jy5fBtK
-e9RRAV7iVnwA2iuaEbrguEz0Snc/dB7UZb3d2ZwIgJDmdwepmwmg+b82FDEnivcD
-kIO+skZqK+bII1RaEk3fh+L3C2fQyQW1Qdyv0SmQSNUwWG9f4cCOvyq+ssYP5F3U
-uUzDJ4p0dr7Jrw9QUJsaqyA88aA/
------END CERTIFICATE-----`;
-/** `openssl x509 -pubkey -noout`, and then as above. */
-const CERTIFICATE_FINGERPRINT = 'UWAC:TPMM:TORH:R7JW:U7XE:I7OI:3PXD:JWCQ:ATHX:5DGB:7YWD:YQBZ';
+const { pem: CERTIFICATE, fingerprint: CERTIFICATE_FINGERPRINT } = CERTIFICATES.RS256;
 
 function trusted(given: Record<string, unknown>): TrustedKey {
   const result = keyOfJwk(given);
@@ -86,7 +67,7 @@ describe('a key', () => {
     ] as const)
       expect(trusted({ ...ec(namedCurve) }).algorithms).toEqual([algorithm]);
     const edwards = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
-    expect(trusted({ ...edwards }).algorithms).toEqual(['EdDSA']);
+    expect(trusted({ ...edwards }).algorithms).toEqual(['EdDSA', 'Ed25519']);
   });
 
   it('keeps nothing of what its set says besides, such as a certificate or an address of one', () => {

@@ -3,6 +3,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vite
 import { KNOWN } from '../../../src/http/access/known.ts';
 import { ROUTES, type Method } from '../../../src/http/routes.ts';
 import { OCI_MANIFEST } from '../../../src/oci/media-type.ts';
+import { CERTIFICATES } from '../../certificates.ts';
 import { CATALOG, OUTSIDE, OutsideIssuer, repository } from '../../outside-issuer.ts';
 import { demand, imageOf, refusal, sendWith } from '../client.ts';
 import { LogLines } from '../log-lines.ts';
@@ -12,59 +13,6 @@ import { basic, bearer, HUGO, newAccount, tokenFor } from './people.ts';
 
 const CHALLENGE = `Bearer realm="${OUTSIDE.realm}",service="${OUTSIDE.service}"`;
 const SECOND_MS = 1_000;
-
-/** Of `openssl req -x509`, each with the fingerprint of its key (test/unit/auth/trusted-key.test.ts says how that is made). */
-const CERTIFICATES = {
-  RS256: {
-    fingerprint: 'UWAC:TPMM:TORH:R7JW:U7XE:I7OI:3PXD:JWCQ:ATHX:5DGB:7YWD:YQBZ',
-    pem: `-----BEGIN CERTIFICATE-----
-MIIDETCCAfmgAwIBAgIUWjqN9jDE+QC9otR6y7R8pqzrztgwDQYJKoZIhvcNAQEL
-BQAwFzEVMBMGA1UEAwwMdG9rZW4gc2VydmVyMCAXDTI2MTEyODExMjkyOFoYDzIx
-MjYxMTA0MTEyOTI4WjAXMRUwEwYDVQQDDAx0b2tlbiBzZXJ2ZXIwggEiMA0GCSqG
-SIb3DQEBAQUAA4IBDwAwggEKAoIBAQDS2X6R88cuZueXJ7MKRmB6z8LbMxWhwrJw
-PAR+YauLLflQlnjzVzJ+t0+ZHsnrmKEXSdjTgrOh+Ec2jRrIqIXbT/twkH5m0H9y
-exSGir054Ie1gBbPHEmgf2qoKXRxqh3ncpX7/+ZRxeHU1hD4Q+WXSlNkY2UTDwWo
-qxWlQ2awnPmFwYrjnczK7YSh0SoMqkOTQDyOUYsOj2ffpyhtNh6VsAY5Ga8Q+/A0
-tthd8DMVKFiJyJMhYM9hvz9T1+gFRlnosCh9tgiOH0ALtEJC6SMcPyEZO5Q0+Kso
-PiKypeVkVg3FbuAII5QyHwcAu9ZwbpXZdqbhhZ23CcfqPccUoxNvAgMBAAGjUzBR
-MB0GA1UdDgQWBBS2mC+wxhvuMLtI+rVFRZ4MIcDsMDAfBgNVHSMEGDAWgBS2mC+w
-xhvuMLtI+rVFRZ4MIcDsMDAPBgNVHRMBAf8EBTADAQH/MA0GCSqGSIb3DQEBCwUA
-A4IBAQAhzAcEcX7V+cvF1sSxGQxtx/OTkiodUVlKbyuUyXnFe8yTqu2D/0TjCcVo
-GC6J/V2eCbivefFpVRRsmGudiEyS2LV1i4Y3q29W92b/N3NlhCECKv9e/piCjor2
-TPI7YM7TQd+71RieinDC3Swj45BfdodEltW0MO2OgfVN1vZOAWJR2/w4+jy5fBtK
-e9RRAV7iVnwA2iuaEbrguEz0Snc/dB7UZb3d2ZwIgJDmdwepmwmg+b82FDEnivcD
-kIO+skZqK+bII1RaEk3fh+L3C2fQyQW1Qdyv0SmQSNUwWG9f4cCOvyq+ssYP5F3U
-uUzDJ4p0dr7Jrw9QUJsaqyA88aA/
------END CERTIFICATE-----`,
-  },
-  ES384: {
-    fingerprint: 'EJLB:NDNQ:F7ET:J3YK:W3G6:AJUF:GU23:W4IR:XVBV:VISB:NMTC:KQBC',
-    pem: `-----BEGIN CERTIFICATE-----
-MIIBwTCCAUigAwIBAgIUIaxLfranxUMr9CTbtySgsbEYldowCgYIKoZIzj0EAwIw
-FzEVMBMGA1UEAwwMdG9rZW4gc2VydmVyMCAXDTI2MTEyODExMzQxOFoYDzIxMjYx
-MTA0MTEzNDE4WjAXMRUwEwYDVQQDDAx0b2tlbiBzZXJ2ZXIwdjAQBgcqhkjOPQIB
-BgUrgQQAIgNiAAR6CCwV7L0wdf5cSQvEsOW42j97EmstAqMYIaF1SSG9gRhdMN9P
-VCRvHXVJ/8yqpj2p0sLl1uH3rEpogy77d+tK0Dkrxc36yhZvJtGCcOQxvnnBwETv
-Rq9uQFnFCHvOFgCjUzBRMB0GA1UdDgQWBBQPFe3047qZvc3NfHm4Q9LA6KseXjAf
-BgNVHSMEGDAWgBQPFe3047qZvc3NfHm4Q9LA6KseXjAPBgNVHRMBAf8EBTADAQH/
-MAoGCCqGSM49BAMCA2cAMGQCMCU6DzQ/S8z7PDSBXkvGhrC5JdBN71jXVJWyc7us
-cYMvSWp/BBt/Ls2GUw7usrAsqwIwQ3PX918mxE0jnSiUueTWw0QWj0nUiOSk4KuC
-7/Dl36F40PTi1Q72kwb7mnmQycmx
------END CERTIFICATE-----`,
-  },
-  EdDSA: {
-    fingerprint: 'RY52:LHD6:4WCZ:WN4E:EBCU:JLPO:RZLE:LTOE:DNN2:L4I3:CUGJ:V7GG',
-    pem: `-----BEGIN CERTIFICATE-----
-MIIBRDCB96ADAgECAhRT69PTmgx+fUSv72cjXKmnBKrtpTAFBgMrZXAwFzEVMBMG
-A1UEAwwMdG9rZW4gc2VydmVyMCAXDTI2MTEyODExMzQxOFoYDzIxMjYxMTA0MTEz
-NDE4WjAXMRUwEwYDVQQDDAx0b2tlbiBzZXJ2ZXIwKjAFBgMrZXADIQBNNYc05EEo
-LtyQbrexmDvhO93WqeNSXuNIxfrDscsvmaNTMFEwHQYDVR0OBBYEFP07iy2NI3nw
-o+HRHDhMHjyR4qFQMB8GA1UdIwQYMBaAFP07iy2NI3nwo+HRHDhMHjyR4qFQMA8G
-A1UdEwEB/wQFMAMBAf8wBQYDK2VwA0EAVeNps5RfBnFiD+CHRYO/+qm/JJZWcxlO
-n4oHz+dAyz5cnycoawzKbO5/umAkyfrxAzC5sFVBeAsEmS/CM3xlBg==
------END CERTIFICATE-----`,
-  },
-} as const;
 
 let log: LogLines;
 let registry: OutsideRegistry;
