@@ -25,6 +25,13 @@ const MOST_CLOSE_RULES = 5;
 /** A rule that lacks more has nothing to do with the question. */
 const MOST_LACKS = 2;
 
+const NO_POLICY_YET: Refused = {
+  allowed: false,
+  rule: 'no policy',
+  reason: 'policy',
+  message: 'this registry asks its policy besides the token server, and has none yet: its operator has to give one',
+};
+
 const DOING = { pull: 'pull from', push: 'push to', delete: 'delete in' } as const satisfies Record<Action, string>;
 
 /**
@@ -38,6 +45,9 @@ export function authorize(
   repository: RepositoryName | undefined,
   circumstances: Circumstances,
 ): Decision {
+  // What such a token is for its server has said: who lacks that fetches another one, whatever a policy says of it.
+  const tooNarrow = policy.kind === 'token-server' ? beyondScope(principal, right, repository) : undefined;
+  if (tooNarrow !== undefined) return tooNarrow;
   const decision = decide(policy, principal, right, repository, circumstances);
   if (!decision.allowed) return decision;
   return beyondScope(principal, right, repository) ?? decision;
@@ -69,7 +79,8 @@ function decideByPolicy(
       return decideByDocument(policy.rules, principal, right, repository, circumstances);
     case 'token-server': {
       const byToken = decideByToken(principal);
-      if (!byToken.allowed || policy.also === undefined) return byToken;
+      if (!byToken.allowed || policy.also === undefined || right === 'ping') return byToken;
+      if (policy.also.kind === 'setting') return NO_POLICY_YET;
       return decideByPolicy(policy.also, principal, right, repository, circumstances);
     }
   }

@@ -35,7 +35,9 @@ export function refusal(
   repository: RepositoryName | undefined,
   decision: Refused,
 ): RegistryError {
-  if ('name' in principal && decision.reason === 'policy')
+  // Of its own token server's bearer Berth knows no more, and no other token would help.
+  const isBearer = policy.kind === 'token-server' && !isNobody(principal);
+  if (('name' in principal || isBearer) && decision.reason === 'policy')
     return new RegistryError('DENIED', { message: decision.message });
   // A client that brought a token and hears no error brings it again and again.
   const error = hasToken(request) ? 'insufficient_scope' : undefined;

@@ -81,6 +81,8 @@ describe('a token beside a policy', () => {
     expect(ask(policy, outside(EVERYTHING), 'push', 'team/app')).toMatchObject({ allowed: false, reason: 'policy' });
     expect(ask(policy, outside(APP), 'pull', 'team/other')).toMatchObject({ allowed: false, reason: 'scope' });
     expect(ask(policy, outside(EVERYTHING, 'bob'), 'pull', 'team/app')).toMatchObject({ allowed: false });
+    // Too narrow, and refused: another token comes first.
+    expect(ask(policy, outside(APP, 'bob'), 'delete', 'team/app')).toMatchObject({ allowed: false, reason: 'scope' });
   });
 
   it('keeps tags where the policy has them stay', () => {
@@ -96,7 +98,14 @@ describe('a token beside a policy', () => {
 
   it('is worth nothing where there is none', () => {
     const none: OwnPolicy = { kind: 'setting', anonymous: 'none' };
-    expect(ask({ kind: 'token-server', also: none }, outside(), 'pull', 'team/app').allowed).toBe(false);
+    const policy: Policy = { kind: 'token-server', also: none };
+    const { allowed, message } = { message: '', ...ask(policy, outside(), 'pull', 'team/app') };
+    expect(allowed).toBe(false);
+    // BERTH_ANONYMOUS beside a token server is a contradiction.
+    expect(message).toBe(
+      'this registry asks its policy besides the token server, and has none yet: its operator has to give one',
+    );
+    expect(ask(policy, { kind: 'anonymous', scope: APP }, 'ping').allowed).toBe(true);
   });
 });
 

@@ -46,6 +46,9 @@ describe('a policy beside the tokens', () => {
     expect(await refusal(answer)).toMatchObject({ status: 403, code: 'DENIED', message: 'Frozen for the release.' });
     const bob = await given(everything, { sub: 'bob' });
     expect((await ask('GET', '/v2/team/app/manifests/latest', bob, also())).status).toBe(403);
+    // Also where its bearer has no name: no other token would help.
+    const nobody = await given(everything, { sub: '' });
+    expect((await ask('GET', '/v2/team/app/manifests/latest', nobody, also())).status).toBe(403);
     const narrow = await given([repository('team/other', 'pull')]);
     expect(challengeOf(await ask('GET', '/v2/team/app/manifests/latest', narrow, also()))).toMatch(
       /,error="insufficient_scope",error_description="[^"]+"$/,
