@@ -155,7 +155,7 @@ async function byJob(name: string, token: string, means: Means): Promise<SignIn>
   const trusts = means.trusts.filter((trust) => trust.name === name);
   // Of no trust: the name is whatever somebody wrote, and counts for nothing.
   if (trusts.length === 0) return wrong('', 'a token as a password', means);
-  if (!saysJobCredential(token)) return (await byIdToken(token, trusts, name, means)).result;
+  if (!saysJobCredential(token)) return byIdToken(token, trusts, name, means);
   const { issuer, keys, now } = means;
   if (issuer === undefined) return refused('password', 'no public URL', WRONG_JOB_MESSAGE);
   const verified = await verifyJobCredential(token, keys, issuer, now);
@@ -174,20 +174,28 @@ async function byJob(name: string, token: string, means: Means): Promise<SignIn>
   };
 }
 
-/** What the token's issuer says of the job; with the trust that lets it in, where one does. */
+type NotSignedIn = Exclude<SignIn, SignedIn>;
+
+/** A job that came in by its issuer's token, with the trust that let it in. */
+export interface SignedInJob extends SignedIn {
+  readonly workload: WorkloadIdentity;
+  readonly trust: Trust;
+}
+
+/** What the token's issuer says of the job. */
 export async function byIdToken(
   token: string,
   trusts: Trusts,
   name: string,
   means: Means,
-): Promise<{ readonly result: SignIn; readonly trust?: Trust }> {
+): Promise<SignedInJob | NotSignedIn> {
   const verified = await verifyIdToken(token, trusts, means.findIssuerKeys, means.now);
-  if (verified.kind === 'unavailable') return { result: { kind: 'no-keys' } };
-  if (verified.kind === 'invalid') return { result: await wrong(name, verified.reason, means, WRONG_JOB_MESSAGE) };
+  if (verified.kind === 'unavailable') return { kind: 'no-keys' };
+  if (verified.kind === 'invalid') return wrong(name, verified.reason, means, WRONG_JOB_MESSAGE);
   const { principal, identity, trust, expiresAt } = verified;
   const isFresh = means.isFirstUse(await quickHashOf(token));
   const proven = { principal, proof: 'id-token', credential: '', workload: identity, expiresAt, isFresh } as const;
-  return { result: { kind: 'signed-in', ...proven }, trust };
+  return { kind: 'signed-in', ...proven, trust };
 }
 
 async function byHtpasswd(name: string, password: string, means: Means): Promise<SignIn> {
@@ -260,16 +268,21 @@ function userOfLine({ name }: HtpasswdLine): Owner {
 }
 
 /** Counts it; a client that has guessed too often hears how long to wait, also when this one was looked at. */
-async function wrong(name: string, reason: string, means: Means, message = WRONG_PASSWORD_MESSAGE): Promise<SignIn> {
+async function wrong(
+  name: string,
+  reason: string,
+  means: Means,
+  message = WRONG_PASSWORD_MESSAGE,
+): Promise<NotSignedIn> {
   await means.countWrong(name);
   return tooManyOr(name, means, refused('password', reason, message));
 }
 
-function tooManyOr(name: string, means: Means, otherwise: SignIn): SignIn {
+function tooManyOr(name: string, means: Means, otherwise: NotSignedIn): NotSignedIn {
   const seconds = means.waitSeconds(name);
   return seconds === undefined ? otherwise : { kind: 'too-many', seconds };
 }
 
-function refused(proof: 'password' | 'bearer', reason: string, message: string): SignIn {
+function refused(proof: 'password' | 'bearer', reason: string, message: string): NotSignedIn {
   return { kind: 'refused', proof, reason, message };
 }

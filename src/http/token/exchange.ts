@@ -2,14 +2,13 @@
  * The grant by which a job exchanges its issuer's token for a credential of this registry (RFC 8693 §2): a job credential,
  * which any client takes as a password, or at once a token of the token endpoint.
  */
-import { byIdToken, type SignedIn } from '../../auth/authenticate.ts';
+import { byIdToken, type SignedInJob } from '../../auth/authenticate.ts';
 import { BASIC_CHALLENGE } from '../../auth/challenge.ts';
 import { isJwt, LONGEST_JWT_CHARACTERS } from '../../auth/credentials.ts';
 import { saysJobCredential, signJobCredential } from '../../auth/job-credential.ts';
 import type { Issuer } from '../../auth/jwt.ts';
 import type { Limit } from '../../auth/principal.ts';
 import { formatScope, type Scope } from '../../auth/scope.ts';
-import type { Trust } from '../../auth/trusts.ts';
 import { auditSignIn, refusedSignIn } from '../access/sign-in-answers.ts';
 import type { SignInContext } from '../context.ts';
 import { badRequest } from './bad-request.ts';
@@ -22,8 +21,7 @@ export const ACCESS_TOKEN_TYPE = `${TYPES}access_token`;
 const SHORTEST_LIFETIME_SECONDS = 60;
 
 export interface Exchanged {
-  readonly proven: SignedIn;
-  readonly trust: Trust;
+  readonly proven: SignedInJob;
   /** How long the credential is to live at most, where that was said. */
   readonly wantedSeconds: number | undefined;
   /** Whether a token of the token endpoint is wanted, and no job credential. */
@@ -47,23 +45,21 @@ export async function exchanged(context: SignInContext, issuer: Issuer, form: UR
   if (saysJobCredential(token))
     throw badRequest("a job credential makes no other one: exchange the issuer's own token");
   const wantedSeconds = secondsOf(form.get('expires_in'));
-  const { result, trust } = await byIdToken(token, access.means.trusts, '', access.means);
-  if (result.kind !== 'signed-in') throw refusedSignIn(result, BASIC_CHALLENGE, context);
-  if (trust === undefined) throw new Error('a job that signed in has a trust');
-  context.note({ principal: result.principal });
-  auditSignIn(context, result, wanted === JWT_TYPE ? 'job credential made' : 'token made');
-  return { proven: result, trust, wantedSeconds, wantsAccessToken: wanted === ACCESS_TOKEN_TYPE };
+  const proven = await byIdToken(token, access.means.trusts, '', access.means);
+  if (proven.kind !== 'signed-in') throw refusedSignIn(proven, BASIC_CHALLENGE, context);
+  context.note({ principal: proven.principal });
+  auditSignIn(context, proven, wanted === JWT_TYPE ? 'job credential made' : 'token made');
+  return { proven, wantedSeconds, wantsAccessToken: wanted === ACCESS_TOKEN_TYPE };
 }
 
 /** @param asked where it names nothing, the credential is for all that the policy gives the job */
 export async function jobCredentialAnswer(
   { access, circumstances }: SignInContext,
   issuer: Issuer,
-  { proven: { workload }, trust, wantedSeconds }: Exchanged,
+  { proven: { workload, trust }, wantedSeconds }: Exchanged,
   form: URLSearchParams,
   asked: Scope,
 ): Promise<Response> {
-  if (workload === undefined) throw new Error('a job that signed in says what it is');
   // As long as the trust says, or shorter.
   const lifetime = Math.min(wantedSeconds ?? trust.lifetimeSeconds, trust.lifetimeSeconds);
   const parts = form.has('scope') ? partsOf(asked) : undefined;
