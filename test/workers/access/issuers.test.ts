@@ -1,7 +1,6 @@
 /** The issuers that are trusted: when they are asked, what they may answer, and what a wrong setting of them opens. */
 import { generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { KNOWN } from '../../../src/http/access/known.ts';
 import { refusal } from '../client.ts';
 import { LogLines } from '../log-lines.ts';
 import { TestIssuer } from './issuer.ts';
@@ -117,12 +116,6 @@ describe('a setting of trusts with a mistake', () => {
 
 describe('a registry with trusts and nobody else', () => {
   it('asks who comes, on an open loopback too', async () => {
-    vi.spyOn(KNOWN, 'snapshot').mockResolvedValue({
-      hasAccounts: false,
-      policy: undefined,
-      signingKey: { kid: 'k', jwk: { kty: 'EC' } },
-      publicKeys: [],
-    });
     const given = jobs.settings({}, { BERTH_HTPASSWD: undefined, BERTH_POLICY: undefined, BERTH_OPEN_LOOPBACK: 'on' });
     expect((await jobs.base({ host: 'localhost' }, given)).status).toBe(401);
     expect((await jobs.base({ host: 'localhost' }, { ...given, BERTH_TRUSTS: undefined })).status).toBe(200);

@@ -155,31 +155,8 @@ describe('the catalog', () => {
   });
 });
 
-describe('a registry without people and policy', () => {
-  it('lets in whoever it did before, and does not look at credentials', async () => {
-    vi.spyOn(KNOWN, 'snapshot').mockResolvedValue({
-      hasAccounts: false,
-      policy: undefined,
-      signingKey: { kid: 'k', jwk: { kty: 'EC' } },
-      publicKeys: [],
-    });
-    for (const headers of [{}, basic({ name: 'a', password: 'b' }), bearer('e30.e30.e30'), { authorization: 'x' }]) {
-      expect((await get('/v2/', headers, { BERTH_ANONYMOUS: 'read' })).status).toBe(200);
-      expect(
-        (await get('/v2/', { host: 'localhost', ...headers }, { BERTH_ANONYMOUS: 'none', BERTH_OPEN_LOOPBACK: 'on' }))
-          .status,
-      ).toBe(200);
-    }
-    // A client that brought a token and is refused hears that the same one won't do.
-    const refused = await openUpload('team/app', bearer('e30.e30.e30'), {
-      ...SETTINGS,
-      BERTH_POLICY: undefined,
-      BERTH_HTPASSWD: undefined,
-    });
-    expect(challengeOf(refused)).toMatch(/error="insufficient_scope"$/);
-  });
-
-  it('closes an open loopback once there is one of them', async () => {
+describe('an account', () => {
+  it('closes an open loopback', async () => {
     const loopback: Settings = { BERTH_ANONYMOUS: 'none', BERTH_OPEN_LOOPBACK: 'on' };
     // alice has an account.
     expect((await get('/v2/', { host: 'localhost' }, loopback)).status).toBe(401);
