@@ -7,7 +7,15 @@ import { LONGEST_TOKEN_SERVER_CHARACTERS, parseTokenServer } from '../src/auth/t
 import { LONGEST_TRUSTS_CHARACTERS, parseTrusts } from '../src/auth/trusts.ts';
 import { given, mistake, settingFile, type Environment } from './setting-file.ts';
 
+/** By option; undefined where it was not given. */
+export interface DocumentFiles {
+  readonly policy: string | undefined;
+  readonly trusts: string | undefined;
+  readonly tokenServer: string | undefined;
+}
+
 interface DocumentOption {
+  readonly name: keyof DocumentFiles;
   readonly option: string;
   readonly setting: string;
   /** In characters. */
@@ -21,8 +29,9 @@ interface DocumentOption {
   readonly bothDo: string;
 }
 
-const DOCUMENTS = {
-  policy: {
+const DOCUMENTS: readonly DocumentOption[] = [
+  {
+    name: 'policy',
     option: '--policy',
     setting: 'BERTH_POLICY',
     most: LONGEST_POLICY_CHARACTERS,
@@ -30,7 +39,8 @@ const DOCUMENTS = {
     isNone: 'is no policy',
     bothDo: 'give a policy',
   },
-  trusts: {
+  {
+    name: 'trusts',
     option: '--trusts',
     setting: 'BERTH_TRUSTS',
     most: LONGEST_TRUSTS_CHARACTERS,
@@ -38,7 +48,8 @@ const DOCUMENTS = {
     isNone: 'names no trusts',
     bothDo: 'name trusts',
   },
-  tokenServer: {
+  {
+    name: 'tokenServer',
     option: '--token-server',
     setting: 'BERTH_TOKEN_SERVER',
     most: LONGEST_TOKEN_SERVER_CHARACTERS,
@@ -46,19 +57,14 @@ const DOCUMENTS = {
     isNone: 'is no token server',
     bothDo: 'name a token server',
   },
-} as const satisfies Record<string, DocumentOption>;
-
-export type DocumentFiles = Readonly<Record<keyof typeof DOCUMENTS, string | undefined>>;
+];
 
 /**
  * The environment as if the settings had been given. Throws StartFailure, with path and reason, for a file that is no such
  * document.
- *
- * @param files undefined where the option was not given
  */
 export function withDocumentsOf(files: DocumentFiles, environment: Environment): Environment {
-  const entries = Object.entries(DOCUMENTS) as [keyof typeof DOCUMENTS, DocumentOption][];
-  return entries.reduce((known, [name, option]) => withDocument(option, files[name], known), environment);
+  return DOCUMENTS.reduce((known, option) => withDocument(option, files[option.name], known), environment);
 }
 
 function withDocument(
