@@ -13,14 +13,14 @@ import { isLoopbackHost } from './loopback-host.ts';
 import { line, namedOnce, parseSettingDocument, text, type DocumentForm } from './setting-document.ts';
 
 export const LONGEST_TRUSTS_CHARACTERS = 65_536;
-const MOST_TRUSTS = 50;
+export const MOST_TRUSTS = 50;
 const LONGEST_URL_CHARACTERS = 255;
 const LONGEST_AUDIENCE_CHARACTERS = 255;
 const LONGEST_PREFIX_CHARACTERS = 64;
 /** Document, trusts, trust, claims, list. */
 const MAX_DEPTH = 5;
 const HOUR_SECONDS = 3_600;
-const SHORTEST_LIFETIME_SECONDS = 60;
+export const SHORTEST_LIFETIME_SECONDS = 60;
 /** As long as a key that signed is known at least (objects/accounts/signing-keys.ts). */
 const LONGEST_LIFETIME_SECONDS = 6 * HOUR_SECONDS;
 

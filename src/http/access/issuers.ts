@@ -7,7 +7,7 @@
  * nobody ask more often. Each issuer has its own place, so one that is slow or down delays none but its own jobs.
  */
 import { configurationAddress, parseIssuerKeys, parseKeysAddress, type IssuerKey } from '../../auth/issuer-keys.ts';
-import type { Trust } from '../../auth/trusts.ts';
+import { MOST_TRUSTS, type Trust } from '../../auth/trusts.ts';
 import { logEvent } from '../../observability/log.ts';
 
 const RENEWED_FROM_MS = 600_000;
@@ -16,15 +16,13 @@ const BELIEVED_UNREACHABLE_MS = 86_400_000;
 /** Between two fetches that somebody waits for. */
 const PAUSE_MS = 30_000;
 /** Until an issuer that could not be asked is asked again, where none of its keys is known. */
-const PAUSE_AFTER_FAILURE_MS = 5_000;
+export const PAUSE_AFTER_FAILURE_MS = 5_000;
 const FETCH_PATIENCE_MS = 5_000;
 /** Both fetches, and what lies between them. */
 const LONGEST_FETCH_MS = 12_000;
 /** A large directory's keys come with certificates. */
 const LARGEST_DOCUMENT_BYTES = 128 * 1024;
 const PIECE_BYTES = 16 * 1024;
-/** There are no more trusts than that. */
-const MOST_ISSUERS = 50;
 
 type Issuer = Pick<Trust, 'issuer' | 'jwks'>;
 
@@ -80,7 +78,7 @@ export class Issuers {
     const found = this.#known.get(place);
     if (found !== undefined) return found;
     const [oldest] = this.#known.keys();
-    if (this.#known.size >= MOST_ISSUERS && oldest !== undefined) this.#known.delete(oldest);
+    if (this.#known.size >= MOST_TRUSTS && oldest !== undefined) this.#known.delete(oldest);
     const known: Known = { keys: undefined, askedAt: 0, triedAt: Number.NEGATIVE_INFINITY, running: undefined };
     this.#known.set(place, known);
     return known;

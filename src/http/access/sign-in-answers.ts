@@ -5,10 +5,10 @@ import { principalName } from '../../auth/principal.ts';
 import { RegistryError } from '../../oci/error.ts';
 import { logEvent } from '../../observability/log.ts';
 import type { Note } from '../request-log.ts';
+import { PAUSE_AFTER_FAILURE_MS } from './issuers.ts';
 
 const BUSY_SECONDS = '2';
-/** As long as an issuer that could not be asked is left alone. */
-const NO_KEYS_SECONDS = '5';
+const MILLISECONDS = 1_000;
 
 interface Asked {
   readonly id: string;
@@ -60,7 +60,7 @@ export function refusedSignIn(
     case 'no-keys':
       return new RegistryError('UNAVAILABLE', {
         message: "the issuer of this job's token cannot be asked for its keys just now; try again in a moment",
-        headers: { 'retry-after': NO_KEYS_SECONDS },
+        headers: { 'retry-after': String(PAUSE_AFTER_FAILURE_MS / MILLISECONDS) },
       });
   }
 }

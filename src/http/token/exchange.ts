@@ -9,6 +9,7 @@ import { saysJobCredential, signJobCredential } from '../../auth/job-credential.
 import type { Issuer } from '../../auth/jwt.ts';
 import type { Limit } from '../../auth/principal.ts';
 import { formatScope, type Scope } from '../../auth/scope.ts';
+import { SHORTEST_LIFETIME_SECONDS } from '../../auth/trusts.ts';
 import { auditSignIn, refusedSignIn } from '../access/sign-in-answers.ts';
 import type { SignInContext } from '../context.ts';
 import { badRequest } from './bad-request.ts';
@@ -18,7 +19,6 @@ const TYPES = 'urn:ietf:params:oauth:token-type:';
 const SUBJECT_TYPES = ['id_token', 'jwt'].map((type) => TYPES + type);
 const JWT_TYPE = `${TYPES}jwt`;
 export const ACCESS_TOKEN_TYPE = `${TYPES}access_token`;
-const SHORTEST_LIFETIME_SECONDS = 60;
 
 export interface Exchanged {
   readonly proven: SignedInJob;
