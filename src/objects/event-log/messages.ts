@@ -1,0 +1,41 @@
+/** What EventLog is asked and what it answers. */
+import type { EventKind, EventSequence, RegistryEvent } from '../../notifications/event.ts';
+
+/** What the Queue carries: an event; the number of one that it would not take; or nothing, to see whether it takes any. */
+export type QueuedMessage =
+  | { readonly kind: 'event'; readonly event: RegistryEvent }
+  | { readonly kind: 'lost'; readonly repository: string; readonly sequence: EventSequence; readonly id: string }
+  | { readonly kind: 'probe' };
+
+/** An endpoint that reads the log. */
+export interface Reader {
+  readonly name: string;
+  /** The cursor that it begins to read after. */
+  readonly since: number;
+}
+
+/** An endpoint that a setting names, with the kinds of event that it wants. */
+export interface ConfiguredReader {
+  readonly name: string;
+  readonly events: readonly EventKind[];
+}
+
+export interface AppendResult {
+  /** The cursor of the last event in the log. */
+  readonly upTo: number;
+  /** Who is to be woken. */
+  readonly readers: readonly Reader[];
+}
+
+export interface LoggedEvent {
+  readonly cursor: number;
+  readonly event: RegistryEvent;
+  /** Whether an event of the repository before this one is missing. */
+  readonly afterGap?: boolean;
+}
+
+export type EventPage =
+  /** `next`: the cursor to go on from. */
+  | { readonly kind: 'page'; readonly events: readonly LoggedEvent[]; readonly next: number; readonly isEnd: boolean }
+  /** Events after the cursor were dropped already; `oldest` is the first cursor to read from. */
+  | { readonly kind: 'gone'; readonly oldest: number };

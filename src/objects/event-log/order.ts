@@ -1,0 +1,168 @@
+/**
+ * Puts events into the log once each, and those of a repository in the order of their numbers. A Queue delivers at least
+ * once and in any order; an event that comes before its predecessor is parked until that has come. If it does not
+ * come in an hour, it was lost on the way, which must not happen: what is parked is then taken, with a mark.
+ */
+import type { EventSequence, RegistryEvent } from '../../notifications/event.ts';
+import type { Database } from '../database.ts';
+import type { QueuedMessage } from './messages.ts';
+
+export const LONGEST_PARKING_MS = 3_600_000;
+/** Bodies of numbers that no event has. */
+const NOTHING = '';
+
+interface ParkedRow extends Record<string, string | number> {
+  repository: string;
+  incarnation: string;
+  number: number;
+  id: string;
+  body: string;
+}
+
+interface Numbered {
+  readonly repository: string;
+  readonly sequence: EventSequence;
+}
+
+/** As it is stored: an event, and the mark that one before it is missing. */
+export interface StoredBody {
+  readonly event: RegistryEvent;
+  readonly afterGap?: true;
+}
+
+export class Order {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Within a transaction. Tells whether something waits for its predecessor now. */
+  take(message: QueuedMessage, now: number): void {
+    if (message.kind === 'event' && message.event.sequence === undefined) {
+      this.#append(message.event.id, { event: message.event }, now);
+      return;
+    }
+    const numbered =
+      message.kind === 'lost'
+        ? message
+        : { repository: message.event.repository, sequence: message.event.sequence ?? neverUnnumbered() };
+    const head = this.#head(numbered);
+    const { number } = numbered.sequence;
+    // It has been taken before.
+    if (number <= head) return;
+    if (number > head + 1) {
+      this.#park(numbered, message, now);
+      return;
+    }
+    if (message.kind === 'event') this.#append(message.event.id, { event: message.event }, now);
+    this.#setHead(numbered);
+    this.#takeParked(numbered, now);
+  }
+
+  /** Takes what has waited too long, each repository from its first on. Within a transaction. */
+  takeOverdue(now: number, most: number): number {
+    const overdue = this.#database.all<ParkedRow>(
+      'SELECT repository, incarnation, number, id, body FROM parked WHERE parked_at <= ? ORDER BY parked_at LIMIT ?',
+      now - LONGEST_PARKING_MS,
+      most,
+    );
+    for (const { repository, incarnation } of overdue) {
+      const first = this.#firstParked(repository, incarnation);
+      if (first === undefined) continue;
+      const numbered = { repository, sequence: { incarnation, number: first.number } };
+      this.#unpark(first, true, now);
+      this.#setHead(numbered);
+      this.#takeParked(numbered, now);
+    }
+    return overdue.length;
+  }
+
+  /** When the next of the parked has waited long enough (ms since the epoch). */
+  nextOverdue(): number | undefined {
+    const oldest = this.#database.first<{ at: number | null }>('SELECT min(parked_at) AS at FROM parked')?.at;
+    return oldest === null || oldest === undefined ? undefined : oldest + LONGEST_PARKING_MS;
+  }
+
+  /** Those behind it that were waiting for it. */
+  #takeParked({ repository, sequence: { incarnation, number } }: Numbered, now: number): void {
+    for (let next = number + 1; ; next += 1) {
+      const row = this.#database.first<ParkedRow>(
+        'SELECT repository, incarnation, number, id, body FROM parked WHERE repository = ? AND incarnation = ? AND number = ?',
+        repository,
+        incarnation,
+        next,
+      );
+      if (row === undefined) return;
+      this.#unpark(row, false, now);
+      this.#setHead({ repository, sequence: { incarnation, number: next } });
+    }
+  }
+
+  #firstParked(repository: string, incarnation: string): ParkedRow | undefined {
+    return this.#database.first<ParkedRow>(
+      'SELECT repository, incarnation, number, id, body FROM parked WHERE repository = ? AND incarnation = ? ORDER BY number LIMIT 1',
+      repository,
+      incarnation,
+    );
+  }
+
+  #unpark({ repository, incarnation, number, id, body }: ParkedRow, afterGap: boolean, now: number): void {
+    this.#database.run(
+      'DELETE FROM parked WHERE repository = ? AND incarnation = ? AND number = ?',
+      repository,
+      incarnation,
+      number,
+    );
+    if (body === NOTHING) return;
+    const stored = JSON.parse(body) as StoredBody;
+    this.#append(id, { ...stored, ...(afterGap ? { afterGap: true as const } : {}) }, now);
+  }
+
+  #park({ repository, sequence: { incarnation, number } }: Numbered, message: QueuedMessage, now: number): void {
+    const [id, body] =
+      message.kind === 'lost'
+        ? [message.id, NOTHING]
+        : [message.event.id, JSON.stringify({ event: message.event } satisfies StoredBody)];
+    this.#database.run(
+      'INSERT OR IGNORE INTO parked VALUES (?, ?, ?, ?, ?, ?)',
+      repository,
+      incarnation,
+      number,
+      id,
+      body,
+      now,
+    );
+  }
+
+  #append(id: string, stored: StoredBody, now: number): void {
+    this.#database.run(
+      'INSERT OR IGNORE INTO events (id, appended_at, body) VALUES (?, ?, ?)',
+      id,
+      now,
+      JSON.stringify(stored),
+    );
+  }
+
+  #head({ repository, sequence: { incarnation } }: Numbered): number {
+    const row = this.#database.first<{ number: number }>(
+      'SELECT number FROM heads WHERE repository = ? AND incarnation = ?',
+      repository,
+      incarnation,
+    );
+    return row?.number ?? 0;
+  }
+
+  #setHead({ repository, sequence: { incarnation, number } }: Numbered): void {
+    this.#database.run(
+      'INSERT INTO heads VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET number = excluded.number',
+      repository,
+      incarnation,
+      number,
+    );
+  }
+}
+
+function neverUnnumbered(): never {
+  throw new Error('an event without a number was taken above');
+}

@@ -1,0 +1,53 @@
+/** The endpoints that read the log, each from its own cursor on: those of the admin API, and those of a setting. */
+import type { EventKind } from '../../notifications/event.ts';
+import type { Database } from '../database.ts';
+import type { ConfiguredReader, Reader } from './messages.ts';
+
+type Origin = 'setting' | 'admin';
+
+export class Readers {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  all(): Reader[] {
+    return this.#database.all<{ name: string; since: number }>('SELECT name, since FROM readers ORDER BY name');
+  }
+
+  /** The cursor that it begins to read after: that of its first time. */
+  add(name: string, events: readonly EventKind[], since: number): number {
+    this.#put(name, events, since, 'admin');
+    return this.#database.first<{ since: number }>('SELECT since FROM readers WHERE name = ?', name)?.since ?? since;
+  }
+
+  remove(name: string): void {
+    this.#database.run('DELETE FROM readers WHERE name = ?', name);
+  }
+
+  /** Has those of the setting be what it says now. */
+  configure(configured: readonly ConfiguredReader[], since: number): void {
+    const names = new Set(configured.map(({ name }) => name));
+    const known = this.#database.all<{ name: string }>("SELECT name FROM readers WHERE origin = 'setting'");
+    for (const { name } of known) if (!names.has(name)) this.remove(name);
+    for (const { name, events } of configured) this.#put(name, events, since, 'setting');
+  }
+
+  wantsAny(kinds: readonly EventKind[]): boolean {
+    const wanted = this.#database.all<{ events: string }>('SELECT events FROM readers');
+    return wanted.some(({ events }) => events.split(' ').some((event) => kinds.some((kind) => kind === event)));
+  }
+
+  #put(name: string, events: readonly EventKind[], since: number, origin: Origin): void {
+    this.#database.run(
+      `INSERT INTO readers (name, since, events, origin) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET events = excluded.events, origin = excluded.origin
+       WHERE events <> excluded.events OR origin <> excluded.origin`,
+      name,
+      since,
+      events.join(' '),
+      origin,
+    );
+  }
+}
