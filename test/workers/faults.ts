@@ -148,19 +148,21 @@ export function wrapped(env: Env, caller: string, state?: DurableObjectState): E
     },
   });
   const namespaces = Object.fromEntries(
-    (['REPOSITORY', 'UPLOAD', 'BLOB_DIRECTORY', 'CATALOG', 'ACCOUNTS'] as const).map((name) => [
-      name,
-      new Proxy(env[name] as DurableObjectNamespace, {
-        get(real, property) {
-          if (property === 'get') {
-            return (...given: Parameters<DurableObjectNamespace['get']>) => intercept(real.get(...given), name);
-          }
-          const value: unknown = Reflect.get(real, property, real);
-          if (typeof value !== 'function') return value;
-          return (...given: unknown[]): unknown => Reflect.apply(value, real, given);
-        },
-      }),
-    ]),
+    (['REPOSITORY', 'UPLOAD', 'BLOB_DIRECTORY', 'CATALOG', 'ACCOUNTS', 'EVENT_LOG', 'ENDPOINT'] as const).map(
+      (name) => [
+        name,
+        new Proxy(env[name] as DurableObjectNamespace, {
+          get(real, property) {
+            if (property === 'get') {
+              return (...given: Parameters<DurableObjectNamespace['get']>) => intercept(real.get(...given), name);
+            }
+            const value: unknown = Reflect.get(real, property, real);
+            if (typeof value !== 'function') return value;
+            return (...given: unknown[]): unknown => Reflect.apply(value, real, given);
+          },
+        }),
+      ],
+    ),
   );
-  return { ...env, ...namespaces, BLOBS: bucket };
+  return { ...env, ...namespaces, BLOBS: bucket, EVENTS: intercept(env.EVENTS, 'EVENTS', ['sendBatch']) };
 }

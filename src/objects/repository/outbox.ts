@@ -123,7 +123,9 @@ export class Outbox {
   /** Rows that the Queue would not take, by their numbers. */
   setAside(): { number: number; reason: string }[] {
     if (!this.#database.opened()) return [];
-    return this.#database.all<{ number: number; reason: string }>('SELECT number, reason FROM set_aside ORDER BY number');
+    return this.#database.all<{ number: number; reason: string }>(
+      'SELECT number, reason FROM set_aside ORDER BY number',
+    );
   }
 
   #hasRefusedHead(): boolean {
@@ -176,7 +178,7 @@ export class Outbox {
       this.#database.run('DELETE FROM set_aside WHERE number <= ?', number - MOST_SET_ASIDE);
       this.#database.run('DELETE FROM outbox WHERE number = ?', number);
     });
-    logEvent('error', 'event set aside', { repository, event: id, number, reason });
+    logEvent('error', 'event set aside', { repository, eventId: id, number, reason });
     return true;
   }
 }

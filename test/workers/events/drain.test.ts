@@ -170,21 +170,17 @@ it('finds a row that is refused in few attempts', async () => {
 
 it('loses no event in a Queue that refuses whatever it likes (property)', async () => {
   await fc.assert(
-    fc.asyncProperty(
-      fc.infiniteStream(fc.boolean()),
-      fc.integer({ min: 1, max: 150 }),
-      async (refusals, count) => {
-        const queue = new Queue();
-        queue.refuses = () => refusals.next().value;
-        await withOutbox(queue, async ({ outbox, write, rows }) => {
-          write(count);
-          for (let time = 0; time < 2_000 && rows() > 0; time += 1) await outbox.drain(Date.now());
-          expect(rows()).toBe(0);
-          expect(outbox.setAside()).toEqual([]);
-        });
-        expect(queue.numbers).toEqual(countTo(count));
-      },
-    ),
+    fc.asyncProperty(fc.infiniteStream(fc.boolean()), fc.integer({ min: 1, max: 150 }), async (refusals, count) => {
+      const queue = new Queue();
+      queue.refuses = () => refusals.next().value;
+      await withOutbox(queue, async ({ outbox, write, rows }) => {
+        write(count);
+        for (let time = 0; time < 2_000 && rows() > 0; time += 1) await outbox.drain(Date.now());
+        expect(rows()).toBe(0);
+        expect(outbox.setAside()).toEqual([]);
+      });
+      expect(queue.numbers).toEqual(countTo(count));
+    }),
     { numRuns: 20, endOnFailure: true },
   );
 });

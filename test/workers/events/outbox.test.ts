@@ -58,10 +58,10 @@ describe('what a change writes', () => {
     });
     expect(push?.cause.deployment).not.toBe('');
     expect(push?.cause.requestId).toBe(log.requests[0]?.id);
-    const config = descriptorOf(blob, 'application/vnd.oci.image.config.v1+json');
     expect(tagged?.target).toEqual({
       ...{ mediaType: OCI_MANIFEST, digest: await sha256(manifest), size: textBytes(manifest).byteLength },
-      ...{ tag: 'latest', annotations: { team: 'blue' }, references: [config] },
+      ...{ tag: 'latest', annotations: { team: 'blue' }, references: [descriptorOf(blob)] },
+      artifactType: 'application/vnd.oci.image.config.v1+json',
     });
     expect(tagged?.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
   });
@@ -184,7 +184,9 @@ describe('what a change writes', () => {
   });
 
   it('is cut to what a message may hold, however long the client makes it', async () => {
-    const annotations = Object.fromEntries(Array.from({ length: 200 }, (_, key) => [`key-${String(key)}`, '€'.repeat(500)]));
+    const annotations = Object.fromEntries(
+      Array.from({ length: 200 }, (_, key) => [`key-${String(key)}`, '€'.repeat(500)]),
+    );
     const layers = await Promise.all(Array.from({ length: 120 }, () => newBlob(10)));
     for (const layer of layers) demand(await postBlob(name, layer), 201);
     const manifest = imageOf(layers[0] ?? blob, { annotations, layers: layers.map((layer) => descriptorOf(layer)) });
@@ -284,8 +286,10 @@ it('makes no more calls on the path of a push', async () => {
   const work = async (settings: object) => {
     const repository = repositoryName(`work-${String(Math.random()).slice(2)}`);
     const sent = { body: blob.bytes, headers: contentLength(blob.bytes) };
-    const push = () => sendWith({ ...settings }, 'POST', `/v2/${repository}/blobs/uploads/?digest=${blob.digest}`, sent);
-    const tag = () => sendWith({ ...settings }, 'PUT', `/v2/${repository}/manifests/a`, { body: textBytes(imageOf(blob)) });
+    const push = () =>
+      sendWith({ ...settings }, 'POST', `/v2/${repository}/blobs/uploads/?digest=${blob.digest}`, sent);
+    const tag = () =>
+      sendWith({ ...settings }, 'PUT', `/v2/${repository}/manifests/a`, { body: textBytes(imageOf(blob)) });
     return [await log.workOf(push), await log.workOf(tag)];
   };
   // An isolate asks once who may come in.
