@@ -32,7 +32,7 @@ export function notePull(context: RepositoryContext, kind: PullKind, target: Eve
   if (believed !== undefined && now < believed.until && !believed.wanted) return;
   if (gathered.length >= MOST_GATHERED) return;
   const { repository } = context;
-  const event = {
+  const event: RegistryEvent = {
     version: EVENT_VERSION,
     id: newUuid(now),
     at: now,
