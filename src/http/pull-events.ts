@@ -32,7 +32,15 @@ export function notePull(context: RepositoryContext, kind: PullKind, target: Eve
   if (believed !== undefined && now < believed.until && !believed.wanted) return;
   if (gathered.length >= MOST_GATHERED) return;
   const { repository } = context;
-  const event = { version: EVENT_VERSION, id: newUuid(now), at: now, kind, repository, target: boundedTarget(target), cause };
+  const event: RegistryEvent = {
+    version: EVENT_VERSION,
+    id: newUuid(now),
+    at: now,
+    kind,
+    repository,
+    target: boundedTarget(target),
+    cause,
+  };
   gathered.push(event);
   if (gathered.length === 1) context.hold(send(context));
 }

@@ -1,192 +1,183 @@
 /**
- * Delivers: reads the log, writes down each request before it is sent, sends as many at once as the endpoint may get, and
- * records how they ended. An open breaker stops all of it, reading too, so a dead endpoint costs the few rows of what was
- * under way, however long it is dead and however much happens meanwhile.
+ * Delivers: reads the log, writes down each request before it is sent, has as many under way as the endpoint may get, and
+ * records how they ended. As soon as one ends the next is sent, so one slow call holds up no more than its own place.
+ *
+ * An open breaker stops all of it, reading too, so a dead endpoint costs the few rows of what was under way, however long
+ * it is dead and however much happens meanwhile.
  */
-import { CLOSED, failed, stateOf, type Breaker } from '../../notifications/breaker.ts';
-import type { EndpointDocument } from '../../notifications/endpoint-document.ts';
-import { renderedBody } from '../../notifications/rendering.ts';
+import { CLOSED, failed, stateOf } from '../../notifications/breaker.ts';
 import { retryDelayMs } from '../../notifications/retry.ts';
-import { signedHeaders, type WebhookSecret } from '../../notifications/signature.ts';
-import { newUuid } from '../../notifications/uuid.ts';
-import { callWebhook, type CallOutcome } from '../../notifications/webhook-call.ts';
+import type { CallOutcome } from '../../notifications/webhook-call.ts';
+import { logEvent } from '../../observability/log.ts';
 import type { Database } from '../database.ts';
-import type { EventPage, LoggedEvent } from '../event-log/messages.ts';
 import type { TaskOutcome } from '../tasks.ts';
-import { plan } from './planning.ts';
-import type { Readings } from './readings.ts';
-import type { Records } from './records.ts';
-import { MOST_WAITING, type Waiting, type WaitingRequest } from './waiting.ts';
+import { buryPending, buryRequest, type Pending } from './burying.ts';
+import { callReceiver } from './delivery-call.ts';
+import { LogReader, type Going, type Log } from './log-reader.ts';
+import type { Outbound } from './outbound.ts';
+import type { Readiness, ReadyEndpoint } from './ready-endpoint.ts';
+import type { Standing, Standings } from './standing.ts';
 
-/** Of one alarm: then the next one goes on, so that no alarm is cut off by the platform. */
-const RUN_MS = 20_000;
-/** Beyond the time-out of its call, a request of which nothing is heard was lost with its object. */
+/** Of one alarm. Then the next one goes on, and finds what is under way where it is. */
+const RUN_MS = 60_000;
+/** Beyond the time-out of its call, a request of which nothing is heard was lost. */
 const LEASE_EXTRA_MS = 30_000;
-const USER_AGENT = 'Berth-Webhook/1';
+const UNREADABLE_RETRY_MS = 600_000;
+const SHORTEST_PAUSE_MS = 10;
+export const DISABLED_REASON = 'the endpoint was disabled';
+const REFUSED_REASON = 'its receiver answered 410';
 
-/** An endpoint with its secrets at hand. */
-export interface ReadyEndpoint {
-  readonly document: EndpointDocument;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly signingSecrets: readonly WebhookSecret[];
-  /** Whatever must not be shown. */
-  readonly secretTexts: readonly string[];
-}
-
-export interface Log {
-  readonly read: (after: number) => Promise<EventPage>;
-  readonly events: (cursors: readonly number[]) => Promise<readonly LoggedEvent[]>;
-}
-
-interface Parts {
+interface Parts extends Pending {
   readonly database: Database;
-  readonly waiting: Waiting;
-  readonly readings: Readings;
-  readonly records: Records;
+  readonly standings: Standings;
   readonly log: Log;
-  readonly fetcher: Pick<Fetcher, 'fetch'>;
-  /** Undefined where there is nothing to deliver to: disabled, or its secrets can't be read. */
-  readonly ready: () => Promise<ReadyEndpoint | undefined>;
-  /** Its receiver wants no more. */
-  readonly disable: () => void;
-}
-
-/** A request that is sent now, with its events. */
-interface Going extends WaitingRequest {
-  readonly events: readonly [LoggedEvent, ...LoggedEvent[]];
+  readonly outbound: Outbound;
+  readonly ready: (standing: Standing) => Promise<Readiness>;
 }
 
 export class Deliveries {
   readonly #parts: Parts;
+  readonly #reader: LogReader;
+  /** By the ids of their requests. */
+  readonly #going = new Map<string, Promise<void>>();
+  #change = Promise.withResolvers<void>();
+  #hasRun = false;
+  #toldProblem: string | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#reader = new LogReader(parts);
+  }
+
+  /** The log has something new, or the endpoint has changed. */
+  wake(): void {
+    this.#reader.hear();
+    this.#notify();
   }
 
   async run(began: number): Promise<TaskOutcome> {
+    this.#reader.hear();
     for (let now = began; now < began + RUN_MS; now = Date.now()) {
-      const endpoint = await this.#parts.ready();
-      if (endpoint === undefined) return 'done';
-      const breaker = this.#breaker();
-      const state = stateOf(breaker, now);
-      if (state === 'open') return { again: breaker.opensAgainAt ?? now };
-      const going = await this.#next(endpoint, state === 'half-open', now);
-      if (going.length === 0) {
-        const due = this.#parts.waiting.nextDue();
-        return due === undefined ? 'done' : { again: due };
-      }
-      await Promise.all(going.map((request) => this.#send(endpoint, request)));
+      const change = this.#change.promise;
+      const { outcome, until } = await this.#step(now);
+      if (this.#going.size === 0) return outcome;
+      await eitherOf(change, Math.min(until ?? Infinity, began + RUN_MS) - now);
     }
     return { again: Date.now() };
   }
 
-  async #next(endpoint: ReadyEndpoint, isProbe: boolean, now: number): Promise<Going[]> {
-    const { waiting } = this.#parts;
-    const { simultaneous, timeoutMs } = endpoint.document;
-    const lease = now + timeoutMs + LEASE_EXTRA_MS;
-    const most = isProbe ? 1 : simultaneous;
-    const taken = isProbe ? waiting.takeProbe(lease) : waiting.takeDue(now, most, lease);
-    const again = await this.#withEvents(taken, now);
-    if (again.length >= most) return again;
-    return [...again, ...(await this.#fresh(endpoint.document, most - again.length, lease, now))];
-  }
-
-  async #withEvents(taken: readonly WaitingRequest[], now: number): Promise<Going[]> {
-    if (taken.length === 0) return [];
-    const found = await this.#parts.log.events(taken.flatMap(({ members }) => members));
-    const byCursor = new Map(found.map((logged) => [logged.cursor, logged]));
-    return taken.flatMap((request) => {
-      const [first, ...rest] = request.members.flatMap((cursor) => byCursor.get(cursor) ?? []);
-      if (first !== undefined) return [{ ...request, events: [first, ...rest] as const }];
-      this.#giveUp(request, undefined, now, 'the log no longer has it');
-      return [];
-    });
-  }
-
-  /** Reads on, and writes down what is to be sent together with how far was read. */
-  async #fresh(document: EndpointDocument, most: number, lease: number, now: number): Promise<Going[]> {
-    const { database, readings, waiting, log, records } = this.#parts;
-    for (const reading of readings.all()) {
-      const mostWaiting = MOST_WAITING - waiting.count;
-      if (mostWaiting <= 0) return [];
-      const page = await log.read(reading.cursor);
-      if (page.kind === 'gone') {
-        database.transaction(() => {
-          const [first, last] = [reading.cursor + 1, page.oldest];
-          records.buried({ first, last, event: undefined, at: now, reason: 'the log no longer has them' });
-          readings.moveTo(reading, page.oldest);
-        });
-        continue;
-      }
-      const events = page.events.filter(({ cursor }) => reading.until === undefined || cursor <= reading.until);
-      const going = database.transaction(() => {
-        const { requests, next } = plan(document, events, reading.cursor, {
-          most,
-          mostWaiting,
-          isBusy: (repository) => waiting.isAnyOf(repository),
-        });
-        const isWholePage = next === (events.at(-1)?.cursor ?? reading.cursor);
-        const isAtEnd = isWholePage && (page.isEnd || events.length < page.events.length);
-        readings.moveTo(reading, isAtEnd ? (reading.until ?? next) : next);
-        return requests.flatMap(({ events: members, isBlocked }): Going[] => {
-          const { id: eventId, repository } = members[0].event;
-          // One event keeps its own id, replayed or not: whoever has got it knows it again.
-          const id = members.length === 1 ? eventId : newUuid(now);
-          const cursors = members.map(({ cursor }) => cursor);
-          const isNew = waiting.add({ id, members: cursors, repository }, now, isBlocked ? null : lease);
-          if (!isNew || isBlocked) return [];
-          return [{ id, members: cursors, repository, attempts: 0, begunAt: now, events: members }];
-        });
-      });
-      if (going.length > 0) return going;
-      if (!page.isEnd && reading.until === undefined) return this.#fresh(document, most, lease, now);
+  /** What a run ends with, if nothing is under way now; and when there is more to do, if nothing changes before. */
+  async #step(now: number): Promise<{ outcome: TaskOutcome; until?: number }> {
+    const { standings, waiting } = this.#parts;
+    const standing = standings.get();
+    if (standing === undefined) return { outcome: 'done' };
+    if (!this.#hasRun) waiting.endLeases(now);
+    this.#hasRun = true;
+    const readiness = await this.#parts.ready(standing);
+    if (readiness.kind === 'unknown') return { outcome: 'done' };
+    if (readiness.kind === 'unreadable') return this.#tell(standing.name, readiness.problem, now);
+    this.#toldProblem = undefined;
+    const { endpoint } = readiness;
+    if (standing.document === undefined) this.#followSetting(standing, endpoint);
+    if (standings.get()?.isDisabled !== false) {
+      if (this.#going.size === 0) await this.#buryAll();
+      return { outcome: 'done' };
     }
-    return [];
+    await this.#fill(endpoint, now);
+    const opensAgainAt = standings.get()?.breaker.opensAgainAt;
+    const due = opensAgainAt !== undefined && now < opensAgainAt ? opensAgainAt : waiting.nextDue();
+    return due === undefined ? { outcome: 'done' } : { outcome: { again: due }, until: due };
   }
 
-  async #send({ document, headers, signingSecrets, secretTexts }: ReadyEndpoint, request: Going): Promise<void> {
-    const [first, ...rest] = request.events;
-    const { type, body } = renderedBody(document, [first.event, ...rest.map(({ event }) => event)]);
+  /** Sends until no place is free, or nothing is left to send. */
+  async #fill(endpoint: ReadyEndpoint, now: number): Promise<void> {
+    const lease = now + endpoint.document.timeoutMs + LEASE_EXTRA_MS;
+    for (;;) {
+      const places = this.#freePlaces(endpoint, now);
+      if (places === 0) return;
+      const going = await this.#next(endpoint, places, lease, now);
+      if (going.length === 0) return;
+      for (const request of going) this.#start(endpoint, request);
+    }
+  }
+
+  /** A breaker that is half open lets one through. */
+  #freePlaces({ document }: ReadyEndpoint, now: number): number {
+    const standing = this.#parts.standings.get();
+    if (standing === undefined || standing.isDisabled) return 0;
+    const state = stateOf(standing.breaker, now);
+    if (state === 'open') return 0;
+    return Math.max(0, (state === 'half-open' ? 1 : document.simultaneous) - this.#going.size);
+  }
+
+  async #next(endpoint: ReadyEndpoint, places: number, lease: number, now: number): Promise<readonly Going[]> {
+    const { standings, waiting, database, records } = this.#parts;
+    const isProbe = standings.get()?.breaker.opensAgainAt !== undefined;
+    const again = isProbe ? waiting.probe() : waiting.due(now, new Set(this.#going.keys()));
+    if (again === undefined) return this.#reader.fresh(endpoint.document, places, lease, now);
+    const [first, ...rest] = await this.#parts.log.events(again.members);
+    if (first !== undefined) return waiting.lease(again.id, lease) ? [{ ...again, events: [first, ...rest] }] : [];
+    database.transaction(() => {
+      buryRequest(records, again, now, 'the log no longer has it');
+      waiting.end(again, now);
+    });
+    return this.#next(endpoint, places, lease, now);
+  }
+
+  #start(endpoint: ReadyEndpoint, request: Going): void {
+    const call = this.#send(endpoint, request)
+      .catch((error: unknown) => {
+        logEvent('error', 'delivery not recorded', { endpoint: endpoint.document.name, error: String(error) });
+      })
+      .finally(() => {
+        this.#going.delete(request.id);
+        this.#notify();
+      });
+    this.#going.set(request.id, call);
+  }
+
+  async #send(endpoint: ReadyEndpoint, request: Going): Promise<void> {
     const at = Date.now();
-    const signed = await signedHeaders({ id: request.id, timestamp: Math.floor(at / 1_000), body }, signingSecrets);
-    const outcome = await callWebhook(
-      this.#parts.fetcher,
-      {
-        url: document.url,
-        headers: { ...headers, 'content-type': type, 'user-agent': USER_AGENT, ...signed },
-        body,
-        timeoutMs: document.timeoutMs,
-        secrets: secretTexts,
-      },
-      Date.now,
-    );
+    const [first, ...rest] = request.events;
+    const events = [first.event, ...rest.map(({ event }) => event)] as const;
+    const outcome = await callReceiver(this.#parts.outbound, endpoint, request.id, events);
+    // It may have been removed meanwhile.
+    if (this.#parts.standings.get() === undefined) return;
     this.#parts.database.transaction(() => {
-      this.#record(document, request, outcome, at);
+      this.#record(endpoint, request, outcome, at);
     });
   }
 
-  #record(document: EndpointDocument, request: Going, outcome: CallOutcome, at: number): void {
-    const { waiting, records, disable } = this.#parts;
+  #record({ document }: ReadyEndpoint, request: Going, outcome: CallOutcome, at: number): void {
+    const { waiting, records, standings } = this.#parts;
     const now = Date.now();
     const { id, attempts, begunAt } = request;
     const attempt = { id, at, status: outcome.status, durationMs: now - at, answer: outcome.answer };
     if (outcome.kind === 'delivered') {
       waiting.end(request, now);
-      this.#setBreaker(CLOSED);
-      records.counted(request.events.length, 0);
+      standings.setBreaker(CLOSED);
+      standings.count(request.events.length, 0);
       records.attempted({ ...attempt, nextAt: undefined });
       return;
     }
-    records.counted(0, 1);
+    standings.count(0, 1);
     if (outcome.kind === 'gone') {
       records.attempted({ ...attempt, nextAt: undefined });
-      disable();
+      standings.disable(document.url);
+      logEvent('warn', 'endpoint disabled', { endpoint: document.name, reason: REFUSED_REASON });
       return;
     }
-    this.#setBreaker(failed(this.#breaker(), now, outcome.retryAfterMs, Math.random()));
+    const breaker = standings.get()?.breaker ?? CLOSED;
+    // What was under way when it opened says nothing new.
+    if (stateOf(breaker, now) !== 'open') {
+      standings.setBreaker(failed(breaker, now, outcome.retryAfterMs, Math.random()));
+    }
     if (now - begunAt >= document.giveUpAfterMs) {
       records.attempted({ ...attempt, nextAt: undefined });
-      this.#giveUp(request, request.events[0].event.id, now, `given up after ${String(attempts + 1)} attempts`);
+      const reason = `given up after ${String(attempts + 1)} attempts`;
+      buryRequest(records, request, now, reason);
+      waiting.end(request, now);
+      logEvent('warn', 'delivery given up', { endpoint: document.name, id, attempts: attempts + 1 });
       return;
     }
     const due = now + retryDelayMs(attempts + 1, outcome.retryAfterMs, Math.random());
@@ -194,27 +185,42 @@ export class Deliveries {
     records.attempted({ ...attempt, nextAt: due });
   }
 
-  #giveUp(request: WaitingRequest, event: string | undefined, at: number, reason: string): void {
-    const [first = 0] = request.members;
-    const last = request.members.at(-1) ?? first;
-    this.#parts.records.buried({ first, last, event, at, reason });
-    this.#parts.waiting.end(request, at);
+  /** Nobody says when a setting changes. One whose receiver wanted no more stays disabled until it has another address. */
+  #followSetting({ isDisabled, refusedUrl }: Standing, { document }: ReadyEndpoint): void {
+    const { standings } = this.#parts;
+    if (document.disabled) {
+      if (!isDisabled) standings.disable(undefined);
+    } else if (isDisabled && refusedUrl !== document.url) standings.enable();
   }
 
-  #breaker(): Breaker {
-    const row = this.#parts.database.first<{ failures: number; opens_again_at: number | null }>(
-      'SELECT failures, opens_again_at FROM endpoint',
-    );
-    return row === undefined ? CLOSED : { failures: row.failures, opensAgainAt: row.opens_again_at ?? undefined };
+  async #buryAll(): Promise<void> {
+    const { log, database, standings } = this.#parts;
+    const upTo = await log.last();
+    database.transaction(() => {
+      const standing = standings.get();
+      if (standing?.isDisabled !== true) return;
+      const reason = standing.refusedUrl === undefined ? DISABLED_REASON : REFUSED_REASON;
+      buryPending(this.#parts, upTo, Date.now(), reason);
+    });
   }
 
-  #setBreaker({ failures, opensAgainAt }: Breaker): void {
-    this.#parts.database.run(
-      'UPDATE endpoint SET failures = ?, opens_again_at = ? WHERE failures <> ? OR opens_again_at IS NOT ?',
-      failures,
-      opensAgainAt ?? null,
-      failures,
-      opensAgainAt ?? null,
-    );
+  #tell(endpoint: string, problem: string, now: number): { outcome: TaskOutcome } {
+    if (problem !== this.#toldProblem) logEvent('error', 'endpoint not usable', { endpoint, problem });
+    this.#toldProblem = problem;
+    return { outcome: { again: now + UNREADABLE_RETRY_MS } };
   }
+
+  #notify(): void {
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
+  }
+}
+
+async function eitherOf(change: Promise<void>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const pause = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.max(SHORTEST_PAUSE_MS, ms));
+  });
+  await Promise.race([change, pause]);
+  clearTimeout(timer);
 }

@@ -3,126 +3,134 @@
  * has an object of its own, so a slow or dead one is nobody else's business.
  */
 import { DurableObject } from 'cloudflare:workers';
+import { configOf } from '../../config.ts';
 import { stateOf } from '../../notifications/breaker.ts';
 import { WorkMeter, type Answer } from '../../observability/work.ts';
 import { Database } from '../database.ts';
+import type { Reader } from '../event-log/messages.ts';
 import { Objects } from '../stubs.ts';
 import { Tasks } from '../tasks.ts';
-import { Deliveries, type Log } from './deliveries.ts';
-import type { EndpointFigures, Replay, ReplayResult } from './messages.ts';
-import { readyEndpoint, storedIsDisabled } from './ready-endpoint.ts';
+import { buryPending, type Pending } from './burying.ts';
+import { Deliveries, DISABLED_REASON } from './deliveries.ts';
+import type { ConfigureResult, EndpointFigures, PingResult, Replay, ReplayResult } from './messages.ts';
+import { outbound, type Outbound, type OutboundBindings } from './outbound.ts';
+import { ping } from './ping.ts';
+import { readyEndpoint, type Readiness } from './ready-endpoint.ts';
 import { Readings } from './readings.ts';
 import { Records, type Attempt, type DeadLetter } from './records.ts';
+import { Replays } from './replays.ts';
 import { MIGRATIONS } from './schema.ts';
+import { Standings, type Standing } from './standing.ts';
+import { summaryOf } from './stored-document.ts';
 import { Waiting } from './waiting.ts';
 
 type EndpointTask = 'deliver';
-const DEAD_LETTERS_PER_REPLAY = 1_000;
+/** Of a ping, where no setting says where clients reach the registry. */
+const NO_ORIGIN = 'https://registry.invalid';
 
-interface Row extends Record<string, string | number | null> {
-  name: string;
-  document: string;
-  disabled: number;
-  failures: number;
-  opens_again_at: number | null;
-  delivered: number;
-  failed: number;
-}
-
-export class Endpoint extends DurableObject<Env> {
+export class Endpoint extends DurableObject<Env & OutboundBindings> {
+  readonly #objects: Objects;
   readonly #database: Database;
+  readonly #standings: Standings;
   readonly #waiting: Waiting;
   readonly #readings: Readings;
   readonly #records: Records;
+  readonly #pending: Pending;
+  readonly #replays: Replays;
   readonly #deliveries: Deliveries;
   readonly #tasks: Tasks<EndpointTask>;
+  readonly #outbound: Outbound;
+  #known: { document: string | undefined; readiness: Readiness } | undefined;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: Env & OutboundBindings) {
     super(ctx, env);
-    const objects = new Objects(env);
     const database = new Database(ctx.storage, 'Endpoint', MIGRATIONS);
+    const objects = new Objects(env);
+    this.#objects = objects;
     this.#database = database;
+    this.#standings = new Standings(database);
     this.#waiting = new Waiting(database);
     this.#readings = new Readings(database);
     this.#records = new Records(database);
-    const log: Log = {
-      read: async (after) => (await objects.eventLog().read(after)).result,
-      events: async (cursors) => (await objects.eventLog().events(cursors)).result,
-    };
+    this.#pending = { waiting: this.#waiting, readings: this.#readings, records: this.#records };
+    this.#replays = new Replays(this.#readings, this.#records);
+    this.#outbound = outbound(env);
     this.#deliveries = new Deliveries({
       database,
-      waiting: this.#waiting,
-      readings: this.#readings,
-      records: this.#records,
-      log,
-      fetcher: outbound(env),
-      ready: () => this.#ready(),
-      disable: () => {
-        this.#disable('its receiver answered 410');
+      standings: this.#standings,
+      ...this.#pending,
+      log: {
+        read: async (after, until) => (await objects.eventLog().read(after, until)).result,
+        events: async (cursors) => (await objects.eventLog().events(cursors)).result,
+        last: async () => (await objects.eventLog().last()).result,
       },
+      outbound: this.#outbound,
+      ready: (standing) => this.#ready(standing),
     });
     this.#tasks = new Tasks<EndpointTask>(ctx.storage, database, 'Endpoint', {
       deliver: (_subject, now) => this.#deliveries.run(now),
     });
   }
 
-  /** Something was appended to the log. */
-  async wake(): Promise<Answer<null>> {
-    const meter = new WorkMeter();
-    if (!this.#database.opened()) return meter.answer(null);
-    this.#tasks.add('deliver', '', Date.now());
+  /** Something was appended to the log. An endpoint of the setting is made by its first call. */
+  async wake({ name, since }: Reader): Promise<Answer<null>> {
+    this.#database.ensure();
+    this.#database.transaction(() => {
+      const standing = this.#standings.get();
+      if (standing === undefined || standing.since < since) this.#begin(name, undefined, since);
+      const now = Date.now();
+      // While its receiver is left alone, so is the alarm.
+      this.#tasks.add('deliver', '', Math.max(now, standing?.breaker.opensAgainAt ?? now));
+    });
+    this.#deliveries.wake();
     await this.#tasks.arm();
-    return meter.answer(null);
+    return new WorkMeter().answer(null);
   }
 
   /**
-   * Makes it, or changes what it is.
+   * Makes an endpoint of the admin API, or changes what it is.
    *
-   * @param document as it is stored, its secrets sealed @param since the cursor that a new one begins to read after
+   * @param document as it is stored, its secrets sealed @param since the cursor that its reader begins after
    */
-  async configure(name: string, document: string, since: number): Promise<Answer<null>> {
+  async configure(name: string, document: string, since: number): Promise<Answer<ConfigureResult>> {
     this.#database.ensure();
-    this.#database.transaction(() => {
-      const row = this.#row();
-      const disabled = storedIsDisabled(document);
-      if (row === undefined) {
-        this.#database.run('INSERT INTO endpoint (name, document, disabled) VALUES (?, ?, ?)', name, document, Number(disabled));
-        this.#readings.begin(since);
-      } else {
-        this.#database.run('UPDATE endpoint SET document = ?, disabled = 0, failures = 0, opens_again_at = NULL', document);
-        // What happened meanwhile is among the dead letters.
-        if (row.disabled === 1 && !disabled) this.#readings.moveTo({ number: 0, cursor: 0, until: undefined }, since);
-      }
-      if (disabled) this.#disable('it was disabled');
-      this.#tasks.add('deliver', '', Date.now());
-    });
+    const meter = new WorkMeter();
+    const missed = this.#standings.get()?.isDisabled === true ? await meter.call(this.#objects.eventLog().last()) : 0;
+    const result = this.#database.transaction(() => this.#change(name, document, since, missed));
+    if (result.kind === 'configured') this.#tasks.add('deliver', '', Date.now());
+    this.#deliveries.wake();
     await this.#tasks.arm();
-    return new WorkMeter().answer(null);
+    return meter.answer(result);
   }
 
   async remove(): Promise<Answer<null>> {
     if (this.#database.opened()) await this.#database.drop();
     await this.ctx.storage.deleteAlarm();
+    this.#deliveries.wake();
     return new WorkMeter().answer(null);
+  }
+
+  /** As it is stored, its secrets sealed; `undefined` for one that the admin API has not made. */
+  document(): Answer<string | undefined> {
+    return new WorkMeter().answer(this.#standings.get()?.document);
   }
 
   figures(): Answer<EndpointFigures | undefined> {
     const meter = new WorkMeter();
-    const row = this.#database.opened() ? this.#row() : undefined;
-    if (row === undefined) return meter.answer(undefined);
-    const { failures, opens_again_at: opensAgainAt, delivered, failed, disabled } = row;
-    const waiting = this.#waiting.all();
-    const breaker = stateOf({ failures, opensAgainAt: opensAgainAt ?? undefined }, Date.now());
+    const standing = this.#standings.get();
+    if (standing === undefined) return meter.answer(undefined);
+    const { breaker, delivered, failed, isDisabled } = standing;
+    const state = stateOf(breaker, Date.now());
     return meter.answer({
-      waiting: waiting.length,
-      cursor: this.#readings.all()[0]?.cursor ?? 0,
+      waiting: this.#waiting.count,
+      cursor: this.#readings.newest?.cursor ?? 0,
       delivered,
       failed,
       deadLetters: this.#records.deadLetterCount,
-      oldestWaitingSince: waiting.length === 0 ? undefined : Math.min(...waiting.map(({ begunAt }) => begunAt)),
-      breaker,
-      opensAgainAt: breaker === 'open' ? (opensAgainAt ?? undefined) : undefined,
-      disabled: disabled === 1,
+      oldestWaitingSince: this.#waiting.oldestBegunAt,
+      breaker: state,
+      opensAgainAt: state === 'open' ? breaker.opensAgainAt : undefined,
+      disabled: isDisabled,
     });
   }
 
@@ -131,6 +139,7 @@ export class Endpoint extends DurableObject<Env> {
     return new WorkMeter().answer(this.#database.opened() ? this.#records.attempts() : []);
   }
 
+  /** Oldest first, after the one with this number. */
   deadLetters(after: number, limit: number): Answer<DeadLetter[]> {
     return new WorkMeter().answer(this.#database.opened() ? this.#records.deadLetters(after, limit) : []);
   }
@@ -138,29 +147,69 @@ export class Endpoint extends DurableObject<Env> {
   /** Has events sent again; a dead letter that is sent again is none any more. */
   async replay(replay: Replay): Promise<Answer<ReplayResult>> {
     const meter = new WorkMeter();
-    if (!this.#database.opened()) return meter.answer({ kind: 'begun', spans: 0 });
-    const result = this.#database.transaction((): ReplayResult => {
-      if (replay.kind === 'span') {
-        return this.#readings.addReplay(replay.first, replay.last) ? { kind: 'begun', spans: 1 } : { kind: 'too-many' };
-      }
-      const { numbers } = replay;
-      const letters = this.#records
-        .deadLetters(0, DEAD_LETTERS_PER_REPLAY)
-        .filter(({ number }) => numbers === 'all' || numbers.includes(number));
-      let spans = 0;
-      for (const { number, first, last } of letters) {
-        if (!this.#readings.addReplay(first, last)) break;
-        this.#records.unburied([number]);
-        spans += 1;
-      }
-      return spans === 0 && letters.length > 0 ? { kind: 'too-many' } : { kind: 'begun', spans };
+    const standing = this.#standings.get();
+    if (standing === undefined) return meter.answer({ kind: 'begun', spans: 0 });
+    if (standing.isDisabled) return meter.answer({ kind: 'disabled' });
+    const asked = await this.#replays.asked(replay, this.#objects.eventLog(), meter);
+    const result = this.#database.transaction(() => {
+      this.#tasks.add('deliver', '', Date.now());
+      return this.#replays.begin(asked);
     });
-    this.#tasks.add('deliver', '', Date.now());
+    this.#deliveries.wake();
     await this.#tasks.arm();
     return meter.answer(result);
   }
 
+  /** Sends a request that tells of nothing, at once, and tells how it ended. Nothing is written down. */
+  async ping(): Promise<Answer<PingResult>> {
+    const meter = new WorkMeter();
+    const standing = this.#standings.get();
+    const name = this.ctx.id.name ?? '';
+    const readiness = await (standing === undefined ? readyEndpoint(this.env, name, undefined) : this.#ready(standing));
+    switch (readiness.kind) {
+      case 'ready':
+        return meter.answer(await ping(this.#outbound, readiness.endpoint, configOf(this.env).publicUrl ?? NO_ORIGIN));
+      case 'unknown':
+        return meter.answer({ kind: 'not-sent', reason: 'there is no such endpoint' });
+      case 'unreadable':
+        return meter.answer({ kind: 'not-sent', reason: readiness.problem });
+    }
+  }
+
   override async alarm(): Promise<void> {
     await this.#tasks.run(Date.now());
+  }
+
+  /** Read and opened once, since both take time. */
+  async #ready({ name, document }: Standing): Promise<Readiness> {
+    if (this.#known?.document === document && this.#known?.readiness.kind === 'ready') return this.#known.readiness;
+    const readiness = await readyEndpoint(this.env, name, document);
+    this.#known = { document, readiness };
+    return readiness;
+  }
+
+  #begin(name: string, document: string | undefined, since: number): void {
+    this.#standings.begin(name, document, since);
+    this.#readings.begin(since);
+    this.#waiting.clear();
+    this.#records.clear();
+  }
+
+  #change(name: string, document: string, since: number, missed: number): ConfigureResult {
+    const standing = this.#standings.get();
+    const { order, isDisabled } = summaryOf(document);
+    if (standing === undefined || standing.since < since) this.#begin(name, document, since);
+    else {
+      const waiting = this.#waiting.count;
+      if (order !== standing.ordering && waiting > 0 && !isDisabled) {
+        const reason = `the order changes only while nothing waits, and ${String(waiting)} requests do: wait, or disable it first`;
+        return { kind: 'refused', reason };
+      }
+      // What happened meanwhile is among the dead letters; what happens from now on is not.
+      if (standing.isDisabled) buryPending(this.#pending, missed, Date.now(), DISABLED_REASON);
+      this.#standings.change(document);
+    }
+    if (isDisabled) this.#standings.disable(undefined);
+    return { kind: 'configured' };
   }
 }

@@ -10,6 +10,7 @@ export interface EndpointFigures {
   /** Events, and attempts, since it was made. */
   readonly delivered: number;
   readonly failed: number;
+  /** Rows: one may be a span of events. */
   readonly deadLetters: number;
   /** When the oldest waiting request was first tried (ms since the epoch). */
   readonly oldestWaitingSince: number | undefined;
@@ -19,9 +20,27 @@ export interface EndpointFigures {
   readonly disabled: boolean;
 }
 
-/** What is to be sent again. Cursors include both ends. */
+/** `refused`: nothing was changed, for a reason that a person can act on. */
+export type ConfigureResult = { readonly kind: 'configured' } | { readonly kind: 'refused'; readonly reason: string };
+
+/** What is to be sent again. Cursors and times (ms since the epoch) include both ends. */
 export type Replay =
   | { readonly kind: 'dead-letters'; readonly numbers: readonly number[] | 'all' }
-  | { readonly kind: 'span'; readonly first: number; readonly last: number };
+  | { readonly kind: 'ids'; readonly ids: readonly string[] }
+  | { readonly kind: 'span'; readonly first: number; readonly last: number }
+  | { readonly kind: 'time'; readonly from: number; readonly to: number };
 
-export type ReplayResult = { readonly kind: 'begun'; readonly spans: number } | { readonly kind: 'too-many' };
+export type ReplayResult =
+  /** `spans` of the log are sent again: what was asked for and is not in the log any more is none of them. */
+  { readonly kind: 'begun'; readonly spans: number } | { readonly kind: 'too-many' } | { readonly kind: 'disabled' };
+
+export type PingResult =
+  | {
+      readonly kind: 'answered';
+      readonly isDelivered: boolean;
+      /** Undefined where there was no answer. */
+      readonly status: number | undefined;
+      readonly durationMs: number;
+      readonly answer: string;
+    }
+  | { readonly kind: 'not-sent'; readonly reason: string };

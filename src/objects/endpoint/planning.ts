@@ -6,6 +6,9 @@ import type { EndpointDocument } from '../../notifications/endpoint-document.ts'
 import { isWanted } from '../../notifications/wanted.ts';
 import type { LoggedEvent } from '../event-log/messages.ts';
 
+/** Of a batch, as JSON: sixteen of them have to fit into the memory of one object. */
+export const BATCH_CHARACTERS = 500_000;
+
 export interface PlannedRequest {
   readonly events: readonly [LoggedEvent, ...LoggedEvent[]];
   /** Whether it waits for an earlier one of its repository. */
@@ -23,44 +26,45 @@ interface Bounds {
   readonly most: number;
   /** Requests that may be written down, those that wait included. */
   readonly mostWaiting: number;
-  /** Of strict order: whether the repository has a request under way. */
+  /** Whether the repository has a request under way. */
   readonly isBusy: (repository: string) => boolean;
 }
 
 type Rules = Pick<EndpointDocument, 'events' | 'repositories' | 'tags' | 'ignoreMediaTypes' | 'batch' | 'order'>;
 
+interface OpenRequest {
+  readonly events: [LoggedEvent, ...LoggedEvent[]];
+  readonly isBlocked: boolean;
+  characters: number;
+}
+
 /** @param from the cursor that the page begins after */
 export function plan(endpoint: Rules, page: readonly LoggedEvent[], from: number, bounds: Bounds): Plan {
-  const requests: { events: [LoggedEvent, ...LoggedEvent[]]; isBlocked: boolean }[] = [];
-  const busy = new Set<string>();
+  const { batch, order } = endpoint;
+  const isOrdered = order === 'repository';
+  const requests: OpenRequest[] = [];
+  // A request of strict order is of one repository, so that it waits for no other.
+  const last = new Map<string, OpenRequest>();
   let [next, sent] = [from, 0];
   for (const logged of page) {
     const { cursor, event } = logged;
-    if (!isWanted(endpoint, event)) {
-      next = cursor;
-      continue;
+    if (isWanted(endpoint, event)) {
+      const key = isOrdered ? event.repository : '';
+      const open = last.get(key);
+      const characters = batch === 1 ? 0 : JSON.stringify(event).length;
+      if (open !== undefined && open.events.length < batch && open.characters + characters <= BATCH_CHARACTERS) {
+        open.events.push(logged);
+        open.characters += characters;
+      } else {
+        const isBlocked = isOrdered && (open !== undefined || bounds.isBusy(event.repository));
+        if (requests.length >= bounds.mostWaiting || (!isBlocked && sent >= bounds.most)) break;
+        const begun: OpenRequest = { events: [logged], isBlocked, characters };
+        requests.push(begun);
+        last.set(key, begun);
+        if (!isBlocked) sent += 1;
+      }
     }
-    const { repository } = event;
-    const open = requests.at(-1);
-    const isBlocked = endpoint.order === 'repository' && (busy.has(repository) || bounds.isBusy(repository));
-    const joins =
-      open !== undefined &&
-      open.events.length < endpoint.batch &&
-      !open.isBlocked &&
-      // In order within one request is in order.
-      (!isBlocked || (isOf(open.events, repository) && !bounds.isBusy(repository)));
-    if (joins) open.events.push(logged);
-    else {
-      if (requests.length >= bounds.mostWaiting || (!isBlocked && sent >= bounds.most)) break;
-      requests.push({ events: [logged], isBlocked });
-      if (!isBlocked) sent += 1;
-    }
-    busy.add(repository);
     next = cursor;
   }
   return { requests, next };
-}
-
-function isOf(events: readonly LoggedEvent[], repository: string): boolean {
-  return events.some(({ event }) => event.repository === repository);
 }

@@ -3,7 +3,7 @@ import type { Database } from '../database.ts';
 
 const KEPT_ATTEMPTS = 100;
 /** Of dead letters; a longer time of failure is told as one row with a span. */
-const MOST_DEAD_LETTERS = 10_000;
+export const MOST_DEAD_LETTERS = 10_000;
 
 export interface Attempt {
   /** The header `webhook-id`. */
@@ -46,10 +46,7 @@ export class Records {
       answer,
       nextAt ?? null,
     );
-    this.#database.run(
-      'DELETE FROM attempts WHERE number <= (SELECT max(number) FROM attempts) - ?',
-      KEPT_ATTEMPTS,
-    );
+    this.#database.run('DELETE FROM attempts WHERE number <= (SELECT max(number) FROM attempts) - ?', KEPT_ATTEMPTS);
   }
 
   /** Newest first. */
@@ -74,21 +71,28 @@ export class Records {
       }));
   }
 
-  counted(delivered: number, failed: number): void {
-    this.#database.run('UPDATE endpoint SET delivered = delivered + ?, failed = failed + ?', delivered, failed);
+  get deadLetterCount(): number {
+    return this.#database.first<{ count: number }>('SELECT count(*) AS count FROM dead_letters')?.count ?? 0;
   }
 
-  /** Beyond the bound, the last row grows into a span: nothing is forgotten, and no store is filled. */
+  /**
+   * A span that goes on where the last one ended, for the same reason, is one with it; and beyond the bound everything is one
+   * with the last: nothing is forgotten, and no store is filled.
+   */
   buried(letter: Omit<DeadLetter, 'number'>): void {
     const { first, last, event, at, reason } = letter;
-    const count = this.#database.first<{ count: number }>('SELECT count(*) AS count FROM dead_letters')?.count ?? 0;
-    if (count >= MOST_DEAD_LETTERS) {
+    const newest = this.#database.first<{ number: number; last: number; event: string | null; reason: string }>(
+      'SELECT number, last, event, reason FROM dead_letters ORDER BY number DESC LIMIT 1',
+    );
+    const goesOn =
+      event === undefined && newest?.event === null && newest.reason === reason && newest.last + 1 === first;
+    if (newest !== undefined && (goesOn || this.#isFull())) {
       this.#database.run(
-        `UPDATE dead_letters SET first = min(first, ?), last = max(last, ?), event = NULL, at = ?
-         WHERE number = (SELECT max(number) FROM dead_letters)`,
+        'UPDATE dead_letters SET first = min(first, ?), last = max(last, ?), event = NULL, at = ? WHERE number = ?',
         first,
         last,
         at,
+        newest.number,
       );
       return;
     }
@@ -102,6 +106,19 @@ export class Records {
     );
   }
 
+  /** Counts rows only where there may be too many. */
+  #isFull(): boolean {
+    const span = this.#database.first<{ length: number | null }>(
+      'SELECT max(number) - min(number) + 1 AS length FROM dead_letters',
+    );
+    return (span?.length ?? 0) >= MOST_DEAD_LETTERS && this.deadLetterCount >= MOST_DEAD_LETTERS;
+  }
+
+  clear(): void {
+    this.#database.run('DELETE FROM attempts');
+    this.#database.run('DELETE FROM dead_letters');
+  }
+
   deadLetters(after: number, limit: number): DeadLetter[] {
     interface Row extends Record<string, string | number | null> {
       number: number;
@@ -112,7 +129,11 @@ export class Records {
       reason: string;
     }
     return this.#database
-      .all<Row>('SELECT number, first, last, event, at, reason FROM dead_letters WHERE number > ? ORDER BY number LIMIT ?', after, limit)
+      .all<Row>(
+        'SELECT number, first, last, event, at, reason FROM dead_letters WHERE number > ? ORDER BY number LIMIT ?',
+        after,
+        limit,
+      )
       .map(({ event, ...row }) => ({ ...row, event: event ?? undefined }));
   }
 

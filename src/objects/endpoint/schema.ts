@@ -3,10 +3,17 @@ import { TASKS_SCHEMA } from '../tasks.ts';
 
 export const MIGRATIONS = [
   `
-  -- One row. The document is JSON as it was given, but for secrets, which are encrypted.
+  -- One row. The document is JSON as the admin API was given it, but for secrets, which are encrypted; null: the setting
+  -- BERTH_ENDPOINTS has it. An endpoint that was removed and made anew reads the log from another cursor on ("since").
   CREATE TABLE endpoint (
     name TEXT NOT NULL,
-    document TEXT NOT NULL,
+    document TEXT,
+    since INTEGER NOT NULL,
+    -- The order in which what waits was begun: another one counts once nothing waits.
+    ordering TEXT NOT NULL DEFAULT 'any',
+    -- Whether nothing is sent; and the address that wanted no more, if that is why.
+    disabled INTEGER NOT NULL DEFAULT 0,
+    refused_url TEXT,
     -- How often the receiver has failed in a row, and until when it is left alone.
     failures INTEGER NOT NULL DEFAULT 0,
     opens_again_at INTEGER,
@@ -30,7 +37,9 @@ export const MIGRATIONS = [
     repository TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     begun_at INTEGER NOT NULL,
-    due INTEGER
+    due INTEGER,
+    -- Whether it is under way, so that due is when it counts as lost.
+    leased INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX waiting_by_due ON waiting (due);
   CREATE INDEX waiting_by_repository ON waiting (repository, first);

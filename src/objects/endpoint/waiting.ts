@@ -12,7 +12,7 @@ export interface WaitingRequest {
   readonly id: string;
   /** Cursors in the log, in their order. */
   readonly members: readonly number[];
-  /** Of its first event. */
+  /** Of its first event; where order counts, of all of them. */
   readonly repository: string;
   readonly attempts: number;
   /** When it was first tried (ms since the epoch). */
@@ -40,50 +40,62 @@ export class Waiting {
     return this.#database.first<{ count: number }>('SELECT count(*) AS count FROM waiting')?.count ?? 0;
   }
 
+  get oldestBegunAt(): number | undefined {
+    return this.#database.first<{ at: number | null }>('SELECT min(begun_at) AS at FROM waiting')?.at ?? undefined;
+  }
+
   /**
    * False where it is there already: an event that is replayed while it waits.
    *
-   * @param due when it is to be tried again if nothing is heard of it; null: once those before it have ended
+   * @param lease when it counts as lost, if nothing is heard of it; null: it is sent once those before it have ended
    */
   add(
     { id, members, repository }: Pick<WaitingRequest, 'id' | 'members' | 'repository'>,
     now: number,
-    due: number | null,
+    lease: number | null,
   ): boolean {
     const written = this.#database.run(
-      'INSERT OR IGNORE INTO waiting VALUES (?, ?, ?, ?, 0, ?, ?)',
+      'INSERT OR IGNORE INTO waiting VALUES (?, ?, ?, ?, 0, ?, ?, ?)',
       id,
       members[0] ?? 0,
       JSON.stringify(members),
       repository,
       now,
-      due,
+      lease,
+      lease === null ? 0 : 1,
     );
     return written > 0;
   }
 
   isAnyOf(repository: string): boolean {
-    return this.#database.first('SELECT 1 AS found FROM waiting WHERE repository = ? LIMIT 1', repository) !== undefined;
-  }
-
-  /** Those whose time has come, oldest event first; they are nobody else's until `lease`. */
-  takeDue(now: number, most: number, lease: number): WaitingRequest[] {
-    return this.#taken(
-      this.#database.all<Row>(
-        `SELECT ${COLUMNS} FROM waiting WHERE due <= ? ORDER BY first LIMIT ?`,
-        now,
-        most,
-      ),
-      lease,
+    return (
+      this.#database.first('SELECT 1 AS found FROM waiting WHERE repository = ? LIMIT 1', repository) !== undefined
     );
   }
 
-  /** The one that is due first, whenever that is: to see whether a receiver has come back. */
-  takeProbe(lease: number): WaitingRequest[] {
-    return this.#taken(
-      this.#database.all<Row>(`SELECT ${COLUMNS} FROM waiting WHERE due IS NOT NULL ORDER BY due LIMIT 1`),
-      lease,
-    );
+  /** The one with the oldest event of those whose time has come. @param going ids of those that are under way */
+  due(now: number, going: ReadonlySet<string>): WaitingRequest | undefined {
+    const query = `SELECT ${COLUMNS} FROM waiting WHERE due <= ? ORDER BY first LIMIT ?`;
+    return this.#database
+      .all<Row>(query, now, going.size + 1)
+      .filter(({ id }) => !going.has(id))
+      .map(requestOf)[0];
+  }
+
+  /** The one that is due first, whenever that is: to see whether a receiver has come back. Nothing may be under way. */
+  probe(): WaitingRequest | undefined {
+    const query = `SELECT ${COLUMNS} FROM waiting WHERE due IS NOT NULL ORDER BY due LIMIT 1`;
+    return this.#database.all<Row>(query).map(requestOf)[0];
+  }
+
+  /** It is under way until then. False where it is no more. */
+  lease(id: string, until: number): boolean {
+    return this.#database.run('UPDATE waiting SET due = ?, leased = 1 WHERE id = ?', until, id) > 0;
+  }
+
+  /** What was under way when the object ended was perhaps not sent. */
+  endLeases(now: number): void {
+    this.#database.run('UPDATE waiting SET due = ?, leased = 0 WHERE leased = 1', now);
   }
 
   nextDue(): number | undefined {
@@ -91,16 +103,17 @@ export class Waiting {
   }
 
   tryAgain(id: string, due: number): void {
-    this.#database.run('UPDATE waiting SET attempts = attempts + 1, due = ? WHERE id = ?', due, id);
+    this.#database.run('UPDATE waiting SET attempts = attempts + 1, due = ?, leased = 0 WHERE id = ?', due, id);
   }
 
   /** It is over, one way or another: the next of its repository that waits for it may go. */
   end({ id, repository }: WaitingRequest, now: number): void {
     this.#database.run('DELETE FROM waiting WHERE id = ?', id);
     this.#database.run(
-      `UPDATE waiting SET due = ? WHERE id = (
+      `UPDATE waiting SET due = ?, begun_at = ? WHERE id = (
          SELECT id FROM waiting WHERE repository = ? ORDER BY first LIMIT 1
        ) AND due IS NULL`,
+      now,
       now,
       repository,
     );
@@ -112,11 +125,6 @@ export class Waiting {
 
   clear(): void {
     this.#database.run('DELETE FROM waiting');
-  }
-
-  #taken(rows: readonly Row[], lease: number): WaitingRequest[] {
-    for (const { id } of rows) this.#database.run('UPDATE waiting SET due = ? WHERE id = ?', lease, id);
-    return rows.map(requestOf);
   }
 }
 

@@ -24,6 +24,11 @@ const PAGE_EVENTS = 200;
 /** As stored; an answer may have 32 MiB. */
 const PAGE_CHARACTERS = 2_000_000;
 
+interface EventRow extends Record<string, string | number> {
+  cursor: number;
+  body: string;
+}
+
 type EventLogTask = 'trim' | 'take-overdue';
 
 export class EventLog extends DurableObject<Env> {
@@ -70,8 +75,8 @@ export class EventLog extends DurableObject<Env> {
     return new WorkMeter().answer({ upTo: this.#last(), readers: this.#readers.all() });
   }
 
-  /** Events after a cursor, oldest first. */
-  read(after: number): Answer<EventPage> {
+  /** Events after a cursor, oldest first, up to another one, which is included. */
+  read(after: number, until: number = Number.MAX_SAFE_INTEGER): Answer<EventPage> {
     const meter = new WorkMeter();
     if (!this.#database.opened()) return meter.answer({ kind: 'page', events: [], next: after, isEnd: true });
     const oldest = this.#oldest();
@@ -79,15 +84,51 @@ export class EventLog extends DurableObject<Env> {
     if (after > 0 && after + 1 < oldest) return meter.answer({ kind: 'gone', oldest: oldest - 1 });
     const events: LoggedEvent[] = [];
     let characters = 0;
-    const query = 'SELECT cursor, body FROM events WHERE cursor > ? ORDER BY cursor LIMIT ?';
-    for (const { cursor, body } of this.#database.each<{ cursor: number; body: string }>(query, after, PAGE_EVENTS)) {
-      characters += body.length;
-      if (events.length > 0 && characters > PAGE_CHARACTERS) break;
-      const { event, afterGap } = JSON.parse(body) as StoredBody;
-      events.push({ cursor, event, ...(afterGap === undefined ? {} : { afterGap }) });
+    let isEnd = true;
+    const query = 'SELECT cursor, body FROM events WHERE cursor > ? AND cursor <= ? ORDER BY cursor LIMIT ?';
+    for (const row of this.#database.each<EventRow>(query, after, until, PAGE_EVENTS + 1)) {
+      characters += row.body.length;
+      if (events.length === PAGE_EVENTS || (events.length > 0 && characters > PAGE_CHARACTERS)) {
+        isEnd = false;
+        break;
+      }
+      events.push(loggedEvent(row));
     }
-    const next = events.at(-1)?.cursor ?? after;
-    return meter.answer({ kind: 'page', events, next, isEnd: next >= this.#last() });
+    return meter.answer({ kind: 'page', events, next: events.at(-1)?.cursor ?? after, isEnd });
+  }
+
+  /** Those of these cursors that the log still has, in their order. */
+  events(cursors: readonly number[]): Answer<LoggedEvent[]> {
+    const meter = new WorkMeter();
+    if (!this.#database.opened()) return meter.answer([]);
+    const query = 'SELECT cursor, body FROM events WHERE cursor IN (SELECT value FROM json_each(?)) ORDER BY cursor';
+    return meter.answer(this.#database.all<EventRow>(query, JSON.stringify(cursors)).map(loggedEvent));
+  }
+
+  /** The cursors of the events with these ids that the log still has, in their order. */
+  cursorsOf(ids: readonly string[]): Answer<number[]> {
+    const meter = new WorkMeter();
+    if (!this.#database.opened()) return meter.answer([]);
+    const query = 'SELECT cursor FROM events WHERE id IN (SELECT value FROM json_each(?)) ORDER BY cursor';
+    return meter.answer(this.#database.all<{ cursor: number }>(query, JSON.stringify(ids)).map(({ cursor }) => cursor));
+  }
+
+  /** The cursors of the first and the last event that were appended in a span of time (ms since the epoch, both ends included). */
+  spanOf(from: number, to: number): Answer<{ first: number; last: number } | undefined> {
+    const meter = new WorkMeter();
+    if (!this.#database.opened()) return meter.answer(undefined);
+    const span = this.#database.first<{ first: number | null; last: number | null }>(
+      'SELECT min(cursor) AS first, max(cursor) AS last FROM events WHERE appended_at BETWEEN ? AND ?',
+      from,
+      to,
+    );
+    const [first, last] = [span?.first ?? undefined, span?.last ?? undefined];
+    return meter.answer(first === undefined || last === undefined ? undefined : { first, last });
+  }
+
+  /** The cursor of the newest event that there ever was. */
+  last(): Answer<number> {
+    return new WorkMeter().answer(this.#database.opened() ? this.#last() : 0);
   }
 
   /** Has an endpoint woken from now on, and tells where it begins to read. Asked again, it tells the same. */
@@ -141,4 +182,9 @@ export class EventLog extends DurableObject<Env> {
     if (removed > 0) return { again: now };
     return this.#oldest() > this.#last() ? 'done' : { again: now + TRIM_INTERVAL_MS };
   }
+}
+
+function loggedEvent({ cursor, body }: EventRow): LoggedEvent {
+  const { event, afterGap } = JSON.parse(body) as StoredBody;
+  return { cursor, event, ...(afterGap === undefined ? {} : { afterGap }) };
 }

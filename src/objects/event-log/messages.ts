@@ -37,5 +37,5 @@ export interface LoggedEvent {
 export type EventPage =
   /** `next`: the cursor to go on from. */
   | { readonly kind: 'page'; readonly events: readonly LoggedEvent[]; readonly next: number; readonly isEnd: boolean }
-  /** Events after the cursor were dropped already; `oldest` is the first cursor to read from. */
+  /** Events after the cursor were dropped already; `oldest` is the cursor after which the log has all of them. */
   | { readonly kind: 'gone'; readonly oldest: number };

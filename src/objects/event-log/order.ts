@@ -11,6 +11,9 @@ export const LONGEST_PARKING_MS = 3_600_000;
 /** Bodies of numbers that no event has. */
 const NOTHING = '';
 
+/** Whatever the Queue carries that has a place in the order. */
+export type TakenMessage = Exclude<QueuedMessage, { kind: 'probe' }>;
+
 interface ParkedRow extends Record<string, string | number> {
   repository: string;
   incarnation: string;
@@ -37,8 +40,8 @@ export class Order {
     this.#database = database;
   }
 
-  /** Within a transaction. Tells whether something waits for its predecessor now. */
-  take(message: QueuedMessage, now: number): void {
+  /** Within a transaction. */
+  take(message: TakenMessage, now: number): void {
     if (message.kind === 'event' && message.event.sequence === undefined) {
       this.#append(message.event.id, { event: message.event }, now);
       return;
@@ -119,7 +122,7 @@ export class Order {
     this.#append(id, { ...stored, ...(afterGap ? { afterGap: true as const } : {}) }, now);
   }
 
-  #park({ repository, sequence: { incarnation, number } }: Numbered, message: QueuedMessage, now: number): void {
+  #park({ repository, sequence: { incarnation, number } }: Numbered, message: TakenMessage, now: number): void {
     const [id, body] =
       message.kind === 'lost'
         ? [message.id, NOTHING]

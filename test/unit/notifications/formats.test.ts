@@ -79,7 +79,7 @@ describe("distribution's envelope", () => {
   it('has an empty actor for who has no name, and no sequence for what nothing counts', () => {
     const { cause, sequence: _, ...rest } = event('manifest.pull');
     const { address: _address, ...unknownAddress } = cause;
-    const pulled = { ...rest, cause: { ...unknownAddress, address: undefined, actor: { kind: 'anonymous' } } };
+    const pulled = { ...rest, cause: { ...unknownAddress, actor: { kind: 'anonymous' } } };
     const [told] = envelope([pulled], 'v2').events;
     expect(told?.actor).toEqual({});
     expect(told?.request).not.toHaveProperty('addr');
