@@ -97,7 +97,7 @@ describe('a push by docker', () => {
     const response = await fetch(`${berth.url}/v2/events/one/manifests/${manifestDigest}`, { method: 'DELETE' });
     expect(response.status).toBe(202);
     await receiver.until(() => toldOf('delete', 'events/one').some(({ target }) => target.tag === 'v1'));
-    expect(toldOf('delete', 'events/one').map(({ target }) => target.digest ?? target.tag)).toEqual([
+    expect(toldOf('delete', 'events/one').map(({ target }) => target.tag ?? target.digest)).toEqual([
       manifestDigest,
       'v1',
     ]);

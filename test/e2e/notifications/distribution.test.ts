@@ -19,6 +19,8 @@ const PAGE = join(import.meta.dirname, '..', '..', '..', 'docs', 'compatibility-
 const EVENTS = ['manifest.push', 'manifest.pull', 'manifest.delete', 'blob.push', 'blob.pull', 'blob.mount'];
 const ALL_EVENTS = [...EVENTS, 'blob.delete', 'tag.delete'];
 const TYPE = 'application/vnd.docker.distribution.events.v1+json';
+/** As distribution is without being told: it takes the address from X-Forwarded-For, and lets everybody in. */
+const BEHIND_A_PROXY = { BERTH_TRUSTED_PROXY: 'on', BERTH_ANONYMOUS: 'read-write' };
 /** What a row without a reason says in the message of a failure: it is to be mended, or explained. */
 const NO_REASON = 'no reason given yet';
 
@@ -39,7 +41,9 @@ describe(`what Berth and distribution ${VERSION} tell a webhook`, () => {
     }
     const [one, two] = [await Receiver.start(), await Receiver.start()];
     receivers.push(one, two);
-    berth = await startBerth({ environment: { BERTH_WEBHOOKS_PRIVATE: 'on', BERTH_ENDPOINTS: endpointsAt(one.url) } });
+    berth = await startBerth({
+      environment: { ...BEHIND_A_PROXY, BERTH_WEBHOOKS_PRIVATE: 'on', BERTH_ENDPOINTS: endpointsAt(one.url) },
+    });
     distribution = await startDistribution(notifying(found.value, two.url));
     await playHistory(berth.url);
     await playHistory(`http://127.0.0.1:${String(distribution.port)}`);
@@ -90,7 +94,10 @@ function notifying(kind: ServerKind, url: string): ServerKind {
     command(folder, port) {
       const started = kind.command(folder, port);
       const endpoint = `{ name: a, url: "${url}", timeout: 10s, threshold: 5, backoff: 1s }`;
-      appendFileSync(join(folder, 'configuration.yml'), `notifications:\n  endpoints:\n    - ${endpoint}\n`);
+      appendFileSync(
+        join(folder, 'configuration.yml'),
+        `notifications:\n  events:\n    includereferences: true\n  endpoints:\n    - ${endpoint}\n`,
+      );
       return started;
     },
   };

@@ -42,14 +42,13 @@ export function formOf(event: EnvelopeEvent): ReadonlyMap<string, string> {
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 const WITH_PORT = /^[\w.-]+:\d+$/;
-const ADDRESS = /^[\da-f.:]+$/;
 const URL_START = /^http:\/\/[\w.-]+:\d+(?=\/v2\/)/;
 
 const FORMS: Readonly<Record<string, (value: string) => string>> = {
   id: uuidForm,
   timestamp: (value) => (RFC_3339.test(value) ? '<time>' : value),
   'request.id': uuidForm,
-  'request.addr': (value) => (WITH_PORT.test(value) ? '<address>:<port>' : ADDRESS.test(value) ? '<address>' : value),
+  'request.addr': (value) => (WITH_PORT.test(value) ? '<address>:<port>' : value),
   'request.host': withPortForm,
   'source.addr': withPortForm,
   'source.instanceID': uuidForm,
@@ -65,8 +64,12 @@ function withPortForm(value: string): string {
 }
 
 function flatten(path: string, value: unknown, fields: Map<string, string>): void {
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) flatten(`${path}[${String(index)}]`, item, fields);
+    return;
+  }
   const parsed = v.safeParse(Fields, value);
-  if (!parsed.success || Array.isArray(value)) {
+  if (!parsed.success) {
     const text = typeof value === 'string' ? value : JSON.stringify(value);
     fields.set(path, FORMS[path]?.(text) ?? text);
     return;

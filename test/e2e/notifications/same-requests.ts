@@ -7,6 +7,8 @@ import { exchange } from '../crash/exchange.ts';
 
 const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
+/** Where the proxy says that the client is. */
+const CLIENT = '203.0.113.7';
 const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar';
 
 const config = Buffer.from('{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}');
@@ -27,6 +29,8 @@ interface Request {
   readonly path: string;
   readonly body?: Buffer;
   readonly type?: string;
+  /** Sent without the headers of a proxy. */
+  readonly isDirect?: true;
   /** What it may be answered. */
   readonly statuses: readonly number[];
 }
@@ -44,6 +48,7 @@ const HISTORY: readonly Request[] = [
   read('manifest-pull-by-digest', 'GET', `a/app/manifests/${digestOf(image)}`),
   read('blob-pull', 'GET', `a/app/blobs/${digestOf(layer)}`),
   read('blob-head', 'HEAD', `a/app/blobs/${digestOf(layer)}`),
+  { ...read('blob-head-direct', 'HEAD', `a/app/blobs/${digestOf(layer)}`), isDirect: true },
   {
     name: 'mount',
     method: 'POST',
@@ -72,11 +77,16 @@ export function withNames(text: string): string {
 /** Throws where a registry does not do what it was asked to. */
 export async function playHistory(base: string): Promise<void> {
   let location = '';
-  for (const { name, method, path, body, type, statuses } of HISTORY) {
+  for (const { name, method, path, body, type, statuses, isDirect } of HISTORY) {
     const answer = await exchange(base, {
       method,
       path: path.replace('$', () => location),
-      headers: { 'user-agent': name, accept: OCI_MANIFEST, ...(type === undefined ? {} : { 'content-type': type }) },
+      headers: {
+        'user-agent': name,
+        accept: OCI_MANIFEST,
+        ...(isDirect === true ? {} : { 'x-forwarded-for': CLIENT }),
+        ...(type === undefined ? {} : { 'content-type': type }),
+      },
       ...(body === undefined ? {} : { body: { bytes: body } }),
     });
     if (answer.kind !== 'answer' || !statuses.includes(answer.status)) {
