@@ -13,7 +13,7 @@ import { EVENT_KINDS, type EventKind } from './event.ts';
 import { parseTemplate, type Template } from './template.ts';
 
 const REFERENCE = 'docs/notifications.md';
-const LONGEST_DOCUMENT_CHARACTERS = 262_144;
+export const LONGEST_ENDPOINTS_CHARACTERS = 262_144;
 const MAX_DEPTH = 20;
 const MOST_ENDPOINTS = 100;
 const MOST_PATTERNS = 100;
@@ -195,4 +195,4 @@ export function parseEndpoint(given: string, rules: DestinationRules): DocumentR
   return parseSettingDocument(given, { ...FORM, schema: endpointSchema(rules, 'values') });
 }
 
-const FORM = { longestCharacters: LONGEST_DOCUMENT_CHARACTERS, maxDepth: MAX_DEPTH, page: REFERENCE };
+const FORM = { longestCharacters: LONGEST_ENDPOINTS_CHARACTERS, maxDepth: MAX_DEPTH, page: REFERENCE };
