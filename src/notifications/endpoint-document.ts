@@ -30,8 +30,8 @@ const BINDING_NAME = /^[A-Za-z_]\w{0,99}$/;
 /** Set by Berth, or by what carries the request. */
 const OWN_HEADERS = /^(?:host|content-length|content-type|transfer-encoding|connection|user-agent|webhook-.*)$/i;
 
-export const FORMATS = ['distribution', 'distribution-v1', 'cloudevents', 'slack', 'github'] as const;
-export type FormatName = (typeof FORMATS)[number];
+const FORMATS = ['distribution', 'distribution-v1', 'cloudevents', 'slack', 'github'] as const;
+type FormatName = (typeof FORMATS)[number];
 
 /** Bodies that can hold several events. */
 const BATCHED_FORMATS: readonly unknown[] = ['distribution', 'distribution-v1', 'cloudevents'];

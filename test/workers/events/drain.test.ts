@@ -172,7 +172,7 @@ it('loses no event in a Queue that refuses whatever it likes (property)', async 
   await fc.assert(
     fc.asyncProperty(fc.infiniteStream(fc.boolean()), fc.integer({ min: 1, max: 150 }), async (refusals, count) => {
       const queue = new Queue();
-      queue.refuses = () => refusals.next().value;
+      queue.refuses = () => refusals.next().value === true;
       await withOutbox(queue, async ({ outbox, write, rows }) => {
         write(count);
         for (let time = 0; time < 2_000 && rows() > 0; time += 1) await outbox.drain(Date.now());

@@ -1,6 +1,7 @@
 /** A registry whose events are on, and what its repositories have written down of them. */
 import { runInDurableObject } from 'cloudflare:test';
 import type { RegistryEvent } from '../../../src/notifications/event.ts';
+import { parseWrittenEvent } from '../../../src/notifications/written-event.ts';
 import { contentLength, demand, repositoryStub, sendWith, textBytes, type Sent, type Settings } from '../client.ts';
 import type { Blob } from '../world.ts';
 
@@ -36,7 +37,7 @@ export function outboxOf(repository: string): Promise<RegistryEvent[]> {
     storage.sql
       .exec<{ body: string }>('SELECT body FROM outbox ORDER BY number')
       .toArray()
-      .map(({ body }) => JSON.parse(body) as RegistryEvent),
+      .map(({ body }) => parseWrittenEvent(body)),
   );
 }
 

@@ -124,7 +124,7 @@ it('answers all the same where the Queue takes nothing', async () => {
 });
 
 it('keeps no more than a hundred in memory', async () => {
-  const many = Array.from({ length: 120 }, () => ['HEAD', 'manifests/latest'] as [string, string]);
+  const many = Array.from({ length: 120 }, (): [string, string] => ['HEAD', 'manifests/latest']);
   await pullAll(PULLS, ...many);
   await vi.waitFor(async () => {
     expect(await pullsInLog()).toHaveLength(100);
