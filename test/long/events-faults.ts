@@ -42,7 +42,7 @@ export const eventsFaults: Campaign = {
 function attempt(alterations: readonly Alteration[], random: Seeded, log: (line: string) => void): Promise<RunResult> {
   return withAlteredCopy(alterations, (root) =>
     runEvents({
-      ...{ random, root, log, changes: CHANGES, changesUntil: Date.now() + CHANGES_MS },
+      ...{ random, root, log, changes: CHANGES, changesMs: CHANGES_MS },
       ...{ mostStepsBetweenKills: STEPS_BETWEEN_KILLS, settlingMs: SETTLING_MS },
     }),
   );

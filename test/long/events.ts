@@ -28,7 +28,7 @@ export const events: Campaign = {
     const result = await runEvents({
       random: new Seeded(seed),
       changes,
-      changesUntil: Date.now() + (deadline - Date.now()) * CHANGING_SHARE,
+      changesMs: (deadline - Date.now()) * CHANGING_SHARE,
       mostStepsBetweenKills: STEPS_BETWEEN_KILLS,
       log,
     });

@@ -123,7 +123,7 @@ export class Receiver {
     const body = (await buffer(request)).toString();
     const { method = '', url: path = '', headers } = request;
     const { secret, onRequest, keeps = true } = this.#options;
-    const reaction = this.react();
+    const reaction = this.react(String(headers['webhook-id']));
     const signatureProblem = secret === undefined ? undefined : problemOf(headers, body, secret);
     const received = { method, path, headers, body, signatureProblem, reaction };
     if (keeps) this.requests.push(received);

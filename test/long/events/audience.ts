@@ -1,10 +1,18 @@
 /**
- * Five webhooks: one that is well, one that fails half of the time, one that answers 429 and 500 before it takes anything, one
+ * Five webhooks: one that is well, one that fails half of the time, one that answers 429 and 500 by turns, one
  * that stalls, and one that is dead. The last two come to life at the end.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Seeded } from '../../e2e/crash/seeded.ts';
-import { answering, byTurns, dead, failingBy, stalling, type React } from '../../e2e/notifications/reactions.ts';
+import {
+  answering,
+  atMost,
+  byTurns,
+  dead,
+  failingBy,
+  stalling,
+  type React,
+} from '../../e2e/notifications/reactions.ts';
 import { Receiver } from '../../e2e/notifications/receiver.ts';
 import { Told } from './told.ts';
 
@@ -14,6 +22,8 @@ const EVENTS = [
   ...['manifest.push', 'manifest.delete', 'tag.delete', 'blob.push', 'blob.mount', 'blob.delete'],
   ...['repository.create', 'repository.empty'],
 ];
+/** Of one event: the next attempt may come eight seconds later, and what is behind it in its repository waits. */
+const MOST_FAILURES = 3;
 const POLL_MS = 100;
 
 interface Listener {
@@ -31,15 +41,13 @@ export class Audience {
   }
 
   static async start(random: Seeded): Promise<Audience> {
-    const turns = byTurns(answering(429, { 'retry-after': '1' }), answering(500), answering(200));
+    const well = answering(200);
+    const failing = failingBy(() => random.chance(0.5));
+    const turning = byTurns(answering(429, { 'retry-after': '1' }), well, answering(500), well);
     return new Audience([
-      await listener('well', answering(200), {}),
-      await listener(
-        'failing',
-        failingBy(() => random.chance(0.5)),
-        {},
-      ),
-      await listener('turning', turns, { batch: 10 }),
+      await listener('well', well, {}),
+      await listener('failing', atMost(MOST_FAILURES, failing), {}),
+      await listener('turning', atMost(MOST_FAILURES, turning), { batch: 10 }),
       await listener('stalling', stalling, { timeoutSeconds: 1, batch: 20 }),
       await listener('dead', dead, { format: 'distribution', batch: 20 }),
     ]);

@@ -21,7 +21,7 @@ export interface RunOptions {
   readonly random: Seeded;
   /** Ends the changes, whichever is reached first. */
   readonly changes: number;
-  readonly changesUntil: number;
+  readonly changesMs: number;
   readonly mostStepsBetweenKills: number;
   /** Beyond twice the time of the changes. */
   readonly settlingMs?: number;
@@ -37,7 +37,7 @@ export interface RunResult {
 }
 
 export async function runEvents(options: RunOptions): Promise<RunResult> {
-  const { random, changes, changesUntil, root, log, settlingMs = SETTLING_MS } = options;
+  const { random, changes, changesMs, root, log, settlingMs = SETTLING_MS } = options;
   const audience = await Audience.start(random.branch('failures'));
   const { environment } = audience;
   const berth = await UnstableBerth.start({ environment, sync: false, ...(root === undefined ? {} : { root }) });
@@ -50,7 +50,7 @@ export async function runEvents(options: RunOptions): Promise<RunResult> {
     await Promise.all(clients.map((client) => client.prepare()));
     const began = Date.now();
     const killing = new Killing(berth, random.branch('kills'), options.mostStepsBetweenKills);
-    const isOver = (): boolean => killing.failed || history.count >= changes || Date.now() >= changesUntil;
+    const isOver = (): boolean => killing.failed || history.count >= changes || Date.now() >= began + changesMs;
     const working = Promise.all(
       clients.map(async (client) => {
         while (!isOver()) await client.act();
