@@ -164,5 +164,11 @@ export function wrapped(env: Env, caller: string, state?: DurableObjectState): E
       ],
     ),
   );
-  return { ...env, ...namespaces, BLOBS: bucket, EVENTS: intercept(env.EVENTS, 'EVENTS', ['sendBatch']) };
+  return {
+    ...env,
+    ...namespaces,
+    BLOBS: bucket,
+    EVENTS: intercept(env.EVENTS, 'EVENTS', ['send', 'sendBatch']),
+    OUTBOUND: intercept(env.OUTBOUND, 'OUTBOUND', ['fetch']),
+  };
 }
