@@ -5,7 +5,7 @@ import { vi } from 'vitest';
 import { EVENT_VERSION, type EventKind, type RegistryEvent } from '../../../src/notifications/event.ts';
 import { newUuid } from '../../../src/notifications/uuid.ts';
 import { parseRepositoryName, type RepositoryName } from '../../../src/oci/repository-name.ts';
-import type { QueuedMessage } from '../../../src/objects/event-log/messages.ts';
+import type { ConfiguredReader, QueuedMessage } from '../../../src/objects/event-log/messages.ts';
 import { consumeEvents } from '../../../src/objects/consume-events.ts';
 import { wrapped } from '../faults.ts';
 import { crash, objects, passTime } from '../world.ts';
@@ -212,6 +212,12 @@ export class Source {
 
   take(count: number): RegistryEvent[] {
     return Array.from({ length: count }, () => this.next());
+  }
+
+  /** Appends its next events beside a setting that names these endpoints, and wakes those. */
+  async append(count: number, configured: readonly ConfiguredReader[]): Promise<void> {
+    const { result } = await objects.eventLog().append(this.take(count).map(eventMessage), configured);
+    for (const reader of result.readers) await objects.endpoint(reader.name).wake(reader);
   }
 
   /** `name 1` to `name count`. */
