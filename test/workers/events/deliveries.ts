@@ -145,6 +145,13 @@ export class Webhook {
     return crash(this.stub);
   }
 
+  async remove(): Promise<void> {
+    await this.release();
+    await objects.eventLog().removeReader(this.name);
+    await this.stub.remove();
+    webhooks.delete(this);
+  }
+
   /** Rows of a table of its store. */
   rows(table: string): Promise<number> {
     return runInDurableObject(
@@ -162,12 +169,7 @@ export class Webhook {
 
 /** Of the test that has ended: the next one wakes none of them. */
 export async function removeAll(): Promise<void> {
-  for (const webhook of webhooks) {
-    await webhook.release();
-    await objects.eventLog().removeReader(webhook.name);
-    await webhook.stub.remove();
-  }
-  webhooks.clear();
+  for (const webhook of [...webhooks]) await webhook.remove();
 }
 
 /** The numbers of the events in a body of distribution's form. */
