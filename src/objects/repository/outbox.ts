@@ -123,7 +123,9 @@ export class Outbox {
   /** Rows that the Queue would not take, by their numbers. */
   setAside(): { number: number; reason: string }[] {
     if (!this.#database.opened()) return [];
-    return this.#database.all<{ number: number; reason: string }>('SELECT number, reason FROM set_aside ORDER BY number');
+    return this.#database.all<{ number: number; reason: string }>(
+      'SELECT number, reason FROM set_aside ORDER BY number',
+    );
   }
 
   #hasRefusedHead(): boolean {

@@ -3,8 +3,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { parseEndpoint, type EndpointDocument } from '../../../src/notifications/endpoint-document.ts';
 import { renderedBody } from '../../../src/notifications/rendering.ts';
-import { joined, runsOf } from '../../../src/objects/endpoint/burying.ts';
 import { BATCH_CHARACTERS, plan, type Plan } from '../../../src/objects/endpoint/planning.ts';
+import { joined, runsOf } from '../../../src/objects/endpoint/spans.ts';
 import type { LoggedEvent } from '../../../src/objects/event-log/messages.ts';
 import { DIGEST, event, manifestTarget, name } from './events.ts';
 

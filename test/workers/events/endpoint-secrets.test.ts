@@ -4,7 +4,6 @@ import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseSealingKey, seal } from '../../../src/notifications/sealing.ts';
-import { Endpoint } from '../../../src/objects/endpoint/endpoint.ts';
 import { readyEndpoint } from '../../../src/objects/endpoint/ready-endpoint.ts';
 import { LogLines } from '../log-lines.ts';
 import { newWorld, passTime } from '../world.ts';
@@ -34,7 +33,7 @@ function sealed(key: string, name: string, secret: string): Promise<string> {
 
 /** Has the object of an endpoint see other settings, as after a deployment. */
 function withSettings(webhook: Webhook, settings: Readonly<Record<string, string>>): Promise<void> {
-  return runInDurableObject(webhook.stub, (object: Endpoint) => {
+  return runInDurableObject(webhook.stub, (object) => {
     Reflect.set(object, 'env', { ...env, ...settings });
   });
 }
