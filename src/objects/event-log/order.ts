@@ -146,7 +146,7 @@ export class Order {
   /** Once, without a number of AUTOINCREMENT's for what is there already, so that cursors have no gaps. */
   #append(id: string, stored: StoredBody, now: number): void {
     this.#database.run(
-      `INSERT OR IGNORE INTO events (id, appended_at, body)
+      `INSERT INTO events (id, appended_at, body)
        SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = ?1)`,
       id,
       now,

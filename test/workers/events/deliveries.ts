@@ -5,7 +5,7 @@ import { vi } from 'vitest';
 import { EVENT_VERSION, type EventKind, type RegistryEvent } from '../../../src/notifications/event.ts';
 import { newUuid } from '../../../src/notifications/uuid.ts';
 import { parseRepositoryName, type RepositoryName } from '../../../src/oci/repository-name.ts';
-import type { QueuedMessage } from '../../../src/objects/event-log/messages.ts';
+import type { ConfiguredReader, QueuedMessage } from '../../../src/objects/event-log/messages.ts';
 import { consumeEvents } from '../../../src/objects/consume-events.ts';
 import { wrapped } from '../faults.ts';
 import { crash, objects, passTime } from '../world.ts';
@@ -145,6 +145,13 @@ export class Webhook {
     return crash(this.stub);
   }
 
+  async remove(): Promise<void> {
+    await this.release();
+    await objects.eventLog().removeReader(this.name);
+    await this.stub.remove();
+    webhooks.delete(this);
+  }
+
   /** Rows of a table of its store. */
   rows(table: string): Promise<number> {
     return runInDurableObject(
@@ -162,12 +169,7 @@ export class Webhook {
 
 /** Of the test that has ended: the next one wakes none of them. */
 export async function removeAll(): Promise<void> {
-  for (const webhook of webhooks) {
-    await webhook.release();
-    await objects.eventLog().removeReader(webhook.name);
-    await webhook.stub.remove();
-  }
-  webhooks.clear();
+  for (const webhook of [...webhooks]) await webhook.remove();
 }
 
 /** The numbers of the events in a body of distribution's form. */
@@ -212,6 +214,12 @@ export class Source {
 
   take(count: number): RegistryEvent[] {
     return Array.from({ length: count }, () => this.next());
+  }
+
+  /** Appends its next events beside a setting that names these endpoints, and wakes those. */
+  async append(count: number, configured: readonly ConfiguredReader[]): Promise<void> {
+    const { result } = await objects.eventLog().append(this.take(count).map(eventMessage), configured);
+    for (const reader of result.readers) await objects.endpoint(reader.name).wake(reader);
   }
 
   /** `name 1` to `name count`. */
