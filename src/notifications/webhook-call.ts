@@ -47,7 +47,12 @@ export async function callWebhook(
     const answer = withoutSecrets(await startOf(response), secrets);
     if (status >= 200 && status < 300) return { kind: 'delivered', status, answer };
     if (status === 410) return { kind: 'gone', status, answer };
-    return { kind: 'failed', status, answer, retryAfterMs: parseRetryAfter(response.headers.get('retry-after'), now()) };
+    return {
+      kind: 'failed',
+      status,
+      answer,
+      retryAfterMs: parseRetryAfter(response.headers.get('retry-after'), now()),
+    };
   } catch (error) {
     const reason = error instanceof Error && error.name === 'TimeoutError' ? 'no answer in time' : String(error);
     return { kind: 'failed', status: undefined, answer: withoutSecrets(reason, secrets), retryAfterMs: undefined };
@@ -68,7 +73,10 @@ async function startOf({ body }: Response): Promise<string> {
   // Whatever else it sends, nobody reads: an endless answer ends here.
   await reader.cancel().catch(() => undefined);
   const decoder = new TextDecoder();
-  return chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join('').slice(0, LONGEST_ANSWER_BYTES);
+  return chunks
+    .map((chunk) => decoder.decode(chunk, { stream: true }))
+    .join('')
+    .slice(0, LONGEST_ANSWER_BYTES);
 }
 
 function withoutSecrets(text: string, secrets: readonly string[]): string {

@@ -159,10 +159,9 @@ export class EventLog extends DurableObject<Env> {
    */
   async follow(id: string, after: number, waitMs: number = FOLLOW_WAIT_MS): Promise<Answer<FollowResult>> {
     if (!this.#followers.renew(id, Date.now())) return new WorkMeter().answer({ kind: 'full' });
-    const next = this.#followers.next(waitMs);
     const now = this.read(after);
     if (waitMs === 0 || now.result.kind === 'gone' || now.result.events.length > 0) return now;
-    await next;
+    await this.#followers.next(waitMs);
     return this.read(after);
   }
 

@@ -17,7 +17,11 @@ export class Readers {
   /** Those of the admin API whose names come after this one, by name. */
   ofAdmin(after: string, limit: number): string[] {
     return this.#database
-      .all<{ name: string }>("SELECT name FROM readers WHERE origin = 'admin' AND name > ? ORDER BY name LIMIT ?", after, limit)
+      .all<{ name: string }>(
+        "SELECT name FROM readers WHERE origin = 'admin' AND name > ? ORDER BY name LIMIT ?",
+        after,
+        limit,
+      )
       .map(({ name }) => name);
   }
 
