@@ -148,7 +148,7 @@ export function wrapped(env: Env, caller: string, state?: DurableObjectState): E
     },
   });
   const namespaces = Object.fromEntries(
-    (['REPOSITORY', 'UPLOAD', 'BLOB_DIRECTORY', 'CATALOG', 'ACCOUNTS'] as const).map((name) => [
+    (['REPOSITORY', 'UPLOAD', 'BLOB_DIRECTORY', 'CATALOG', 'ACCOUNTS', 'EVENT_LOG', 'ENDPOINT'] as const).map((name) => [
       name,
       new Proxy(env[name] as DurableObjectNamespace, {
         get(real, property) {
@@ -162,5 +162,11 @@ export function wrapped(env: Env, caller: string, state?: DurableObjectState): E
       }),
     ]),
   );
-  return { ...env, ...namespaces, BLOBS: bucket };
+  return {
+    ...env,
+    ...namespaces,
+    BLOBS: bucket,
+    EVENTS: intercept(env.EVENTS, 'EVENTS', ['send', 'sendBatch']),
+    OUTBOUND: intercept(env.OUTBOUND, 'OUTBOUND', ['fetch']),
+  };
 }
