@@ -51,6 +51,8 @@ export interface EndpointDocument {
   readonly tags: readonly string[] | undefined;
   readonly ignoreMediaTypes: ReadonlySet<string>;
   readonly format: FormatName | Template;
+  /** Whether an event also tells what its manifest refers to, as in distribution with `includereferences`. */
+  readonly references: boolean;
   /** How many events a request may carry. */
   readonly batch: number;
   readonly timeoutMs: number;
@@ -143,6 +145,7 @@ function endpointSchema(rules: DestinationRules, secretsFrom: 'bindings' | 'valu
         ),
         'distribution',
       ),
+      references: v.optional(v.boolean('must be true or false'), false),
       batch: v.optional(wholeNumber(1, MOST_BATCHED), 1),
       timeoutSeconds: v.optional(wholeNumber(1, LONGEST_TIMEOUT_SECONDS), 10),
       simultaneous: v.optional(wholeNumber(1, MOST_SIMULTANEOUS), 4),

@@ -15,10 +15,11 @@ export interface Rendered {
 
 /** @param events one, or up to `batch` */
 export function renderedBody(
-  { format, batch }: Pick<EndpointDocument, 'format' | 'batch'>,
-  events: readonly [RegistryEvent, ...RegistryEvent[]],
+  { format, batch, references }: Pick<EndpointDocument, 'format' | 'batch' | 'references'>,
+  given: readonly [RegistryEvent, ...RegistryEvent[]],
 ): Rendered {
-  const [first] = events;
+  const events = references ? given : given.map(withoutReferences);
+  const [first] = given;
   switch (format) {
     case 'distribution':
       return json(ENVELOPE_TYPES.v2, envelope(events, 'v2'));
@@ -26,7 +27,7 @@ export function renderedBody(
       return json(ENVELOPE_TYPES.v1, envelope(events, 'v1'));
     case 'cloudevents':
       return batch === 1
-        ? json(CLOUD_EVENT_TYPE, cloudEvent(first))
+        ? json(CLOUD_EVENT_TYPE, events.map(cloudEvent)[0])
         : json(CLOUD_EVENT_BATCH_TYPE, events.map(cloudEvent));
     case 'slack':
       return json(JSON_TYPE, slackMessage(first));
@@ -35,6 +36,10 @@ export function renderedBody(
     default:
       return json(JSON_TYPE, render(format, first));
   }
+}
+
+function withoutReferences({ target: { references: _left, ...target }, ...event }: RegistryEvent): RegistryEvent {
+  return { ...event, target };
 }
 
 function json(type: string, value: unknown): Rendered {

@@ -8,6 +8,7 @@ import type { EventKind } from '../../notifications/event.ts';
 import { logEvent } from '../../observability/log.ts';
 import { WorkMeter, type Answer } from '../../observability/work.ts';
 import { Database } from '../database.ts';
+import { Objects } from '../stubs.ts';
 import { Tasks, type TaskOutcome } from '../tasks.ts';
 import type { AppendResult, ConfiguredReader, EventPage, LoggedEvent, QueuedMessage } from './messages.ts';
 import { Order, type StoredBody } from './order.ts';
@@ -20,6 +21,7 @@ const KEPT_BYTES = 4_000_000_000;
 const TRIMMED_PER_RUN = 5_000;
 const TRIM_INTERVAL_MS = 3_600_000;
 const OVERDUE_PER_RUN = 1_000;
+const WAKE_AGAIN_MS = 1_000;
 const PAGE_EVENTS = 200;
 /** As stored; an answer may have 32 MiB. */
 const PAGE_CHARACTERS = 2_000_000;
@@ -29,22 +31,26 @@ interface EventRow extends Record<string, string | number> {
   body: string;
 }
 
-type EventLogTask = 'trim' | 'take-overdue';
+/** `wake` has the name of a reader. */
+type EventLogTask = 'trim' | 'take-overdue' | 'wake';
 
 export class EventLog extends DurableObject<Env> {
   readonly #database: Database;
   readonly #order: Order;
   readonly #readers: Readers;
   readonly #tasks: Tasks<EventLogTask>;
+  readonly #objects: Objects;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#database = new Database(ctx.storage, 'EventLog', MIGRATIONS);
     this.#order = new Order(this.#database);
     this.#readers = new Readers(this.#database);
+    this.#objects = new Objects(env);
     this.#tasks = new Tasks<EventLogTask>(ctx.storage, this.#database, 'EventLog', {
       trim: (_subject, now) => this.#trim(now),
       'take-overdue': (_subject, now) => this.#takeOverdue(now),
+      wake: (name) => this.#wake(name),
     });
   }
 
@@ -142,6 +148,14 @@ export class EventLog extends DurableObject<Env> {
     return new WorkMeter().answer(null);
   }
 
+  /** Has endpoints woken that could not be woken now: until then it is tried again. */
+  async wakeLater(names: readonly string[]): Promise<Answer<null>> {
+    this.#database.ensure();
+    for (const name of names) this.#tasks.add('wake', name, Date.now() + WAKE_AGAIN_MS);
+    await this.#tasks.arm();
+    return new WorkMeter().answer(null);
+  }
+
   /** Whether any endpoint wants one of these. */
   wantsAny(kinds: readonly EventKind[]): Answer<boolean> {
     return new WorkMeter().answer(this.#database.opened() && this.#readers.wantsAny(kinds));
@@ -165,10 +179,20 @@ export class EventLog extends DurableObject<Env> {
   #takeOverdue(now: number): TaskOutcome {
     return this.#database.transaction((): TaskOutcome => {
       const taken = this.#order.takeOverdue(now, OVERDUE_PER_RUN);
-      if (taken > 0) logEvent('error', 'events out of order for an hour', { taken });
+      if (taken > 0) {
+        logEvent('error', 'events out of order for an hour', { taken });
+        // No batch brought them, so nobody else wakes the endpoints.
+        for (const { name } of this.#readers.all()) this.#tasks.add('wake', name, now);
+      }
       const next = this.#order.nextOverdue();
       return next === undefined ? 'done' : { again: Math.max(next, now) };
     });
+  }
+
+  async #wake(name: string): Promise<TaskOutcome> {
+    const reader = this.#readers.all().find((candidate) => candidate.name === name);
+    if (reader !== undefined) await this.#objects.endpoint(name).wake(reader);
+    return 'done';
   }
 
   #trim(now: number): TaskOutcome {

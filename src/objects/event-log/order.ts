@@ -58,8 +58,7 @@ export class Order {
       this.#park(numbered, message, now);
       return;
     }
-    if (message.kind === 'event') this.#append(message.event.id, { event: message.event }, now);
-    this.#setHead(numbered);
+    this.#appendNext(numbered, message.kind === 'event' ? { event: message.event } : undefined, now);
     this.#takeParked(numbered, now);
   }
 
@@ -73,10 +72,10 @@ export class Order {
     for (const { repository, incarnation } of overdue) {
       const first = this.#firstParked(repository, incarnation);
       if (first === undefined) continue;
-      const numbered = { repository, sequence: { incarnation, number: first.number } };
-      this.#unpark(first, true, now);
-      this.#setHead(numbered);
-      this.#takeParked(numbered, now);
+      // The numbers before it are given up.
+      this.#setHead({ repository, sequence: { incarnation, number: first.number - 1 } }, true);
+      this.#unpark(first, now);
+      this.#takeParked({ repository, sequence: { incarnation, number: first.number } }, now);
     }
     return overdue.length;
   }
@@ -97,8 +96,7 @@ export class Order {
         next,
       );
       if (row === undefined) return;
-      this.#unpark(row, false, now);
-      this.#setHead({ repository, sequence: { incarnation, number: next } });
+      this.#unpark(row, now);
     }
   }
 
@@ -110,16 +108,23 @@ export class Order {
     );
   }
 
-  #unpark({ repository, incarnation, number, id, body }: ParkedRow, afterGap: boolean, now: number): void {
+  #unpark({ repository, incarnation, number, body }: ParkedRow, now: number): void {
     this.#database.run(
       'DELETE FROM parked WHERE repository = ? AND incarnation = ? AND number = ?',
       repository,
       incarnation,
       number,
     );
-    if (body === NOTHING) return;
-    const stored = JSON.parse(body) as StoredBody;
-    this.#append(id, { ...stored, ...(afterGap ? { afterGap: true as const } : {}) }, now);
+    const stored = body === NOTHING ? undefined : (JSON.parse(body) as StoredBody);
+    this.#appendNext({ repository, sequence: { incarnation, number } }, stored, now);
+  }
+
+  /** @param stored absent: the event was lost, which the next one tells */
+  #appendNext(numbered: Numbered, stored: StoredBody | undefined, now: number): void {
+    if (stored !== undefined) {
+      this.#append(stored.event.id, this.#isAfterGap(numbered) ? { ...stored, afterGap: true } : stored, now);
+    }
+    this.#setHead(numbered, stored === undefined);
   }
 
   #park({ repository, sequence: { incarnation, number } }: Numbered, message: TakenMessage, now: number): void {
@@ -138,9 +143,11 @@ export class Order {
     );
   }
 
+  /** Once, without a number of AUTOINCREMENT's for what is there already, so that cursors have no gaps. */
   #append(id: string, stored: StoredBody, now: number): void {
     this.#database.run(
-      'INSERT OR IGNORE INTO events (id, appended_at, body) VALUES (?, ?, ?)',
+      `INSERT OR IGNORE INTO events (id, appended_at, body)
+       SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = ?1)`,
       id,
       now,
       JSON.stringify(stored),
@@ -156,12 +163,20 @@ export class Order {
     return row?.number ?? 0;
   }
 
-  #setHead({ repository, sequence: { incarnation, number } }: Numbered): void {
+  #isAfterGap({ repository, sequence: { incarnation } }: Numbered): boolean {
+    const query = 'SELECT 1 AS found FROM heads WHERE repository = ? AND incarnation = ? AND gap = 1';
+    return this.#database.first(query, repository, incarnation) !== undefined;
+  }
+
+  /** @param isGap whether the log has no event of this number, or of one before it that it was to have */
+  #setHead({ repository, sequence: { incarnation, number } }: Numbered, isGap: boolean): void {
     this.#database.run(
-      'INSERT INTO heads VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET number = excluded.number',
+      `INSERT INTO heads VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET number = excluded.number, gap = excluded.gap`,
       repository,
       incarnation,
       number,
+      Number(isGap),
     );
   }
 }

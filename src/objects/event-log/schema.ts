@@ -12,11 +12,13 @@ export const MIGRATIONS = [
   ) STRICT;
   CREATE INDEX events_by_age ON events (appended_at);
 
-  -- The number of the last event of a repository that is in the log. They outlive the events themselves.
+  -- The number of the last event of a repository that is in the log. They outlive the events themselves. "gap": the one of
+  -- this number is not there, nor will it be.
   CREATE TABLE heads (
     repository TEXT NOT NULL,
     incarnation TEXT NOT NULL,
     number INTEGER NOT NULL,
+    gap INTEGER NOT NULL,
     PRIMARY KEY (repository, incarnation)
   ) STRICT, WITHOUT ROWID;
 
