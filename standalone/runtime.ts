@@ -179,8 +179,13 @@ async function workerdConfig(options: MiniflareOptions, terminal: Terminal): Pro
   return config;
 }
 
+/** What Miniflare's options are made of. */
+type OptionSettings = Pick<RuntimeSettings, 'worker' | 'variables' | 'files'> & {
+  readonly data: Pick<DataDirectory, 'state' | 'path'>;
+};
+
 /** All of it is JSON. */
-function miniflareOptions(settings: RuntimeSettings): MiniflareOptions {
+export function miniflareOptions(settings: OptionSettings): MiniflareOptions & { workers: WorkerOptions[] } {
   const { worker, variables, data } = settings;
   return {
     // Otherwise Miniflare asks the internet what `request.cf` looks like.
@@ -209,14 +214,14 @@ function miniflareOptions(settings: RuntimeSettings): MiniflareOptions {
 }
 
 /** The emulator of the bucket is not even started where nothing lies in it. */
-function storageOptions({ files }: RuntimeSettings): Partial<WorkerOptions> {
+function storageOptions({ files }: OptionSettings): Partial<WorkerOptions> {
   return files === undefined ? {} : { r2Buckets: {} };
 }
 
 type Services = NonNullable<WorkerOptions['serviceBindings']>;
 
 /** What src/storage/stores.ts and src/objects/made-repositories.ts choose by. */
-function storageServices({ files, data, worker }: RuntimeSettings): Services {
+function storageServices({ files, data, worker }: OptionSettings): Services {
   const repositories: Services = {
     REPOSITORY_FILES: { disk: { path: repositoryObjects(data, worker), writable: false } },
   };
@@ -246,7 +251,7 @@ function outboundService({ BERTH_WEBHOOKS_PRIVATE: privates }: v.InferOutput<typ
 const Webhooks = v.object({ BERTH_WEBHOOKS_PRIVATE: v.optional(v.string()) });
 
 /** Where workerd keeps the databases of one class. It would make the directory itself, but opens its disks before. */
-function repositoryObjects({ state }: DataDirectory, { name }: BuiltWorker): string {
+function repositoryObjects({ state }: OptionSettings['data'], { name }: BuiltWorker): string {
   const path = join(state, OBJECTS, `${name}-${REPOSITORY_CLASS}`);
   mkdirSync(path, { recursive: true });
   return path;
