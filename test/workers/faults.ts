@@ -114,7 +114,11 @@ class Faults {
 export const faults = new Faults();
 
 /** The environment of `caller`, with every binding wrapped. `state` lets the caller crash; a Worker has none. */
-export function wrapped(env: Env & OutboundBindings, caller: string, state?: DurableObjectState): Env {
+export function wrapped(
+  env: Env & OutboundBindings,
+  caller: string,
+  state?: DurableObjectState,
+): Env & OutboundBindings {
   const crash =
     state === undefined
       ? undefined

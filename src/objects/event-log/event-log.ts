@@ -11,7 +11,7 @@ import { Database } from '../database.ts';
 import { Objects } from '../stubs.ts';
 import { Tasks, type TaskOutcome } from '../tasks.ts';
 import type { AppendResult, ConfiguredReader, EventPage, LoggedEvent, QueuedMessage } from './messages.ts';
-import { Order, type StoredBody } from './order.ts';
+import { Order, parseStoredBody } from './order.ts';
 import { Readers } from './readers.ts';
 import { MIGRATIONS } from './schema.ts';
 
@@ -75,7 +75,7 @@ export class EventLog extends DurableObject<Env> {
     for (const message of messages) {
       if (message.kind !== 'lost') continue;
       const { id, repository, sequence } = message;
-      logEvent('error', 'event lost', { event: id, repository, number: sequence.number });
+      logEvent('error', 'event lost', { eventId: id, repository, number: sequence.number });
     }
     await this.#tasks.arm();
     return new WorkMeter().answer({ upTo: this.#last(), readers: this.#readers.all() });
@@ -209,6 +209,6 @@ export class EventLog extends DurableObject<Env> {
 }
 
 function loggedEvent({ cursor, body }: EventRow): LoggedEvent {
-  const { event, afterGap } = JSON.parse(body) as StoredBody;
+  const { event, afterGap } = parseStoredBody(body);
   return { cursor, event, ...(afterGap === undefined ? {} : { afterGap }) };
 }
