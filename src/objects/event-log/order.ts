@@ -4,7 +4,7 @@
  * come in an hour, it was lost on the way, which must not happen: what is parked is then taken, with a mark.
  */
 import * as v from 'valibot';
-import type { EventSequence, RegistryEvent } from '../../notifications/event.ts';
+import type { EventSequence } from '../../notifications/event.ts';
 import { WrittenEventSchema } from '../../notifications/written-event.ts';
 import type { Database } from '../database.ts';
 import type { QueuedMessage } from './messages.ts';

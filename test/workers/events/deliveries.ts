@@ -3,7 +3,12 @@ import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import * as v from 'valibot';
 import { vi } from 'vitest';
-import { EVENT_VERSION, type EventKind, type EventTarget, type RegistryEvent } from '../../../src/notifications/event.ts';
+import {
+  EVENT_VERSION,
+  type EventKind,
+  type EventTarget,
+  type RegistryEvent,
+} from '../../../src/notifications/event.ts';
 import { newUuid } from '../../../src/notifications/uuid.ts';
 import { parseTag } from '../../../src/oci/reference.ts';
 import { parseRepositoryName, type RepositoryName } from '../../../src/oci/repository-name.ts';

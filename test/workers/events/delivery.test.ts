@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FAILURES_UNTIL_OPEN } from '../../../src/notifications/breaker.ts';
 import { passTime, newWorld, objects } from '../world.ts';
-import { consume, numbersOf, removeAll, Source, Webhook } from './deliveries.ts';
+import { consume, numbersOf, removeAll, Source, tagged, Webhook } from './deliveries.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
