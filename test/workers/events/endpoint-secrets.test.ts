@@ -108,15 +108,12 @@ describe('a sealed secret', () => {
         await webhook.settle();
       }
       expect(await webhook.received()).toEqual([]);
-      expect(
-        lines.events
-          .filter(({ event }) => event === 'endpoint not usable')
-          .map((line) => [line['endpoint'], line['problem']]),
-      ).toEqual([[webhook.name, expect.stringContaining(problem) as string]]);
-      expect((await webhook.stub.ping()).result).toEqual({
-        kind: 'not-sent',
-        reason: expect.stringContaining(problem) as string,
-      });
+      const told = lines.events.filter(({ event }) => event === 'endpoint not usable');
+      expect(told).toMatchObject([{ endpoint: webhook.name }]);
+      expect(JSON.stringify(told)).toContain(problem);
+      const pinged = (await webhook.stub.ping()).result;
+      expect(pinged.kind).toBe('not-sent');
+      expect(JSON.stringify(pinged)).toContain(problem);
       // The key that it was sealed with is the one before now.
       await withSettings(webhook, { BERTH_ENCRYPTION_KEY: OLDER_KEY, BERTH_ENCRYPTION_KEY_PREVIOUS: KEY });
       await webhook.passToAlarm();
