@@ -52,7 +52,7 @@ describe('an endpoint of the admin API', () => {
     await put();
     await consume(source.take(2));
     await hook.drain();
-    expect(await hook.told()).toEqual(source.numbers(2, 2));
+    expect((await hook.told()).sort()).toEqual(source.numbers(2, 2));
     expect((await call('GET', pathOf(hook))).json).toMatchObject({
       figures: { pending: 0, oldestPendingSeconds: null, delivered: 2, failed: 0 },
     });
@@ -192,7 +192,7 @@ describe('an endpoint that is tried and asked again', () => {
     expect(letter?.reason).toContain('disabled');
     expect(await call('POST', `${pathOf(hook)}/replay`, { deadLetters: 'all' })).toMatchObject({ status: 202 });
     await heard(2);
-    expect(await hook.told()).toEqual(source.numbers(2));
+    expect((await hook.told()).sort()).toEqual(source.numbers(2));
     expect((await call('GET', `${pathOf(hook)}/dead-letters`)).json).toEqual({ deadLetters: [] });
     const [first] = events;
     expect(await call('POST', `${pathOf(hook)}/replay`, { events: [first?.id] })).toMatchObject({
@@ -203,7 +203,9 @@ describe('an endpoint that is tried and asked again', () => {
     const span = { from: began, to: new Date(Date.now() + 1_000).toISOString() };
     expect(await call('POST', `${pathOf(hook)}/replay`, span)).toMatchObject({ status: 202, json: { spans: 1 } });
     await heard(5);
-    expect(await hook.told()).toEqual([...source.numbers(2), ...source.numbers(1), ...source.numbers(2)]);
+    // Without strict order, so only how often each came.
+    const all = [...source.numbers(2), ...source.numbers(1), ...source.numbers(2)];
+    expect((await hook.told()).sort()).toEqual(all.sort());
   });
 
   it.each([
