@@ -1,4 +1,5 @@
 /** The secrets of an endpoint's document: sealed where stored, hidden where shown, kept where `***` is written back. */
+import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { HIDDEN, withoutSecrets, withSealedSecrets } from '../../../src/notifications/endpoint-secrets.ts';
 import { seal, unseal, type SealingKeys } from '../../../src/notifications/sealing.ts';
@@ -7,18 +8,19 @@ const NAME = 'deploy';
 const PLACE = `endpoint ${NAME}`;
 const OLD = { current: new Uint8Array(32).fill(1), previous: undefined };
 const KEYS: SealingKeys = { current: new Uint8Array(32).fill(2), previous: OLD.current };
-const [ONE, TWO, THREE] = ['a', 'b', 'c'].map((letter) => `whsec_${btoa(letter.repeat(32))}`) as [
-  string,
-  string,
-  string,
-];
+const [ONE, TWO, THREE] = [secret('a'), secret('b'), secret('c')];
 const hidden = { value: HIDDEN };
 
 const sealedAs = async (...secrets: string[]) => ({
   signingSecrets: await Promise.all(secrets.map(async (secret) => ({ value: await seal(OLD, PLACE, secret) }))),
 });
-const opened = async (document: Readonly<Record<string, unknown>>, keys: SealingKeys = KEYS) =>
-  Promise.all((document['signingSecrets'] as { value: string }[]).map(({ value }) => unseal(keys, PLACE, value)));
+const Sealed = v.object({ signingSecrets: v.array(v.object({ value: v.string() })) });
+const opened = (document: unknown, keys: SealingKeys) =>
+  Promise.all(v.parse(Sealed, document).signingSecrets.map(({ value }) => unseal(keys, PLACE, value)));
+
+function secret(letter: string): string {
+  return `whsec_${btoa(letter.repeat(32))}`;
+}
 
 describe('what an administrator is shown', () => {
   it('has no secret, and every other part as it was written', () => {
