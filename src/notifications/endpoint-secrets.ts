@@ -49,7 +49,7 @@ export async function withSealedSecrets(
   keys: SealingKeys | undefined,
 ): Promise<SealedDocument> {
   const mistakes: string[] = [];
-  let isKeyMissing = false;
+  const found = { isKeyMissing: false };
   const place = `endpoint ${name}`;
   const sealed = async (path: string, secret: string, kept: string | undefined): Promise<unknown> => {
     if (secret === HIDDEN && kept === undefined) {
@@ -57,7 +57,7 @@ export async function withSealedSecrets(
       return undefined;
     }
     if (keys === undefined) {
-      isKeyMissing = true;
+      found.isKeyMissing = true;
       return undefined;
     }
     const plain = secret === HIDDEN && kept !== undefined ? await unseal(keys, place, kept) : secret;
@@ -91,7 +91,7 @@ export async function withSealedSecrets(
   }
 
   if (mistakes.length > 0) return { ok: false, mistakes };
-  if (isKeyMissing) return { ok: false, mistakes: 'no-key' };
+  if (found.isKeyMissing) return { ok: false, mistakes: 'no-key' };
   return {
     ok: true,
     document: {

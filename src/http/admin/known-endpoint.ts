@@ -31,7 +31,7 @@ export function endpointName({ params }: AdminContext): string {
 }
 
 /** Throws NOT_FOUND. */
-export async function knownEndpoint(context: AdminContext): Promise<KnownEndpoint> {
+async function knownEndpoint(context: AdminContext): Promise<KnownEndpoint> {
   const name = endpointName(context);
   const configured = endpointsOfSetting(context.config).find((endpoint) => endpoint.name === name);
   if (configured !== undefined) return { name, origin: 'setting', document: configured };

@@ -13,7 +13,7 @@ const LEASE_MS = 45_000;
 export class Followers {
   /** By id: when each lease ends (ms since the epoch). */
   readonly #leases = new Map<string, number>();
-  #change = Promise.withResolvers<void>();
+  #change = Promise.withResolvers<undefined>();
 
   /** False where there are too many others. */
   renew(id: string, now: number): boolean {
@@ -29,7 +29,7 @@ export class Followers {
 
   /** Something was appended. */
   notify(): void {
-    this.#change.resolve();
+    this.#change.resolve(undefined);
     this.#change = Promise.withResolvers();
   }
 

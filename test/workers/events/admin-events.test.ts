@@ -1,5 +1,6 @@
 /** What happened, by the admin API: page by page, and live. */
 import { runInDurableObject } from 'cloudflare:test';
+import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ADMIN, admin, SETTINGS as ADMINISTRATION } from '../access/administration.ts';
 import { sendWith } from '../client.ts';
@@ -9,16 +10,17 @@ import { consume, removeAll, Source } from './deliveries.ts';
 const SETTINGS = { BERTH_EVENTS: 'on' };
 const MOST_STREAMS = 20;
 
-interface Page {
-  readonly events: readonly { readonly id: string; readonly cursor: string; readonly type: string }[];
-  readonly next: string;
-  readonly more: boolean;
-}
+const Page = v.object({
+  events: v.array(v.looseObject({ id: v.string(), cursor: v.string(), type: v.string() })),
+  next: v.string(),
+  more: v.boolean(),
+});
+const Data = v.pipe(v.string(), v.parseJson(), v.looseObject({ id: v.string() }));
 
 const page = async (query: string) => {
   const { status, json } = await admin('GET', `/admin/events${query}`, undefined, { settings: SETTINGS });
   expect(status).toBe(200);
-  return json as unknown as Page;
+  return v.parse(Page, json);
 };
 const lastCursor = async () => (await objects.eventLog().last()).result;
 
@@ -39,7 +41,7 @@ class Stream {
       const message = await this.message();
       if (message === undefined) return undefined;
       const [, cursor, data] = /^id: (\d+)\ndata: (.*)$/.exec(message) ?? [];
-      if (cursor !== undefined && data !== undefined) return { cursor, id: (JSON.parse(data) as { id: string }).id };
+      if (cursor !== undefined && data !== undefined) return { cursor, id: v.parse(Data, data).id };
     }
   }
 
