@@ -42,6 +42,7 @@ export class Deliveries {
   readonly #going = new Map<string, Promise<void>>();
   #change = Promise.withResolvers<null>();
   #hasRun = false;
+  #hasPlace = true;
   #toldProblem: string | undefined;
 
   constructor(parts: Parts) {
@@ -49,7 +50,13 @@ export class Deliveries {
     this.#reader = new LogReader(parts);
   }
 
-  /** The log has something new, or the endpoint has changed. */
+  /** The log has something new. While every place is taken that changes nothing. */
+  hear(): void {
+    this.#reader.hear();
+    if (this.#hasPlace) this.#notify();
+  }
+
+  /** The endpoint has changed. */
   wake(): void {
     this.#reader.hear();
     this.#notify();
@@ -94,6 +101,7 @@ export class Deliveries {
     const lease = now + endpoint.document.timeoutMs + LEASE_EXTRA_MS;
     for (;;) {
       const places = this.#freePlaces(endpoint, now);
+      this.#hasPlace = places > 0;
       if (places === 0) return;
       const going = await this.#next(endpoint, places, lease, now);
       if (going.length === 0) return;

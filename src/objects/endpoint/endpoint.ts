@@ -82,7 +82,7 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
       // While its receiver is left alone, so is the alarm.
       this.#tasks.add('deliver', '', Math.max(now, standing?.breaker.opensAgainAt ?? now));
     });
-    this.#deliveries.wake();
+    this.#deliveries.hear();
     await this.#tasks.arm();
     return new WorkMeter().answer(null);
   }
