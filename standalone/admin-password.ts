@@ -3,25 +3,14 @@
  * alone, so that nobody has to remember it. A variable of the environment outranks it. No log ever has it.
  */
 import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
 import { join } from 'node:path';
 import { parseConfig } from '../src/config.ts';
-import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
+import { readSecretFile, unfinishedName, writeSecretFile } from './secret-file.ts';
+import { StartFailure } from './start-failure.ts';
 
 export const ADMIN_PASSWORD = 'admin-password';
-export const NEW_ADMIN_PASSWORD = `${ADMIN_PASSWORD}.new`;
+export const NEW_ADMIN_PASSWORD = unfinishedName(ADMIN_PASSWORD);
 const SETTING = 'BERTH_ADMIN_PASSWORD';
-const OWNER_ONLY = 0o600;
 /** 192 bits, in characters that every client and shell takes. */
 const RANDOM_BYTES = 24;
 
@@ -53,20 +42,8 @@ export function isGiven(environment: Environment): boolean {
 /** Undefined where there is none yet. Throws StartFailure where it cannot be read, or is no password. */
 export function readAdminPassword(data: string): string | undefined {
   const path = join(data, ADMIN_PASSWORD);
-  let password: string;
-  try {
-    // A link would have somebody else's file made readable, or read.
-    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      fchmodSync(descriptor, OWNER_ONLY);
-      password = readFileSync(descriptor, 'utf8').trimEnd();
-    } finally {
-      closeSync(descriptor);
-    }
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
-    throw new StartFailure(`${path} can't be read (${describeError(error)}). ${RENEW}`, { cause: error });
-  }
+  const password = readSecretFile(path, RENEW);
+  if (password === undefined) return undefined;
   if (!isPassword(password)) throw new StartFailure(`${path} holds no password of at least 16 characters. ${RENEW}`);
   return password;
 }
@@ -76,16 +53,7 @@ const RENEW = 'npm run admin-password -- --new makes another.';
 /** Makes one, in place of what is there. */
 export function writeAdminPassword(data: string): string {
   const password = `berth_admin_${randomBytes(RANDOM_BYTES).toString('base64url')}`;
-  const unfinished = join(data, NEW_ADMIN_PASSWORD);
-  rmSync(unfinished, { force: true });
-  const descriptor = openSync(unfinished, 'wx', OWNER_ONLY);
-  try {
-    writeSync(descriptor, `${password}\n`);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(unfinished, join(data, ADMIN_PASSWORD));
+  writeSecretFile(data, ADMIN_PASSWORD, password);
   return password;
 }
 

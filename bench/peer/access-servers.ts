@@ -9,7 +9,8 @@ import type { Server, ServerKind } from './server.ts';
 
 export const PRIVATE = 'team/app';
 export const PUBLIC = 'public/app';
-export const TAG = 'latest';
+/** One for each connection: who asks for the same thing at the same time shares a call to its object, now more, now less. */
+export const TAGS: readonly string[] = Array.from({ length: 64 }, (_, index) => `tag-${String(index)}`);
 /** What `htpasswd -B` makes. Its cost is paid once and not measured. */
 const HTPASSWD_COST = 5;
 const BLOB_BYTES = 4_096;
@@ -80,7 +81,7 @@ export async function waysOf({ port }: Server): Promise<Way[]> {
   ];
 }
 
-/** An image under one tag; credentials do no harm where nobody asks for them. */
+/** An image under all tags; credentials do no harm where nobody asks for them. */
 export async function pushTagged({ port }: Server, repository: string): Promise<void> {
   const headers = { authorization: basic(HUGO.name, HUGO.password) };
   const [config, layer] = [layerOf(randomBytes(BLOB_BYTES)), layerOf(randomBytes(BLOB_BYTES))];
@@ -89,12 +90,14 @@ export async function pushTagged({ port }: Server, repository: string): Promise<
       const path = `/v2/${repository}/blobs/uploads/?digest=${digest}`;
       await ask(connection, 201, { method: 'POST', path, headers, body: bytes });
     }
-    await ask(connection, 201, {
-      method: 'PUT',
-      path: manifestPath(repository, TAG),
-      headers: { ...headers, 'content-type': MANIFEST_TYPE },
-      body: manifestOf(config, [layer]),
-    });
+    for (const tag of TAGS) {
+      await ask(connection, 201, {
+        method: 'PUT',
+        path: manifestPath(repository, tag),
+        headers: { ...headers, 'content-type': MANIFEST_TYPE },
+        body: manifestOf(config, [layer]),
+      });
+    }
   });
 }
 

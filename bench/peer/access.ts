@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- access [--runs N] [--seconds N]`: what it costs to know who asks. Tags are asked for with HEAD from a Berth
+ * `npm run bench -- access [--runs N] [--seconds N]`: what it costs to know who asks. Tags, one a connection, are asked for with HEAD from a Berth
  * with people and a policy, in each of the ways in which a client may come, and in turn from one that is open to all. Ends with
  * code 1 when a bound does not hold.
  */
@@ -10,7 +10,7 @@ import { manifestPath } from '../registry-client.ts';
 import { textTable } from '../text-table.ts';
 import { alternate, median, type Contender, type Samples } from '../timing.ts';
 import { keepResults, openWorkspace } from '../workspace.ts';
-import { OPEN_KIND, PEOPLE_KIND, PRIVATE, PUBLIC, pushTagged, TAG, waysOf, type Way } from './access-servers.ts';
+import { OPEN_KIND, PEOPLE_KIND, PRIVATE, PUBLIC, pushTagged, TAGS, waysOf, type Way } from './access-servers.ts';
 import { generalDoubt, judged, scatterOf, type Bound, type Conditions } from './bounds.ts';
 import { headsPerSecond } from './head-client.ts';
 import { boundTable } from './report.ts';
@@ -82,8 +82,8 @@ async function timeWays(
       name,
       // A token lives for five minutes: each run gets its own.
       run: async () => {
-        const path = manifestPath(repository, TAG);
-        return MILLISECONDS / (await headsPerSecond(port, path, { connections, seconds }, await credentials()));
+        const paths = TAGS.map((tag) => manifestPath(repository, tag));
+        return MILLISECONDS / (await headsPerSecond(port, paths, { connections, seconds }, await credentials()));
       },
     });
     const contenders = [

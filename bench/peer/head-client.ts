@@ -11,20 +11,27 @@ const HOST = '127.0.0.1';
 const HEAD_END = '\r\n\r\n';
 const FOUND = 'HTTP/1.1 200 ';
 
-/** How many are answered in that time by all connections together. Rejected by an answer that is not 200. */
+/**
+ * How many are answered in that time by all connections together. Rejected by an answer that is not 200.
+ *
+ * @param paths each connection asks for one of them
+ */
 export async function headsPerSecond(
   port: number,
-  path: string,
+  paths: readonly string[],
   { connections, seconds }: { readonly connections: number; readonly seconds: number },
   authorization?: string,
 ): Promise<number> {
   const fields = [`Host: ${HOST}:${port}`, `Accept: ${MANIFEST_TYPE}`];
   if (authorization !== undefined) fields.push(`Authorization: ${authorization}`);
-  const request = Buffer.from([`HEAD ${path} HTTP/1.1`, ...fields].join('\r\n') + HEAD_END);
   const sockets = await Promise.all(Array.from({ length: connections }, () => open(port)));
   let answers = 0;
   const broken = new AbortController();
-  for (const socket of sockets) {
+  const clients = sockets.map((socket, index) => {
+    const path = paths[index % paths.length] ?? '/';
+    return { socket, path, request: Buffer.from([`HEAD ${path} HTTP/1.1`, ...fields].join('\r\n') + HEAD_END) };
+  });
+  for (const { socket, path, request } of clients) {
     let head = '';
     socket.on('data', (bytes: string) => {
       head += bytes;
@@ -42,7 +49,7 @@ export async function headsPerSecond(
     });
   }
   const started = performance.now();
-  for (const socket of sockets) socket.write(request);
+  for (const { socket, request } of clients) socket.write(request);
   try {
     await delay(seconds * 1_000, undefined, { signal: broken.signal }).catch(() => {
       broken.signal.throwIfAborted();

@@ -20,7 +20,7 @@ interface Load {
 
 /** The milliseconds that one request takes of the time of all connections together. */
 export async function millisecondsARequest(port: number, { method, path }: Target, load: Load): Promise<number> {
-  return 1_000 / (await (method === 'HEAD' ? headsPerSecond(port, path, load) : getsPerSecond(port, path, load)));
+  return 1_000 / (await (method === 'HEAD' ? headsPerSecond(port, [path], load) : getsPerSecond(port, path, load)));
 }
 
 async function getsPerSecond(port: number, path: string, { connections, seconds }: Load): Promise<number> {

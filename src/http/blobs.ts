@@ -103,12 +103,7 @@ function content(body: ReadableStream | undefined, contentLength: number): Conte
 export async function deleteBlob(context: RepositoryContext): Promise<Response> {
   const { request, repository, registry, params } = context;
   const digest = digestOf(params['digest'] ?? '');
-  const { kind, user } = await registry.deleteBlob(
-    repository,
-    digest,
-    preconditionsOf(request),
-    causeOf(context),
-  );
+  const { kind, user } = await registry.deleteBlob(repository, digest, preconditionsOf(request), causeOf(context));
   switch (kind) {
     case 'dropped':
       auditDeletion(context, digest);

@@ -128,7 +128,10 @@ export async function deleteManifest(context: RepositoryContext): Promise<Respon
 }
 
 /** What the event of this push tells, where events are on. */
-function toldOf(context: RepositoryContext, { annotations, blobs, foreign, manifests }: Manifest): PushTold | undefined {
+function toldOf(
+  context: RepositoryContext,
+  { annotations, blobs, foreign, manifests }: Manifest,
+): PushTold | undefined {
   const cause = causeOf(context);
   if (cause === undefined) return undefined;
   const references = [...blobs, ...foreign, ...manifests].map(({ mediaType, digest, size }) => ({

@@ -26,11 +26,11 @@ let believed: { wanted: boolean; until: number } | undefined;
 
 /** @param context of a request that was answered with content, or with its head */
 export function notePull(context: RepositoryContext, kind: PullKind, target: EventTarget): void {
-  const cause = causeOf(context);
-  if (cause === undefined) return;
   const now = Date.now();
   if (believed !== undefined && now < believed.until && !believed.wanted) return;
   if (gathered.length >= MOST_GATHERED) return;
+  const cause = causeOf(context);
+  if (cause === undefined) return;
   const { repository } = context;
   const event: RegistryEvent = {
     version: EVENT_VERSION,

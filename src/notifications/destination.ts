@@ -6,7 +6,7 @@
  */
 import { isAddress, isWithin, parseNetwork, type Network } from '../auth/networks.ts';
 
-export const LONGEST_URL_CHARACTERS = 2_048;
+const LONGEST_URL_CHARACTERS = 2_048;
 
 export interface DestinationRules {
   /** Plain http too, and addresses that are not public. */

@@ -2,7 +2,7 @@
  * Events in the form of distribution (its "Notifications" page; v3.1.1): `{"events":[…]}`. Its four objects `target`, `request`,
  * `actor` and `source` are there in each event, empty or not.
  *
- * v1 is what distribution 2.x sends, which leaves out what is empty in `target`. v2 is what 3.x sends, which always has
+ * v1 is what distribution 2.x sends, which leaves out what is empty in `target`, and knows no `artifactType` and `annotations` there. v2 is what 3.x sends, which always has
  * `mediaType`, `digest` and `size` there. What Berth adds is in an object of its own, `berth`, that other readers skip.
  */
 import { urlOfTarget } from './target-url.ts';
@@ -72,8 +72,7 @@ function targetOf(
     ...isEmptied,
     ...withoutUndefined(isDelete ? { digest } : descriptor),
     ...(isDelete ? {} : { length: size, url: urlOfTarget(cause.origin, kind, repository, digest) }),
-    artifactType,
-    annotations,
+    ...(version === 'v2' ? { artifactType, annotations } : {}),
     fromRepository,
     repository,
     tag,

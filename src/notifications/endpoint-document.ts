@@ -13,7 +13,7 @@ import { EVENT_KINDS, type EventKind } from './event.ts';
 import { parseTemplate, type Template } from './template.ts';
 
 const REFERENCE = 'docs/notifications.md';
-const LONGEST_DOCUMENT_CHARACTERS = 262_144;
+export const LONGEST_ENDPOINTS_CHARACTERS = 262_144;
 const MAX_DEPTH = 20;
 export const MOST_ENDPOINTS = 100;
 const MOST_PATTERNS = 100;
@@ -30,8 +30,8 @@ const BINDING_NAME = /^[A-Za-z_]\w{0,99}$/;
 /** Set by Berth, or by what carries the request. */
 const OWN_HEADERS = /^(?:host|content-length|content-type|transfer-encoding|connection|user-agent|webhook-.*)$/i;
 
-export const FORMATS = ['distribution', 'distribution-v1', 'cloudevents', 'slack', 'github'] as const;
-export type FormatName = (typeof FORMATS)[number];
+const FORMATS = ['distribution', 'distribution-v1', 'cloudevents', 'slack', 'github'] as const;
+type FormatName = (typeof FORMATS)[number];
 
 /** Bodies that can hold several events. */
 const BATCHED_FORMATS: readonly unknown[] = ['distribution', 'distribution-v1', 'cloudevents'];
@@ -198,4 +198,4 @@ export function parseEndpoint(given: string, rules: DestinationRules): DocumentR
   return parseSettingDocument(given, { ...FORM, schema: endpointSchema(rules, 'values') });
 }
 
-const FORM = { longestCharacters: LONGEST_DOCUMENT_CHARACTERS, maxDepth: MAX_DEPTH, page: REFERENCE };
+const FORM = { longestCharacters: LONGEST_ENDPOINTS_CHARACTERS, maxDepth: MAX_DEPTH, page: REFERENCE };

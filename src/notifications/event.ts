@@ -20,24 +20,23 @@ const MOST_REFERENCES = 100;
 /** As JSON; longer ones are left out, and whoever needs them pulls the manifest. */
 const LONGEST_ANNOTATIONS_CHARACTERS = 16_384;
 
-export const ACTIONS_OF = {
-  manifest: ['push', 'pull', 'delete'],
-  blob: ['push', 'pull', 'mount', 'delete'],
-  tag: ['delete'],
-  repository: ['create', 'empty'],
-} as const;
-
 /** What an event is about, and what was done to it. A push of a tag is the push of a manifest with `tag`. */
-export type EventKind = {
-  readonly [Subject in keyof typeof ACTIONS_OF]: `${Subject}.${(typeof ACTIONS_OF)[Subject][number]}`;
-}[keyof typeof ACTIONS_OF];
+export const EVENT_KINDS = [
+  'manifest.push',
+  'manifest.pull',
+  'manifest.delete',
+  'tag.delete',
+  'blob.push',
+  'blob.pull',
+  'blob.mount',
+  'blob.delete',
+  'repository.create',
+  'repository.empty',
+] as const;
 
-/** All of them, `manifest.push` first. */
-export const EVENT_KINDS: readonly EventKind[] = Object.entries(ACTIONS_OF).flatMap(([subject, actions]) =>
-  actions.map((action) => `${subject}.${action}` as EventKind),
-);
+export type EventKind = (typeof EVENT_KINDS)[number];
 
-export interface EventDescriptor {
+interface EventDescriptor {
   readonly mediaType: string;
   readonly digest: Digest;
   /** Bytes. */

@@ -9,7 +9,7 @@ import { parseJsonDocument } from '../oci/json-document.ts';
 import { FIELD_NAMES, fieldOf, isFieldName, type FieldName } from './event-fields.ts';
 import type { RegistryEvent } from './event.ts';
 
-export const LONGEST_TEMPLATE_CHARACTERS = 16_384;
+const LONGEST_TEMPLATE_CHARACTERS = 16_384;
 const MAX_DEPTH = 16;
 const LONGEST_ECHO = 60;
 const PIECE = /\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+/g;
@@ -35,7 +35,11 @@ class Mistake extends Error {}
 /** @param given the JSON text of the template, or its value */
 export function parseTemplate(given: unknown): TemplateResult {
   try {
-    return { ok: true, template: { root: nodeOf(valueOf(given), 0) } };
+    const value = valueOf(given);
+    if (JSON.stringify(value).length > LONGEST_TEMPLATE_CHARACTERS) {
+      throw new Mistake(`may have ${String(LONGEST_TEMPLATE_CHARACTERS)} characters`);
+    }
+    return { ok: true, template: { root: nodeOf(value, 0) } };
   } catch (error) {
     if (!(error instanceof Mistake)) throw error;
     return { ok: false, message: error.message };

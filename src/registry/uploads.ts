@@ -131,7 +131,8 @@ export class Uploads {
       id.streams || !canWrite
         ? ({ kind: 'elsewhere' } as const)
         : await this.#meter.call(this.#repository(session).beginWrite(session, digest, length));
-    if (begun.kind === 'elsewhere') return this.#onward(id, { ...session, start, length, digest, cause: owner.cause }, stream);
+    if (begun.kind === 'elsewhere')
+      return this.#onward(id, { ...session, start, length, digest, cause: owner.cause }, stream);
     if (begun.kind === 'done') return { id, result: closedAs(begun, digest) };
     if (begun.kind === 'unknown') return { id, result: begun };
     const outcome = await this.#write(session, begun.key, stream, length, digest);

@@ -22,7 +22,7 @@ import type {
   LoggedEvent,
   QueuedMessage,
 } from './messages.ts';
-import { Order, type StoredBody } from './order.ts';
+import { Order, parseStoredBody } from './order.ts';
 import { Readers } from './readers.ts';
 import { MIGRATIONS } from './schema.ts';
 
@@ -87,7 +87,7 @@ export class EventLog extends DurableObject<Env> {
     for (const message of messages) {
       if (message.kind !== 'lost') continue;
       const { id, repository, sequence } = message;
-      logEvent('error', 'event lost', { event: id, repository, number: sequence.number });
+      logEvent('error', 'event lost', { eventId: id, repository, number: sequence.number });
     }
     this.#followers.notify();
     await this.#tasks.arm();
@@ -261,6 +261,6 @@ export class EventLog extends DurableObject<Env> {
 }
 
 function loggedEvent({ cursor, body }: EventRow): LoggedEvent {
-  const { event, afterGap } = JSON.parse(body) as StoredBody;
+  const { event, afterGap } = parseStoredBody(body);
   return { cursor, event, ...(afterGap === undefined ? {} : { afterGap }) };
 }

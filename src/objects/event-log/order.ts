@@ -3,7 +3,9 @@
  * once and in any order; an event that comes before its predecessor is parked until that has come. If it does not
  * come in an hour, it was lost on the way, which must not happen: what is parked is then taken, with a mark.
  */
-import type { EventSequence, RegistryEvent } from '../../notifications/event.ts';
+import * as v from 'valibot';
+import type { EventSequence } from '../../notifications/event.ts';
+import { WrittenEventSchema } from '../../notifications/written-event.ts';
 import type { Database } from '../database.ts';
 import type { QueuedMessage } from './messages.ts';
 
@@ -27,10 +29,16 @@ interface Numbered {
   readonly sequence: EventSequence;
 }
 
-/** As it is stored: an event, and the mark that one before it is missing. */
-export interface StoredBody {
-  readonly event: RegistryEvent;
-  readonly afterGap?: true;
+const StoredBodySchema = v.object({
+  event: WrittenEventSchema,
+  /** That one before it is missing. */
+  afterGap: v.exactOptional(v.literal(true)),
+});
+type StoredBody = v.InferOutput<typeof StoredBodySchema>;
+
+/** Throws for what Berth has not written. */
+export function parseStoredBody(body: string): StoredBody {
+  return v.parse(v.pipe(v.string(), v.parseJson(), StoredBodySchema), body);
 }
 
 export class Order {
@@ -115,7 +123,7 @@ export class Order {
       incarnation,
       number,
     );
-    const stored = body === NOTHING ? undefined : (JSON.parse(body) as StoredBody);
+    const stored = body === NOTHING ? undefined : parseStoredBody(body);
     this.#appendNext({ repository, sequence: { incarnation, number } }, stored, now);
   }
 

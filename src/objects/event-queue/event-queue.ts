@@ -8,6 +8,7 @@ import { WorkMeter, type Answer } from '../../observability/work.ts';
 import { Database } from '../database.ts';
 import { consumeEvents } from '../consume-events.ts';
 import type { QueuedMessage } from '../event-log/messages.ts';
+import { parseQueuedMessage } from '../event-log/queued-message.ts';
 import { Tasks, TASKS_SCHEMA, type TaskOutcome } from '../tasks.ts';
 
 const MIGRATIONS = [
@@ -66,7 +67,7 @@ export class EventQueue extends DurableObject<Env> {
       if (last === undefined) return 'done';
       await consumeEvents(
         this.env,
-        rows.map(({ body }) => JSON.parse(body) as QueuedMessage),
+        rows.map(({ body }) => parseQueuedMessage(JSON.parse(body))),
       );
       this.#database.run('DELETE FROM messages WHERE id <= ?', last.id);
     }

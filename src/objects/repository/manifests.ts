@@ -116,7 +116,10 @@ export class Manifests {
 
   /** What a delete of this manifest takes along, and what it was about. */
   known(digest: Digest): { subject: Digest | undefined; tags: Tag[] } {
-    const row = this.#database.first<{ subject: string | null }>('SELECT subject FROM manifests WHERE digest = ?', digest);
+    const row = this.#database.first<{ subject: string | null }>(
+      'SELECT subject FROM manifests WHERE digest = ?',
+      digest,
+    );
     const tags = this.#database.all<{ name: string }>(
       'SELECT t.name FROM tags t JOIN manifests m ON m.id = t.manifest WHERE m.digest = ? ORDER BY t.name',
       digest,

@@ -10,8 +10,9 @@ import type { Config } from '../../config.ts';
 import { boundedCause, boundedTarget, EVENT_VERSION } from '../../notifications/event.ts';
 import type { Cause, EventKind, EventSequence, EventTarget, RegistryEvent } from '../../notifications/event.ts';
 import { newUuid } from '../../notifications/uuid.ts';
+import { parseWrittenEvent } from '../../notifications/written-event.ts';
 import { logEvent } from '../../observability/log.ts';
-import type { RepositoryName } from '../../oci/repository-name.ts';
+import { parseRepositoryName } from '../../oci/repository-name.ts';
 import type { Database } from '../database.ts';
 import type { EventProducer } from '../event-queue/producer.ts';
 import type { QueuedMessage } from '../event-log/messages.ts';
@@ -83,14 +84,16 @@ export class Outbox {
   write(kind: EventKind, target: EventTarget, cause: Cause, now: number): void {
     this.#database.run('UPDATE identity SET events = events + 1');
     const identity = this.#database.first<Identity>('SELECT name, incarnation, events FROM identity');
-    if (identity === undefined) throw new Error('an event of a repository without identity');
-    const { name, incarnation, events: number } = identity;
+    const repository = parseRepositoryName(identity?.name ?? '');
+    if (identity === undefined || repository === undefined)
+      throw new Error('an event of a repository without identity');
+    const { incarnation, events: number } = identity;
     const event: RegistryEvent = {
       version: EVENT_VERSION,
       id: newUuid(now),
       at: now,
       kind,
-      repository: name as RepositoryName,
+      repository,
       sequence: { incarnation, number },
       target: boundedTarget(target),
       cause: boundedCause(cause),
@@ -123,7 +126,9 @@ export class Outbox {
   /** Rows that the Queue would not take, by their numbers. */
   setAside(): { number: number; reason: string }[] {
     if (!this.#database.opened()) return [];
-    return this.#database.all<{ number: number; reason: string }>('SELECT number, reason FROM set_aside ORDER BY number');
+    return this.#database.all<{ number: number; reason: string }>(
+      'SELECT number, reason FROM set_aside ORDER BY number',
+    );
   }
 
   #hasRefusedHead(): boolean {
@@ -168,7 +173,7 @@ export class Outbox {
   }
 
   async #putAside({ number, body }: Row, reason: string): Promise<boolean> {
-    const { id, repository, sequence } = eventOf(body);
+    const { id, repository, sequence } = parseWrittenEvent(body);
     const marker = { kind: 'lost', id, repository, sequence: sequence ?? neverUnnumbered() } as const;
     if ((await this.#send([marker])) !== undefined) return false;
     this.#database.transaction(() => {
@@ -176,7 +181,7 @@ export class Outbox {
       this.#database.run('DELETE FROM set_aside WHERE number <= ?', number - MOST_SET_ASIDE);
       this.#database.run('DELETE FROM outbox WHERE number = ?', number);
     });
-    logEvent('error', 'event set aside', { repository, event: id, number, reason });
+    logEvent('error', 'event set aside', { repository, eventId: id, number, reason });
     return true;
   }
 }
@@ -188,12 +193,8 @@ function bodyOf(event: RegistryEvent): string {
   return JSON.stringify({ ...event, target });
 }
 
-function eventOf(body: string): RegistryEvent {
-  return JSON.parse(body) as RegistryEvent;
-}
-
 function messageOf({ body }: Row): QueuedMessage {
-  return { kind: 'event', event: eventOf(body) };
+  return { kind: 'event', event: parseWrittenEvent(body) };
 }
 
 function neverUnnumbered(): EventSequence {

@@ -21,7 +21,11 @@ export class Presence {
   open(name: RepositoryName): void {
     this.#database.ensure();
     if (this.#database.first('SELECT 1 AS found FROM identity') !== undefined) return;
-    this.#database.run('INSERT INTO identity (name, incarnation, sequence, present) VALUES (?, ?, 0, 0)', name, crypto.randomUUID());
+    this.#database.run(
+      'INSERT INTO identity (name, incarnation, sequence, present) VALUES (?, ?, 0, 0)',
+      name,
+      crypto.randomUUID(),
+    );
   }
 
   /** Has the catalog hear of a repository that came to be, or that was emptied; false where it is as it was. */

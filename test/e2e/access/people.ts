@@ -60,13 +60,18 @@ export interface RegistryWithPeople {
 
 /**
  * @param challenge `Bearer`: with BERTH_PUBLIC_URL, so that clients go to the token endpoint. `Basic`: without
+ * @param environment what else it starts with
  */
-export async function startWithPeople(challenge: Challenge): Promise<RegistryWithPeople> {
+export async function startWithPeople(
+  challenge: Challenge,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<RegistryWithPeople> {
   const running: { berth?: BerthProcess } = {};
   const recorder = await startRecorder(() => running.berth?.url ?? '');
   const { host } = recorder;
   let berth = await startBerth({
     environment: {
+      ...environment,
       BERTH_HTPASSWD: htpasswdLine(PERSON),
       BERTH_ADMIN_PASSWORD: ADMIN_PASSWORD,
       BERTH_POLICY: POLICY,

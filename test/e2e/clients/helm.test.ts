@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { startAgeing, tokenAnswers } from '../access/ageing-registry.ts';
 import { requireClient } from './client.ts';
 import type { Availability } from './client.ts';
 import { PREPARATION_LIMIT_MS, goCommand } from './go-programs.ts';
@@ -90,6 +91,28 @@ test(
     expect(readFileSync(join(back, 'harbour-4.0.0.tgz')).equals(readFileSync(packed))).toBe(true);
     await run(['registry', 'logout', host]);
     await expect(push()).rejects.toThrow(/unauthorized/i);
+  },
+);
+
+test(
+  'helm pushes another chart with no new login twenty minutes after it signed in and pushed one',
+  { timeout: TEST_LIMIT_MS },
+  async (context) => {
+    const run = requireClient(context, 'helm', helm);
+    const ageing = requireClient(context, 'a clock that moves', await startAgeing(scratch));
+    onTestFinished(() => ageing.discard());
+    const { host, recorder, people } = ageing;
+    const { name, password } = people.htpasswd;
+    const push = async (version: string) =>
+      run(['push', '--plain-http', await packChart(run, 'harbour', version), `oci://${host}/team`]);
+    await run(['registry', 'login', '--plain-http', '--username', name, '--password', password, host]);
+    await push('5.0.0');
+    await ageing.twentyMinutesPass();
+    await push('5.1.0');
+    expect(tokenAnswers(recorder.take())).toEqual(new Set([200]));
+    const shown = await run(['show', 'chart', '--plain-http', `oci://${host}/team/harbour`]);
+    expect(shown.stdout.toString('utf8')).toContain('version: 5.1.0');
+    await run(['registry', 'logout', host]);
   },
 );
 

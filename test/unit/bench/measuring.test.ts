@@ -130,11 +130,11 @@ describe('a client over connections of its own', () => {
   });
 
   test('counts answers to HEAD, which have no body', async () => {
-    expect(await headsPerSecond(port, '/there', { connections: 3, seconds: 0.2 })).toBeGreaterThan(10);
+    expect(await headsPerSecond(port, ['/there'], { connections: 3, seconds: 0.2 })).toBeGreaterThan(10);
   });
 
   test('counts no refusals', async () => {
-    await expect(headsPerSecond(port, '/away', { connections: 3, seconds: 10 })).rejects.toThrow('HTTP/1.1 404');
+    await expect(headsPerSecond(port, ['/away'], { connections: 3, seconds: 10 })).rejects.toThrow('HTTP/1.1 404');
   });
 
   test('does every item once, whoever of several takes it', async () => {
