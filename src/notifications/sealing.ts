@@ -54,6 +54,6 @@ export async function unseal(keys: SealingKeys, place: string, text: string): Pr
   return undefined;
 }
 
-function imported(key: Uint8Array): Promise<CryptoKey> {
+function imported(key: Uint8Array): ReturnType<typeof crypto.subtle.importKey> {
   return crypto.subtle.importKey('raw', key, 'AES-GCM', false, ['encrypt', 'decrypt']);
 }

@@ -24,7 +24,7 @@ export async function runningPodman(scratch: Scratch, context: string): Promise<
   const folder = scratch.folder('served');
   const store = ['--root', join(folder, 'root'), '--runroot', join(folder, 'run'), '--storage-driver=vfs'];
   const settings = ['--cgroup-manager=cgroupfs', '--events-backend=none', '--tmpdir', join(folder, 'tmp')];
-  let reason: unknown;
+  let reason = new Error('it was not tried');
   // crun knows no mixture of the two versions of cgroups; runc does.
   for (const runtime of [[], ['--runtime=runc']]) {
     const engine = ['podman', ...runtime, ...store, ...settings];
