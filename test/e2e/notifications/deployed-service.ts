@@ -17,7 +17,7 @@ const RUN_OPTIONS = ['--network=host', '--ulimit=nofile=1024:1024', '--ulimit=np
 const Line = v.looseObject({ event: v.string() });
 export type Line = v.InferOutput<typeof Line>;
 
-/** podman's words that run a container on this machine, or why none does. `image` is one that `pull` finds. */
+/** podman's words that run a container on this machine, or why none does. `context` is what a first image is built of. */
 export async function runningPodman(scratch: Scratch, context: string): Promise<Availability<readonly string[]>> {
   const found = await detectProgram('podman', scratch);
   if (found.kind === 'unavailable') return found;
@@ -61,7 +61,7 @@ export interface ServiceOptions {
   readonly registry: string;
   readonly repository: string;
   readonly secret: string;
-  /** Taken from the machine's own, without which the state lies in the folder of the scratch. */
+  /** More settings of the receiver. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
