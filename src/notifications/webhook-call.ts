@@ -70,7 +70,7 @@ function reasonOf(error: unknown): string {
 
 async function startOf({ body }: Response): Promise<string> {
   if (body === null) return '';
-  const reader = body.getReader();
+  const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;
   while (size < LONGEST_ANSWER_BYTES) {
@@ -91,6 +91,6 @@ async function startOf({ body }: Response): Promise<string> {
 function withoutSecrets(text: string, secrets: readonly string[]): string {
   let clean = text;
   for (const secret of secrets) if (secret !== '') clean = clean.replaceAll(secret, '***');
-  // eslint-disable-next-line no-control-regex -- what a receiver sends is shown in a terminal
+  // What a receiver sends is shown in a terminal.
   return clean.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, LONGEST_KEPT_CHARACTERS);
 }

@@ -156,7 +156,7 @@ describe('a template', () => {
     [nested(20), 'levels deep'],
   ])('%j is refused: %s', (given, reason) => {
     const result = parseTemplate(given);
-    expect(result).toMatchObject({ ok: false, message: expect.stringContaining(reason) as string });
+    expect(result.ok ? 'taken' : result.message).toContain(reason);
   });
 });
 
