@@ -15,7 +15,7 @@ import { parseTemplate, type Template } from './template.ts';
 const REFERENCE = 'docs/notifications.md';
 export const LONGEST_ENDPOINTS_CHARACTERS = 262_144;
 const MAX_DEPTH = 20;
-const MOST_ENDPOINTS = 100;
+export const MOST_ENDPOINTS = 100;
 const MOST_PATTERNS = 100;
 const MOST_HEADERS = 20;
 const LONGEST_HEADER_CHARACTERS = 2_048;
@@ -24,7 +24,7 @@ const MOST_SIMULTANEOUS = 16;
 const LONGEST_TIMEOUT_SECONDS = 30;
 const MOST_BATCHED = 100;
 const LONGEST_GIVE_UP_DAYS = 6;
-const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+export const ENDPOINT_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/;
 const BINDING_NAME = /^[A-Za-z_]\w{0,99}$/;
 /** Set by Berth, or by what carries the request. */
@@ -105,7 +105,7 @@ function endpointSchema(rules: DestinationRules, secretsFrom: 'bindings' | 'valu
       : v.strictObject({ value: line(LONGEST_HEADER_CHARACTERS) });
   return v.pipe(
     v.strictObject({
-      name: v.pipe(text, v.regex(NAME, 'must be up to 63 of a-z, 0-9 and -')),
+      name: v.pipe(text, v.regex(ENDPOINT_NAME, 'must be up to 63 of a-z, 0-9 and -')),
       url: v.pipe(
         text,
         v.check(

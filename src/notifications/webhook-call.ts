@@ -54,9 +54,18 @@ export async function callWebhook(
       retryAfterMs: parseRetryAfter(response.headers.get('retry-after'), now()),
     };
   } catch (error) {
-    const reason = error instanceof Error && error.name === 'TimeoutError' ? 'no answer in time' : String(error);
-    return { kind: 'failed', status: undefined, answer: withoutSecrets(reason, secrets), retryAfterMs: undefined };
+    const answer = withoutSecrets(reasonOf(error), secrets);
+    return { kind: 'failed', status: undefined, answer, retryAfterMs: undefined };
   }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time';
+  const text = String(error);
+  // All that workerd says where it got no connection.
+  return text.includes('internal error; reference')
+    ? 'no connection: the name has no address, or one that may not be called'
+    : text;
 }
 
 async function startOf({ body }: Response): Promise<string> {

@@ -9,8 +9,8 @@ import type { Campaign } from './campaign.ts';
 import { FAULTS } from './events/faults.ts';
 import { runEvents, type RunResult } from './events/run.ts';
 
-const CHANGES = 800;
-const CHANGES_MS = 60_000;
+const CHANGES = 500;
+const CHANGES_MS = 20_000;
 const STEPS_BETWEEN_KILLS = 150;
 const SETTLING_MS = 30_000;
 

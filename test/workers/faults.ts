@@ -114,11 +114,7 @@ class Faults {
 export const faults = new Faults();
 
 /** The environment of `caller`, with every binding wrapped. `state` lets the caller crash; a Worker has none. */
-export function wrapped(
-  env: Env & OutboundBindings,
-  caller: string,
-  state?: DurableObjectState,
-): Env & OutboundBindings {
+export function wrapped(env: Env & OutboundBindings, caller: string, state?: DurableObjectState): Env {
   const crash =
     state === undefined
       ? undefined

@@ -1,4 +1,5 @@
 /** What an endpoint that is disabled has not got: all of it becomes dead letters, and what comes later one span of them. */
+import { runsOf } from './spans.ts';
 import type { Readings } from './readings.ts';
 import type { Records } from './records.ts';
 import type { Waiting, WaitingRequest } from './waiting.ts';
@@ -25,26 +26,4 @@ export function buryPending({ waiting, readings, records }: Pending, upTo: numbe
 export function buryRequest(records: Records, { id, members }: WaitingRequest, at: number, reason: string): void {
   const event = members.length === 1 ? id : undefined;
   for (const { first, last } of runsOf(members)) records.buried({ first, last, event, at, reason });
-}
-
-/** Cursors, both included. */
-export interface Run {
-  readonly first: number;
-  readonly last: number;
-}
-
-/** Numbers that follow one another, as spans. @param numbers in their order */
-export function runsOf(numbers: readonly number[]): Run[] {
-  return joined(numbers.map((number) => ({ first: number, last: number })));
-}
-
-/** Spans that meet are one. @param spans by their beginnings */
-export function joined(spans: readonly Run[]): Run[] {
-  const whole: { first: number; last: number }[] = [];
-  for (const { first, last } of spans) {
-    const open = whole.at(-1);
-    if (open !== undefined && first <= open.last + 1) open.last = Math.max(open.last, last);
-    else whole.push({ first, last });
-  }
-  return whole;
 }

@@ -40,7 +40,7 @@ export class Deliveries {
   readonly #reader: LogReader;
   /** By the ids of their requests. */
   readonly #going = new Map<string, Promise<void>>();
-  #change = Promise.withResolvers<void>();
+  #change = Promise.withResolvers<null>();
   #hasRun = false;
   #hasPlace = true;
   #toldProblem: string | undefined;
@@ -219,12 +219,12 @@ export class Deliveries {
   }
 
   #notify(): void {
-    this.#change.resolve();
+    this.#change.resolve(null);
     this.#change = Promise.withResolvers();
   }
 }
 
-async function eitherOf(change: Promise<void>, ms: number): Promise<void> {
+async function eitherOf(change: Promise<null>, ms: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const pause = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, Math.max(SHORTEST_PAUSE_MS, ms));

@@ -1,7 +1,7 @@
 /** A request that says only that requests arrive: the administrator's test of an endpoint. */
 import { EVENT_VERSION, type RegistryEvent } from '../../notifications/event.ts';
 import { newUuid } from '../../notifications/uuid.ts';
-import type { RepositoryName } from '../../oci/repository-name.ts';
+import { parseRepositoryName } from '../../oci/repository-name.ts';
 import { callReceiver } from './delivery-call.ts';
 import type { PingResult } from './messages.ts';
 import type { Outbound } from './outbound.ts';
@@ -10,12 +10,14 @@ import type { ReadyEndpoint } from './ready-endpoint.ts';
 /** No log has it, and no deployment follows the making of a repository. */
 function pingEvent(origin: string, now: number): RegistryEvent {
   const id = newUuid(now);
+  const repository = parseRepositoryName('berth-ping');
+  if (repository === undefined) throw new Error('it is a name');
   return {
     version: EVENT_VERSION,
     id,
     at: now,
     kind: 'repository.create',
-    repository: 'berth-ping' as RepositoryName,
+    repository,
     target: {},
     cause: {
       requestId: id,

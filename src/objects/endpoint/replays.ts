@@ -1,14 +1,14 @@
 /** What an administrator wants sent again, as spans of the log. */
 import type { WorkMeter } from '../../observability/work.ts';
 import type { Objects } from '../stubs.ts';
-import { joined, runsOf, type Run } from './burying.ts';
+import { joined, runsOf, type Span } from './spans.ts';
 import type { Replay, ReplayResult } from './messages.ts';
 import type { Readings } from './readings.ts';
 import { MOST_DEAD_LETTERS, type Records } from './records.ts';
 
 /** The spans, and the dead letters that they stand for. */
 export interface Asked {
-  readonly spans: readonly Run[];
+  readonly spans: readonly Span[];
   readonly letters: readonly number[];
 }
 

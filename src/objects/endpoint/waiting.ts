@@ -2,6 +2,7 @@
  * The requests of an endpoint that were begun and not ended: each is written down, with its id and its events, before it is
  * first sent, so that a crash repeats it as it was (Standard Webhooks wants one id for all attempts of a message).
  */
+import * as v from 'valibot';
 import type { Database } from '../database.ts';
 
 /** From here on nothing new is read: what fails must not fill the store. */
@@ -27,6 +28,7 @@ interface Row extends Record<string, string | number> {
   begun_at: number;
 }
 
+const Members = v.pipe(v.string(), v.parseJson(), v.array(v.number()));
 const COLUMNS = 'id, members, repository, attempts, begun_at';
 
 export class Waiting {
@@ -129,5 +131,5 @@ export class Waiting {
 }
 
 function requestOf({ id, members, repository, attempts, begun_at: begunAt }: Row): WaitingRequest {
-  return { id, members: JSON.parse(members) as number[], repository, attempts, begunAt };
+  return { id, members: v.parse(Members, members), repository, attempts, begunAt };
 }

@@ -10,8 +10,19 @@ import { WorkMeter, type Answer } from '../../observability/work.ts';
 import { Database } from '../database.ts';
 import { Objects } from '../stubs.ts';
 import { Tasks, type TaskOutcome } from '../tasks.ts';
-import type { AppendResult, ConfiguredReader, EventPage, LoggedEvent, QueuedMessage } from './messages.ts';
-import { Order, type StoredBody } from './order.ts';
+import { backlogAfter } from './finding.ts';
+import { Followers, FOLLOW_WAIT_MS } from './following.ts';
+import type {
+  AppendResult,
+  Backlog,
+  ConfiguredReader,
+  EventPage,
+  FollowResult,
+  KnownReader,
+  LoggedEvent,
+  QueuedMessage,
+} from './messages.ts';
+import { Order, parseStoredBody } from './order.ts';
 import { Readers } from './readers.ts';
 import { MIGRATIONS } from './schema.ts';
 
@@ -38,6 +49,7 @@ export class EventLog extends DurableObject<Env> {
   readonly #database: Database;
   readonly #order: Order;
   readonly #readers: Readers;
+  readonly #followers = new Followers();
   readonly #tasks: Tasks<EventLogTask>;
   readonly #objects: Objects;
 
@@ -77,6 +89,7 @@ export class EventLog extends DurableObject<Env> {
       const { id, repository, sequence } = message;
       logEvent('error', 'event lost', { eventId: id, repository, number: sequence.number });
     }
+    this.#followers.notify();
     await this.#tasks.arm();
     return new WorkMeter().answer({ upTo: this.#last(), readers: this.#readers.all() });
   }
@@ -137,6 +150,44 @@ export class EventLog extends DurableObject<Env> {
     return new WorkMeter().answer(this.#database.opened() ? this.#last() : 0);
   }
 
+  /** What lies behind a cursor. */
+  backlog(after: number): Answer<Backlog> {
+    const isOpened = this.#database.opened();
+    return new WorkMeter().answer(
+      isOpened ? backlogAfter(this.#database, after, this.#last()) : { events: 0, oldestAt: undefined },
+    );
+  }
+
+  /**
+   * As `read`, for one who follows the log live: waits for what comes next, for a while, and keeps the follower's place.
+   *
+   * @param id the follower's own, random @param waitMs none: only takes a place
+   */
+  async follow(id: string, after: number, waitMs: number = FOLLOW_WAIT_MS): Promise<Answer<FollowResult>> {
+    if (!this.#followers.renew(id, Date.now())) return new WorkMeter().answer({ kind: 'full' });
+    const now = this.read(after);
+    if (waitMs === 0 || now.result.kind === 'gone' || now.result.events.length > 0) return now;
+    await this.#followers.next(waitMs);
+    return this.read(after);
+  }
+
+  unfollow(id: string): Answer<null> {
+    this.#followers.end(id);
+    return new WorkMeter().answer(null);
+  }
+
+  /** The endpoints that the admin API made whose names come after this one, by name. */
+  adminReaders(after: string, limit: number): Answer<string[]> {
+    return new WorkMeter().answer(this.#database.opened() ? this.#readers.ofAdmin(after, limit) : []);
+  }
+
+  /** One of them, and how many there are, those of the setting included. */
+  reader(name: string): Answer<{ reader: KnownReader | undefined; count: number }> {
+    const meter = new WorkMeter();
+    if (!this.#database.opened()) return meter.answer({ reader: undefined, count: 0 });
+    return meter.answer({ reader: this.#readers.get(name), count: this.#readers.count });
+  }
+
   /** Has an endpoint woken from now on, and tells where it begins to read. Asked again, it tells the same. */
   addReader(name: string, events: readonly EventKind[]): Answer<number> {
     this.#database.ensure();
@@ -180,6 +231,7 @@ export class EventLog extends DurableObject<Env> {
     return this.#database.transaction((): TaskOutcome => {
       const taken = this.#order.takeOverdue(now, OVERDUE_PER_RUN);
       if (taken > 0) {
+        this.#followers.notify();
         logEvent('error', 'events out of order for an hour', { taken });
         // No batch brought them, so nobody else wakes the endpoints.
         for (const { name } of this.#readers.all()) this.#tasks.add('wake', name, now);
@@ -209,6 +261,6 @@ export class EventLog extends DurableObject<Env> {
 }
 
 function loggedEvent({ cursor, body }: EventRow): LoggedEvent {
-  const { event, afterGap } = JSON.parse(body) as StoredBody;
+  const { event, afterGap } = parseStoredBody(body);
   return { cursor, event, ...(afterGap === undefined ? {} : { afterGap }) };
 }

@@ -14,6 +14,20 @@ export interface Reader {
   readonly since: number;
 }
 
+/** Where an endpoint is from. */
+export type Origin = 'setting' | 'admin';
+
+export interface KnownReader extends Reader {
+  readonly origin: Origin;
+}
+
+/** What lies in the log behind a cursor. */
+export interface Backlog {
+  readonly events: number;
+  /** When the first of them was appended (ms since the epoch). */
+  readonly oldestAt: number | undefined;
+}
+
 /** An endpoint that a setting names, with the kinds of event that it wants. */
 export interface ConfiguredReader {
   readonly name: string;
@@ -39,3 +53,6 @@ export type EventPage =
   | { readonly kind: 'page'; readonly events: readonly LoggedEvent[]; readonly next: number; readonly isEnd: boolean }
   /** Events after the cursor were dropped already; `oldest` is the cursor after which the log has all of them. */
   | { readonly kind: 'gone'; readonly oldest: number };
+
+/** `full`: too many others follow the log. */
+export type FollowResult = EventPage | { readonly kind: 'full' };

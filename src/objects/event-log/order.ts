@@ -1,9 +1,11 @@
 /**
  * Puts events into the log once each, and those of a repository in the order of their numbers. A Queue delivers at least
  * once and in any order; an event that comes before its predecessor is parked until that has come. If it does not
- * come in an hour, it was lost on the way, which must not happen: what is parked is then taken, with a mark.
+ * come in an hour, what is parked is taken, with a mark: one that is later still comes out of order, and is not lost.
  */
-import type { EventSequence, RegistryEvent } from '../../notifications/event.ts';
+import * as v from 'valibot';
+import type { EventSequence } from '../../notifications/event.ts';
+import { WrittenEventSchema } from '../../notifications/written-event.ts';
 import type { Database } from '../database.ts';
 import type { QueuedMessage } from './messages.ts';
 
@@ -27,10 +29,16 @@ interface Numbered {
   readonly sequence: EventSequence;
 }
 
-/** As it is stored: an event, and the mark that one before it is missing. */
-export interface StoredBody {
-  readonly event: RegistryEvent;
-  readonly afterGap?: true;
+const StoredBodySchema = v.object({
+  event: WrittenEventSchema,
+  /** That one before it is missing. */
+  afterGap: v.exactOptional(v.literal(true)),
+});
+type StoredBody = v.InferOutput<typeof StoredBodySchema>;
+
+/** Throws for what Berth has not written. */
+export function parseStoredBody(body: string): StoredBody {
+  return v.parse(v.pipe(v.string(), v.parseJson(), StoredBodySchema), body);
 }
 
 export class Order {
@@ -52,8 +60,12 @@ export class Order {
         : { repository: message.event.repository, sequence: message.event.sequence ?? neverUnnumbered() };
     const head = this.#head(numbered);
     const { number } = numbered.sequence;
-    // It has been taken before.
-    if (number <= head) return;
+    if (number <= head) {
+      // It has been taken before, or was given up.
+      if (this.#endMissing(numbered) && message.kind === 'event')
+        this.#append(message.event.id, { event: message.event }, now);
+      return;
+    }
     if (number > head + 1) {
       this.#park(numbered, message, now);
       return;
@@ -72,12 +84,43 @@ export class Order {
     for (const { repository, incarnation } of overdue) {
       const first = this.#firstParked(repository, incarnation);
       if (first === undefined) continue;
-      // The numbers before it are given up.
-      this.#setHead({ repository, sequence: { incarnation, number: first.number - 1 } }, true);
+      this.#giveUpBefore({ repository, sequence: { incarnation, number: first.number } });
       this.#unpark(first, now);
       this.#takeParked({ repository, sequence: { incarnation, number: first.number } }, now);
     }
     return overdue.length;
+  }
+
+  #giveUpBefore({ repository, sequence: { incarnation, number } }: Numbered): void {
+    const head = this.#head({ repository, sequence: { incarnation, number } });
+    if (head + 1 < number) this.#setMissing(repository, incarnation, head + 1, number - 1);
+    this.#setHead({ repository, sequence: { incarnation, number: number - 1 } }, true);
+  }
+
+  /** Whether the log gave this number up, and does so no more. */
+  #endMissing({ repository, sequence: { incarnation, number } }: Numbered): boolean {
+    const range = this.#database.first<{ first: number; last: number }>(
+      'SELECT first, last FROM missing WHERE repository = ? AND incarnation = ? AND first <= ? AND last >= ?',
+      repository,
+      incarnation,
+      number,
+      number,
+    );
+    if (range === undefined) return false;
+    const { first, last } = range;
+    this.#database.run(
+      'DELETE FROM missing WHERE repository = ? AND incarnation = ? AND first = ?',
+      repository,
+      incarnation,
+      first,
+    );
+    if (first < number) this.#setMissing(repository, incarnation, first, number - 1);
+    if (number < last) this.#setMissing(repository, incarnation, number + 1, last);
+    return true;
+  }
+
+  #setMissing(repository: string, incarnation: string, first: number, last: number): void {
+    this.#database.run('INSERT INTO missing VALUES (?, ?, ?, ?)', repository, incarnation, first, last);
   }
 
   /** When the next of the parked has waited long enough (ms since the epoch). */
@@ -115,7 +158,7 @@ export class Order {
       incarnation,
       number,
     );
-    const stored = body === NOTHING ? undefined : (JSON.parse(body) as StoredBody);
+    const stored = body === NOTHING ? undefined : parseStoredBody(body);
     this.#appendNext({ repository, sequence: { incarnation, number } }, stored, now);
   }
 
@@ -146,7 +189,7 @@ export class Order {
   /** Once, without a number of AUTOINCREMENT's for what is there already, so that cursors have no gaps. */
   #append(id: string, stored: StoredBody, now: number): void {
     this.#database.run(
-      `INSERT OR IGNORE INTO events (id, appended_at, body)
+      `INSERT INTO events (id, appended_at, body)
        SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = ?1)`,
       id,
       now,

@@ -1,9 +1,7 @@
 /** The endpoints that read the log, each from its own cursor on: those of the admin API, and those of a setting. */
 import type { EventKind } from '../../notifications/event.ts';
 import type { Database } from '../database.ts';
-import type { ConfiguredReader, Reader } from './messages.ts';
-
-type Origin = 'setting' | 'admin';
+import type { ConfiguredReader, KnownReader, Origin, Reader } from './messages.ts';
 
 export class Readers {
   readonly #database: Database;
@@ -16,10 +14,29 @@ export class Readers {
     return this.#database.all<{ name: string; since: number }>('SELECT name, since FROM readers ORDER BY name');
   }
 
+  /** Those of the admin API whose names come after this one, by name. */
+  ofAdmin(after: string, limit: number): string[] {
+    return this.#database
+      .all<{ name: string }>(
+        "SELECT name FROM readers WHERE origin = 'admin' AND name > ? ORDER BY name LIMIT ?",
+        after,
+        limit,
+      )
+      .map(({ name }) => name);
+  }
+
+  get(name: string): KnownReader | undefined {
+    const row = this.#database.first<{ since: number; origin: string }>(
+      'SELECT since, origin FROM readers WHERE name = ?',
+      name,
+    );
+    return row && { name, since: row.since, origin: row.origin === 'setting' ? 'setting' : 'admin' };
+  }
+
   /** The cursor that it begins to read after: that of its first time. */
   add(name: string, events: readonly EventKind[], since: number): number {
     this.#put(name, events, since, 'admin');
-    return this.#database.first<{ since: number }>('SELECT since FROM readers WHERE name = ?', name)?.since ?? since;
+    return this.get(name)?.since ?? since;
   }
 
   remove(name: string): void {
@@ -37,6 +54,10 @@ export class Readers {
   wantsAny(kinds: readonly EventKind[]): boolean {
     const wanted = this.#database.all<{ events: string }>('SELECT events FROM readers');
     return wanted.some(({ events }) => events.split(' ').some((event) => kinds.some((kind) => kind === event)));
+  }
+
+  get count(): number {
+    return this.#database.first<{ count: number }>('SELECT count(*) AS count FROM readers')?.count ?? 0;
   }
 
   #put(name: string, events: readonly EventKind[], since: number, origin: Origin): void {

@@ -34,6 +34,15 @@ export const MIGRATIONS = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX parked_by_age ON parked (parked_at);
 
+  -- Numbers that were given up, both ends included: an event of them that comes all the same is appended when it comes.
+  CREATE TABLE missing (
+    repository TEXT NOT NULL,
+    incarnation TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (repository, incarnation, first)
+  ) STRICT, WITHOUT ROWID;
+
   -- Who is woken when something was appended.
   CREATE TABLE readers (
     name TEXT PRIMARY KEY,

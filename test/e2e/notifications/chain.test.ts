@@ -130,7 +130,7 @@ describe('the numbers of a repository', () => {
       receiver.accepted
         .flatMap(eventsOf)
         .filter(({ target }) => target.repository === 'events/counted')
-        .map((event) => (event[ADDED] as { sequence?: number }).sequence);
+        .map((event) => event[ADDED]?.sequence);
     await receiver.until(() => new Set(numbers()).size >= 8);
     expect([...new Set(numbers())].toSorted((one, two) => Number(one) - Number(two))).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     receiver.react = answering(200);

@@ -118,10 +118,7 @@ function toldBy({ requests }: Receiver): Told {
 
 /** One row for each event that differs, with the fields that do. */
 function differencesOf(name: string, ours: readonly EnvelopeEvent[], theirs: readonly EnvelopeEvent[]): Difference[] {
-  const [one, two] = [ours, theirs].map((events) => events.map(formOf).sort((a, b) => orderOf(a) - orderOf(b))) as [
-    ReadonlyMap<string, string>[],
-    ReadonlyMap<string, string>[],
-  ];
+  const [one, two] = [inOrder(ours), inOrder(theirs)];
   return Array.from({ length: Math.max(one.length, two.length) }, (_, index) => {
     const [left, right] = [one[index], two[index]];
     const paths = [...new Set([...(left?.keys() ?? []), ...(right?.keys() ?? [])])];
@@ -137,6 +134,7 @@ function differencesOf(name: string, ours: readonly EnvelopeEvent[], theirs: rea
 }
 
 /** Several events of one request: what was deleted itself, then its tags. */
-function orderOf(form: ReadonlyMap<string, string>): number {
-  return form.has('target.digest') ? 0 : 1;
+function inOrder(events: readonly EnvelopeEvent[]): ReadonlyMap<string, string>[] {
+  const rank = (form: ReadonlyMap<string, string>): number => (form.has('target.digest') ? 0 : 1);
+  return events.map(formOf).sort((one, other) => rank(one) - rank(other));
 }

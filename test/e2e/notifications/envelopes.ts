@@ -16,6 +16,7 @@ const Event = v.objectWithRest(
       url: v.optional(v.string()),
     }),
     request: v.looseObject({ method: v.string(), useragent: v.string() }),
+    berth: v.optional(v.looseObject({ version: v.number(), sequence: v.optional(v.number()) })),
   },
   v.unknown(),
 );

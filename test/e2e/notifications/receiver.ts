@@ -11,7 +11,6 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { answering, type Reaction, type React } from './reactions.ts';
 
@@ -75,7 +74,9 @@ export class Receiver {
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('it listens no more');
+    return address.port;
   }
 
   get url(): string {

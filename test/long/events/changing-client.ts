@@ -19,10 +19,10 @@ interface Manifest {
   readonly bytes: Buffer;
 }
 
-const manifests = Array.from({ length: MANIFESTS }, (_, index) => manifestOf(String(index))) as [
-  Manifest,
-  ...Manifest[],
-];
+const manifests = [
+  manifestOf('0'),
+  ...Array.from({ length: MANIFESTS - 1 }, (_, index) => manifestOf(`${index + 1}`)),
+] as const;
 export const MANIFEST_DIGESTS: readonly string[] = manifests.map(({ digest }) => digest);
 
 export class ChangingClient {

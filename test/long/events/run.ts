@@ -15,7 +15,7 @@ const VICTIMS = ['workerd', 'workerd', 'node', 'all'] as const satisfies readonl
 /** A change is three steps or four. */
 const FEWEST_STEPS_BETWEEN_KILLS = 30;
 /** So that a dead endpoint has time to be found alive: its breaker waits as long as it was dead, or twice that. */
-const SETTLING_MS = 30_000;
+const SETTLING_MS = 40_000;
 
 export interface RunOptions {
   readonly random: Seeded;

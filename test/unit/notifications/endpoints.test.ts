@@ -25,6 +25,7 @@ test('an endpoint needs a name and a URL, and gets what a deployment follows', (
   expect(one()).toEqual({
     name: 'deploy',
     url: URL,
+    references: false,
     headers: {},
     signingSecrets: [],
     events: new Set(['manifest.push', 'manifest.delete', 'tag.delete']),

@@ -1,11 +1,18 @@
 /** Endpoints of a test's own beside the log, with a receiver each (test/receivers.ts), and events that are appended by hand. */
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
+import * as v from 'valibot';
 import { vi } from 'vitest';
-import { EVENT_VERSION, type EventKind, type RegistryEvent } from '../../../src/notifications/event.ts';
+import {
+  EVENT_VERSION,
+  type EventKind,
+  type EventTarget,
+  type RegistryEvent,
+} from '../../../src/notifications/event.ts';
 import { newUuid } from '../../../src/notifications/uuid.ts';
+import { parseTag } from '../../../src/oci/reference.ts';
 import { parseRepositoryName, type RepositoryName } from '../../../src/oci/repository-name.ts';
-import type { QueuedMessage } from '../../../src/objects/event-log/messages.ts';
+import type { ConfiguredReader, QueuedMessage } from '../../../src/objects/event-log/messages.ts';
 import { consumeEvents } from '../../../src/objects/consume-events.ts';
 import { wrapped } from '../faults.ts';
 import { crash, objects, passTime } from '../world.ts';
@@ -145,6 +152,13 @@ export class Webhook {
     return crash(this.stub);
   }
 
+  async remove(): Promise<void> {
+    await this.release();
+    await objects.eventLog().removeReader(this.name);
+    await this.stub.remove();
+    webhooks.delete(this);
+  }
+
   /** Rows of a table of its store. */
   rows(table: string): Promise<number> {
     return runInDurableObject(
@@ -162,17 +176,18 @@ export class Webhook {
 
 /** Of the test that has ended: the next one wakes none of them. */
 export async function removeAll(): Promise<void> {
-  for (const webhook of webhooks) {
-    await webhook.release();
-    await objects.eventLog().removeReader(webhook.name);
-    await webhook.stub.remove();
-  }
-  webhooks.clear();
+  for (const webhook of [...webhooks]) await webhook.remove();
 }
+
+const Envelope = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({ events: v.array(v.object({ berth: v.object({ repository: v.string(), sequence: v.number() }) })) }),
+);
 
 /** The numbers of the events in a body of distribution's form. */
 export function numbersOf(body: string): string[] {
-  const { events } = JSON.parse(body) as { events: { berth: { repository: string; sequence: number } }[] };
+  const { events } = v.parse(Envelope, body);
   return events.map(({ berth }) => `${berth.repository} ${String(berth.sequence)}`);
 }
 
@@ -214,6 +229,12 @@ export class Source {
     return Array.from({ length: count }, () => this.next());
   }
 
+  /** Appends its next events beside a setting that names these endpoints, and wakes those. */
+  async append(count: number, configured: readonly ConfiguredReader[]): Promise<void> {
+    const { result } = await objects.eventLog().append(this.take(count).map(eventMessage), configured);
+    for (const reader of result.readers) await objects.endpoint(reader.name).wake(reader);
+  }
+
   /** `name 1` to `name count`. */
   numbers(count: number, first = 1): string[] {
     return Array.from({ length: count }, (_, index) => `${this.name} ${String(first + index)}`);
@@ -227,6 +248,11 @@ export function eventMessage(event: RegistryEvent): QueuedMessage {
 /** As the consumer of the Queue does it. */
 export function consume(events: readonly RegistryEvent[]): Promise<void> {
   return consumeEvents(wrapped(env, 'queue'), events.map(eventMessage));
+}
+
+/** A target that a tag leads to. */
+export function tagged(text: string): EventTarget {
+  return { tag: known(parseTag(text)) };
 }
 
 function known<T>(value: T | undefined): T {

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FAILURES_UNTIL_OPEN } from '../../../src/notifications/breaker.ts';
 import { passTime, newWorld, objects } from '../world.ts';
-import { consume, numbersOf, removeAll, Source, Webhook } from './deliveries.ts';
+import { consume, numbersOf, removeAll, Source, tagged, Webhook } from './deliveries.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -57,15 +57,15 @@ describe('an endpoint', () => {
       tags: ['v*'],
       ignoreMediaTypes: ['text/ignored'],
     });
-    const tagged = { target: { tag: 'v1' as never } };
+    const first = { target: tagged('v1') };
     await consume([
-      source.next('manifest.push', tagged),
+      source.next('manifest.push', first),
       source.next('manifest.push'),
-      source.next('manifest.delete', tagged),
-      source.next('manifest.push', { target: { tag: 'v2' as never, mediaType: 'text/ignored' } }),
-      source.next('manifest.push', { target: { tag: 'latest' as never } }),
-      other.next('manifest.push', tagged),
-      source.next('manifest.push', tagged),
+      source.next('manifest.delete', first),
+      source.next('manifest.push', { target: { ...tagged('v2'), mediaType: 'text/ignored' } }),
+      source.next('manifest.push', { target: tagged('latest') }),
+      other.next('manifest.push', first),
+      source.next('manifest.push', first),
     ]);
     await webhook.settle();
     expect((await webhook.told()).sort()).toEqual([`${source.name} 1`, `${source.name} 6`]);
@@ -187,10 +187,9 @@ describe('strict order', () => {
     await webhook.make();
     await consume(source.take(1));
     await webhook.settle();
-    expect(await webhook.change({ order: 'repository' })).toEqual({
-      kind: 'refused',
-      reason: expect.stringContaining('1 request') as string,
-    });
+    const refused = await webhook.change({ order: 'repository' });
+    expect(refused.kind).toBe('refused');
+    expect(JSON.stringify(refused)).toContain('1 request');
     await webhook.answers({});
     await webhook.drain();
     expect(await webhook.change({ order: 'repository' })).toEqual({ kind: 'configured' });
@@ -276,9 +275,8 @@ describe('a failed call', () => {
     while ((await webhook.deadLetters()).length === 0) await webhook.passToAlarm();
     expect(Date.now() - began).toBeGreaterThanOrEqual(DAY_MS);
     expect(Date.now() - began).toBeLessThan(DAY_MS + 2 * HOUR_MS);
-    expect(await webhook.deadLetters()).toMatchObject([
-      { event: event?.id, reason: expect.stringContaining('given up') as string },
-    ]);
+    expect(await webhook.deadLetters()).toMatchObject([{ event: event?.id }]);
+    expect((await webhook.deadLetters())[0]?.reason).toContain('given up');
     expect(await webhook.figures()).toMatchObject({ waiting: 0, deadLetters: 1 });
     await webhook.answers({});
     expect((await webhook.stub.replay({ kind: 'dead-letters', numbers: 'all' })).result).toEqual({
@@ -320,170 +318,24 @@ describe('the breaker', () => {
     await webhook.answers({ status: 500 });
     await webhook.make();
     await consume(source.take(30));
-    for (let attempt = 0; attempt < 110; attempt += 1) await webhook.passToAlarm();
+    for (let attempt = 0; attempt < 20; attempt += 1) await webhook.passToAlarm();
     const [waiting, tasks, calls] = [
       await webhook.rows('waiting'),
       await webhook.rows('tasks'),
       (await webhook.received()).length,
     ];
     const alarm = await webhook.alarmAt();
-    for (let batch = 0; batch < 10; batch += 1) {
-      await consume(source.take(50));
+    for (let batch = 0; batch < 5; batch += 1) {
+      await consume(source.take(20));
       await webhook.settle();
     }
     // It is not even rung for them.
     expect(await webhook.alarmAt()).toBe(alarm);
     expect((await webhook.received()).length).toBe(calls);
-    expect([await webhook.rows('waiting'), await webhook.rows('tasks'), await webhook.rows('attempts')]).toEqual([
-      waiting,
-      tasks,
-      100,
-    ]);
+    expect([await webhook.rows('waiting'), await webhook.rows('tasks')]).toEqual([waiting, tasks]);
     await webhook.answers({});
     await webhook.drain();
-    const numbers = new Set([...(await webhook.told())]);
-    const dead = await webhook.deadLetters();
-    expect(numbers.size + dead.length).toBeGreaterThanOrEqual(530);
-    expect(numbers).toEqual(new Set(source.numbers(530)));
-  });
-});
-
-describe('a disabled endpoint', () => {
-  it('is what one becomes whose receiver answers 410, until it is changed', async () => {
-    const [source, webhook] = [new Source('team/app'), new Webhook()];
-    await webhook.answers({ status: 410 });
-    await webhook.make({ simultaneous: 1 });
-    await consume(source.take(3));
-    await webhook.settle();
-    expect((await webhook.received()).length).toBe(1);
-    expect(await webhook.figures()).toMatchObject({ disabled: true, waiting: 0 });
-    for (let batch = 0; batch < 5; batch += 1) {
-      await consume(source.take(2));
-      await webhook.settle();
-    }
-    // One span, which grows.
-    const letters = await webhook.deadLetters();
-    expect(letters.length).toBeLessThanOrEqual(2);
-    expect((letters.at(-1)?.last ?? 0) - (letters[0]?.first ?? 0) + 1).toBe(13);
-    expect((await webhook.stub.replay({ kind: 'dead-letters', numbers: 'all' })).result).toEqual({ kind: 'disabled' });
-    await webhook.answers({});
-    await webhook.change({});
-    await consume(source.take(1));
-    await webhook.drain();
-    expect((await webhook.told()).slice(1)).toEqual([`${source.name} 14`]);
-    await webhook.stub.replay({ kind: 'dead-letters', numbers: 'all' });
-    await webhook.drain();
-    expect(new Set(await webhook.told())).toEqual(new Set(source.numbers(14)));
+    expect(new Set(await webhook.told())).toEqual(new Set(source.numbers(130)));
     expect(await webhook.deadLetters()).toEqual([]);
-  });
-
-  it('is one that its document says is, and what waits becomes dead letters', async () => {
-    const [source, webhook] = [new Source('team/app'), new Webhook()];
-    await webhook.answers({ status: 500 });
-    await webhook.make({ order: 'repository' });
-    await consume(source.take(4));
-    await webhook.settle();
-    await webhook.change({ order: 'repository', disabled: true });
-    await webhook.settle();
-    const calls = (await webhook.received()).length;
-    expect(await webhook.figures()).toMatchObject({ disabled: true, waiting: 0 });
-    await consume(source.take(4));
-    await webhook.settle();
-    // What comes while it is changed is missed too; what comes after the answer is not.
-    await consume(source.take(2));
-    await webhook.answers({});
-    await webhook.change({ order: 'any' });
-    await consume(source.take(1));
-    await webhook.drain();
-    expect((await webhook.told()).slice(calls)).toEqual([`${source.name} 11`]);
-    await webhook.stub.replay({ kind: 'dead-letters', numbers: 'all' });
-    await webhook.drain();
-    expect(new Set(await webhook.told())).toEqual(new Set(source.numbers(11)));
-  });
-});
-
-describe('a replay', () => {
-  it('sends events by their ids, by a span of cursors and by a span of time, under the ids that they had', async () => {
-    const [source, webhook] = [new Source('team/app'), new Webhook()];
-    await webhook.make();
-    const begin = (await objects.eventLog().last()).result;
-    const events = source.take(6);
-    await consume(events.slice(0, 3));
-    await webhook.settle();
-    passTime(60_000);
-    const from = Date.now();
-    await consume(events.slice(3));
-    await webhook.settle();
-    const replayed = async (replay: Parameters<typeof webhook.stub.replay>[0]) => {
-      const before = (await webhook.told()).length;
-      await webhook.stub.replay(replay);
-      await webhook.drain();
-      return (await webhook.told()).slice(before).sort();
-    };
-    const numbers = source.numbers(6);
-    const ids = [events[1]?.id ?? '', events[4]?.id ?? '', 'unknown'];
-    expect(await replayed({ kind: 'ids', ids })).toEqual([numbers[1], numbers[4]]);
-    expect(await replayed({ kind: 'span', first: begin + 2, last: begin + 3 })).toEqual(numbers.slice(1, 3));
-    expect(await replayed({ kind: 'time', from, to: Date.now() })).toEqual(numbers.slice(3));
-    const sent = (await webhook.received()).map(({ headers }) => headers['webhook-id']);
-    expect(new Set(sent)).toEqual(new Set(events.map(({ id }) => id)));
-  });
-
-  it('does not keep new events waiting', async () => {
-    const [source, webhook] = [new Source('team/app'), new Webhook()];
-    await webhook.make({ simultaneous: 1 });
-    await consume(source.take(20));
-    await webhook.settle();
-    const last = (await objects.eventLog().last()).result;
-    await webhook.stub.replay({ kind: 'span', first: last - 19, last });
-    await consume(source.take(1));
-    await webhook.settle();
-    expect((await webhook.told())[20]).toBe(`${source.name} 21`);
-    expect((await webhook.told()).length).toBe(41);
-  });
-});
-
-describe('a ping', () => {
-  it('is sent at once and tells the answer; nothing of it is kept', async () => {
-    const webhook = new Webhook();
-    await webhook.answers({ status: 418, body: 'a teapot' }, { status: 410 }, { status: 200 });
-    await webhook.make();
-    expect((await webhook.stub.ping()).result).toMatchObject({
-      kind: 'answered',
-      isDelivered: false,
-      status: 418,
-      answer: 'a teapot',
-    });
-    expect((await webhook.stub.ping()).result).toMatchObject({ isDelivered: false, status: 410 });
-    expect((await webhook.stub.ping()).result).toMatchObject({ isDelivered: true, status: 200 });
-    expect(await webhook.figures()).toMatchObject({ delivered: 0, failed: 0, waiting: 0, disabled: false });
-    const [{ body } = { body: '{}' }] = await webhook.received();
-    expect(body).toContain('repository.create');
-  });
-
-  it('of an endpoint that there is not is not sent', async () => {
-    expect((await new Webhook().stub.ping()).result).toEqual({ kind: 'not-sent', reason: 'there is no such endpoint' });
-  });
-});
-
-describe('a removed endpoint', () => {
-  it('leaves nothing, and one that is made anew under its name gets what comes after that', async () => {
-    const [source, webhook] = [new Source('team/app'), new Webhook()];
-    await webhook.answers({ status: 500 });
-    await webhook.make();
-    await consume(source.take(2));
-    await webhook.settle();
-    await objects.eventLog().removeReader(webhook.name);
-    await webhook.stub.remove();
-    expect((await webhook.stub.figures()).result).toBeUndefined();
-    expect(await webhook.alarmAt()).toBeNull();
-    await consume(source.take(2));
-    const calls = (await webhook.received()).length;
-    await webhook.answers({});
-    await webhook.make();
-    await consume(source.take(1));
-    await webhook.settle();
-    expect((await webhook.told()).slice(calls)).toEqual([`${source.name} 5`]);
-    expect(await webhook.figures()).toMatchObject({ delivered: 1, failed: 0 });
   });
 });
