@@ -1,5 +1,5 @@
 /** Receivers of webhooks: one that answers at once and tells what it has got, one that never answers, and one that is not there. */
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
@@ -19,7 +19,7 @@ export type ReceivedEvent = v.InferOutput<typeof Envelope>['events'][number];
 export class Receiver {
   readonly #server: Server;
   readonly #ids = new Set<string>();
-  #news = Promise.withResolvers<void>();
+  readonly #news = new EventEmitter();
   #onEvent: (event: ReceivedEvent) => void = () => undefined;
 
   private constructor(server: Server) {
@@ -48,10 +48,11 @@ export class Receiver {
   }
 
   async reached(count: number): Promise<void> {
-    const late = AbortSignal.timeout(WAIT_LIMIT_MS);
+    const signal = AbortSignal.timeout(WAIT_LIMIT_MS);
     while (this.count < count) {
-      if (late.aborted) throw new Error(`of ${String(count)} events ${String(this.count)} came`);
-      await Promise.race([this.#news.promise, once(late, 'abort')]);
+      await once(this.#news, 'request', { signal }).catch((cause: unknown) => {
+        throw new Error(`of ${String(count)} events ${String(this.count)} came`, { cause });
+      });
     }
   }
 
@@ -81,8 +82,7 @@ export class Receiver {
       this.#ids.add(event.id);
       this.#onEvent(event);
     }
-    this.#news.resolve();
-    this.#news = Promise.withResolvers();
+    this.#news.emit('request');
   }
 }
 
