@@ -14,8 +14,9 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseConfig } from '../src/config.ts';
+import { DEFAULT_DATA_DIRECTORY } from './arguments.ts';
 import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
 
 export const ADMIN_PASSWORD = 'admin-password';
@@ -65,13 +66,27 @@ export function readAdminPassword(data: string): string | undefined {
     }
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return undefined;
-    throw new StartFailure(`${path} can't be read (${describeError(error)}). ${RENEW}`, { cause: error });
+    throw new StartFailure(`${path} can't be read (${describeError(error)}). ${renewal(data)}`, { cause: error });
   }
-  if (!isPassword(password)) throw new StartFailure(`${path} holds no password of at least 16 characters. ${RENEW}`);
+  if (!isPassword(password))
+    throw new StartFailure(`${path} holds no password of at least 16 characters. ${renewal(data)}`);
   return password;
 }
 
-const RENEW = 'npm run admin-password -- --new makes another.';
+/** What shows that of this data directory, as it is typed: the command looks into the default one by itself. */
+export function adminPasswordCommand(data: string, ...words: readonly string[]): string {
+  const options = [...(resolve(data) === resolve(DEFAULT_DATA_DIRECTORY) ? [] : ['--data', asTyped(data)]), ...words];
+  return ['npm run admin-password', ...(options.length === 0 ? [] : ['--', ...options])].join(' ');
+}
+
+function renewal(data: string): string {
+  return `${adminPasswordCommand(data, '--new')} makes another.`;
+}
+
+/** As one word of a shell. */
+function asTyped(path: string): string {
+  return /^[\w./@+,:=-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}
 
 /** Makes one, in place of what is there. */
 export function writeAdminPassword(data: string): string {
