@@ -3,8 +3,9 @@
  * alone, so that nobody has to remember it. A variable of the environment outranks it. No log ever has it.
  */
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseConfig } from '../src/config.ts';
+import { DEFAULT_DATA_DIRECTORY } from './arguments.ts';
 import { readSecretFile, unfinishedName, writeSecretFile } from './secret-file.ts';
 import { StartFailure } from './start-failure.ts';
 
@@ -42,13 +43,26 @@ export function isGiven(environment: Environment): boolean {
 /** Undefined where there is none yet. Throws StartFailure where it cannot be read, or is no password. */
 export function readAdminPassword(data: string): string | undefined {
   const path = join(data, ADMIN_PASSWORD);
-  const password = readSecretFile(path, RENEW);
+  const password = readSecretFile(path, renewal(data));
   if (password === undefined) return undefined;
-  if (!isPassword(password)) throw new StartFailure(`${path} holds no password of at least 16 characters. ${RENEW}`);
+  if (!isPassword(password)) throw new StartFailure(`${path} holds no password of at least 16 characters. ${renewal(data)}`);
   return password;
 }
 
-const RENEW = 'npm run admin-password -- --new makes another.';
+/** What shows that of this data directory, as it is typed: the command looks into the default one by itself. */
+export function adminPasswordCommand(data: string, ...words: readonly string[]): string {
+  const options = [...(resolve(data) === resolve(DEFAULT_DATA_DIRECTORY) ? [] : ['--data', asTyped(data)]), ...words];
+  return ['npm run admin-password', ...(options.length === 0 ? [] : ['--', ...options])].join(' ');
+}
+
+function renewal(data: string): string {
+  return `${adminPasswordCommand(data, '--new')} makes another.`;
+}
+
+/** As one word of a shell. */
+function asTyped(path: string): string {
+  return /^[\w./@+,:=-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}
 
 /** Makes one, in place of what is there. */
 export function writeAdminPassword(data: string): string {

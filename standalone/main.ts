@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { parseConfig } from '../src/config.ts';
-import { withAdminPassword } from './admin-password.ts';
+import { adminPasswordCommand, withAdminPassword } from './admin-password.ts';
 import { HELP, parseArguments } from './arguments.ts';
 import type { ServeCommand } from './arguments.ts';
 import { asksWhoComes } from './asks-who.ts';
@@ -149,15 +149,19 @@ async function serve(
     environment,
     terminal,
   );
-  if (made !== undefined) sayAdminPassword(made, terminal);
+  if (made !== undefined) sayAdminPassword(made, data.path, terminal);
 }
 
 /** Once, and to a person alone: what a log keeps is read by others. */
-function sayAdminPassword({ path, password }: { path: string; password: string }, terminal: Terminal): void {
+function sayAdminPassword(
+  { path, password }: { path: string; password: string },
+  data: string,
+  terminal: Terminal,
+): void {
   terminal.notice({
     level: 'info',
     event: 'admin-password',
-    message: `The admin password is in ${path}; npm run admin-password shows it`,
+    message: `The admin password is in ${path}; ${adminPasswordCommand(data)} shows it`,
     hints: [`  ${password}`],
   });
 }

@@ -70,12 +70,12 @@ function reasonOf(error: unknown): string {
 
 async function startOf({ body }: Response): Promise<string> {
   if (body === null) return '';
-  const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader();
+  const reader = body.getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;
   while (size < LONGEST_ANSWER_BYTES) {
-    const { done, value } = await reader.read();
-    if (done) break;
+    const { done, value }: { done: boolean; value?: unknown } = await reader.read();
+    if (done || !(value instanceof Uint8Array)) break;
     chunks.push(value);
     size += value.byteLength;
   }

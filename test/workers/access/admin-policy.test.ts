@@ -119,6 +119,8 @@ describe('an explanation', () => {
     expect((await explain({ ...question, action: 'push' })).json).toMatchObject({
       allowed: false,
       rule: 'limits of the credential',
+      message:
+        'this credential of robot:explained is limited, and may not push to team/app. Whoever runs this registry can widen it: PATCH /admin/robots/explained.',
     });
     expect((await explain({ ...question, subject: 'robot:nobody' })).status).toBe(404);
   });

@@ -165,7 +165,9 @@ describe('the secrets of an endpoint', () => {
     const rotated = { ...shown, signingSecrets: [{ value: NEXT_SIGNING }, { value: '***' }] };
     expect(await call('PUT', pathOf(hook), rotated)).toMatchObject({ status: 200 });
     const kept: unknown = JSON.parse(await stored());
-    expect(v.parse(v.object({ signingSecrets: v.array(v.object({ value: v.string() })) }), kept).signingSecrets).toHaveLength(2);
+    expect(
+      v.parse(v.object({ signingSecrets: v.array(v.object({ value: v.string() })) }), kept).signingSecrets,
+    ).toHaveLength(2);
   });
 });
 
