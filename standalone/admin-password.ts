@@ -45,7 +45,8 @@ export function readAdminPassword(data: string): string | undefined {
   const path = join(data, ADMIN_PASSWORD);
   const password = readSecretFile(path, renewal(data));
   if (password === undefined) return undefined;
-  if (!isPassword(password)) throw new StartFailure(`${path} holds no password of at least 16 characters. ${renewal(data)}`);
+  if (!isPassword(password))
+    throw new StartFailure(`${path} holds no password of at least 16 characters. ${renewal(data)}`);
   return password;
 }
 
