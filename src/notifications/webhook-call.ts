@@ -74,10 +74,10 @@ async function startOf({ body }: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   while (size < LONGEST_ANSWER_BYTES) {
-    const { done, value }: { done: boolean; value?: unknown } = await reader.read();
-    if (done || !(value instanceof Uint8Array)) break;
-    chunks.push(value);
-    size += value.byteLength;
+    const next: { readonly done: boolean; readonly value?: unknown } = await reader.read();
+    if (!(next.value instanceof Uint8Array)) break;
+    chunks.push(next.value);
+    size += next.value.byteLength;
   }
   // Whatever else it sends, nobody reads: an endless answer ends here.
   await reader.cancel().catch(() => undefined);

@@ -18,7 +18,7 @@ const other = manifestOf({ annotations: { which: 'the other' } });
 const third = manifestOf({ annotations: { which: 'the third' } });
 
 /** In place of digests, in a table. */
-export const NAMES: readonly (readonly [string, string])[] = Object.entries({ config, layer, image, other, third }).map(
+const NAMES: readonly (readonly [string, string])[] = Object.entries({ config, layer, image, other, third }).map(
   ([name, bytes]) => [name, digestOf(bytes)],
 );
 
