@@ -129,10 +129,14 @@ describe('an explanation', () => {
     await admin('POST', '/admin/accounts', { name: 'gone', groups: ['builders'] });
     const question = { subject: 'user:gone', repository: 'team/app', action: 'push' };
     expect((await explain(question)).json).toMatchObject({ allowed: true, signsIn: true });
+    expect((await explain(question)).text).not.toContain('"why"');
     await admin('PATCH', '/admin/accounts/gone', { disabled: true });
-    expect((await explain(question)).json).toMatchObject({ allowed: true, signsIn: false });
+    expect((await explain(question)).json).toMatchObject({ signsIn: false, why: 'it is disabled' });
     const slip = { ...question, subject: 'user:gonne', groups: ['builders'] };
-    expect((await explain(slip)).json).toMatchObject({ allowed: true, signsIn: false });
+    expect((await explain(slip)).json).toMatchObject({
+      ...{ allowed: true, signsIn: false },
+      why: 'no account and no line of htpasswd has this name',
+    });
   });
 
   it.each([
