@@ -6,9 +6,16 @@
 /** Every layer of src/ with its files, and the layers below that it may import. What is not named is forbidden. */
 const LAYERS = {
   worker: { files: '^src/worker\\.ts$', below: ['http', 'objects'] },
-  http: { files: '^src/http/', below: ['registry', 'objects', 'auth', 'storage', 'observability', 'config', 'oci'] },
-  registry: { files: '^src/registry/', below: ['objects', 'auth', 'storage', 'observability', 'config', 'oci'] },
-  objects: { files: '^src/objects/', below: ['auth', 'storage', 'observability', 'config', 'oci'] },
+  http: {
+    files: '^src/http/',
+    below: ['registry', 'objects', 'notifications', 'auth', 'storage', 'observability', 'config', 'oci'],
+  },
+  registry: {
+    files: '^src/registry/',
+    below: ['objects', 'notifications', 'auth', 'storage', 'observability', 'config', 'oci'],
+  },
+  objects: { files: '^src/objects/', below: ['notifications', 'auth', 'storage', 'observability', 'config', 'oci'] },
+  notifications: { files: '^src/notifications/', below: ['auth', 'config', 'oci'] },
   auth: { files: '^src/auth/', below: ['config', 'oci'] },
   storage: { files: '^src/storage/', below: ['observability', 'oci'] },
   observability: { files: '^src/observability/', below: [] },

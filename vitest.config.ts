@@ -6,6 +6,7 @@ import { cloudflareTest } from '@cloudflare/vitest-pool-workers';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { leftOutTests } from './test/e2e/clients/go-programs.ts';
 import { internet } from './test/internet.ts';
+import { receivers } from './test/receivers.ts';
 import { STORE_SERVICES, storeBindings } from './test/store-bindings.ts';
 
 /** A few hundred objects and uploads of many parts, beside other test files on a small machine. */
@@ -32,7 +33,7 @@ export default defineConfig({
             wrangler: { configPath: './wrangler.toml' },
             miniflare: {
               bindings: { BERTH_ANONYMOUS: 'read-write' },
-              serviceBindings: storeBindings(),
+              serviceBindings: { ...storeBindings(), OUTBOUND: receivers },
               outboundService: internet,
             },
           }),

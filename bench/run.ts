@@ -8,6 +8,7 @@ const KINDS: Readonly<Record<string, (given: readonly string[]) => Promise<numbe
   soak: async (given) => (await import('./peer/soak.ts')).runSoak(given),
   growth: async (given) => (await import('./peer/growth.ts')).runGrowth(given),
   access: async (given) => (await import('./peer/access.ts')).runAccess(given),
+  events: async (given) => (await import('./events/bench.ts')).runEvents(given),
   floor: async (given) => (await import('./floor/bench.ts')).runFloor(given),
 };
 const DEFAULT_KIND = 'peer';

@@ -45,6 +45,7 @@ const CHECKS: readonly Check[] = [
     commands: [
       ['tsc', '-p', 'src'],
       ['tsc', '-p', 'examples'],
+      ['tsc', '-p', 'examples/deploy-on-push'],
       ['tsc', '-p', 'test/workers'],
       ['tsc', '-p', '.'],
     ],

@@ -16,6 +16,10 @@ const LONGEST_EXISTENCE_CACHE_SECONDS = 3_600;
 /** A secret of Cloudflare's holds 5 KB: BERTH_HTPASSWD_2 and so on go on where BERTH_HTPASSWD ends. */
 const MOST_HTPASSWD_PARTS = 99;
 export const LONGEST_HTPASSWD_CHARACTERS = 1024 * 1024;
+/** A row has a kilobyte: far below what an object may hold. */
+const MOST_OUTBOX_EVENTS = 1_000_000;
+/** The log of events keeps no longer than this, so neither need an outbox. */
+const LONGEST_OUTBOX_SECONDS = 7 * DAY_SECONDS;
 /** Each request looks through them. */
 const MOST_CORS_ORIGINS = 100;
 
@@ -48,6 +52,12 @@ const adminPassword = v.pipe(
   ),
 );
 
+/** What a store of secrets is encrypted with: AES-256, raw. */
+const encryptionKey = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9+/]{43}=$/, 'must be 32 random bytes in base64: openssl rand -base64 32 makes them'),
+);
+
 /** `*`, or exact origins: what a wildcard inside one meant, each reader would take differently. */
 const origins = v.pipe(
   v.string(),
@@ -74,6 +84,14 @@ const SettingsObject = v.object({
   BERTH_HTPASSWD_MAX_COST: v.optional(wholeNumber(4, 14), '12'),
   BERTH_ON_CLOUDFLARE: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_CORS_ORIGINS: v.optional(origins),
+  BERTH_EVENTS: v.optional(oneOf(['off', 'on'])),
+  BERTH_ENDPOINTS: v.optional(v.string()),
+  BERTH_WEBHOOKS_PRIVATE: v.optional(oneOf(['off', 'on']), 'off'),
+  BERTH_COLLECTION_EVENTS: v.optional(oneOf(['off', 'on']), 'off'),
+  BERTH_OUTBOX_MOST: v.optional(wholeNumber(1, MOST_OUTBOX_EVENTS), '100000'),
+  BERTH_OUTBOX_OLDEST_SECONDS: v.optional(wholeNumber(1, LONGEST_OUTBOX_SECONDS), '86400'),
+  BERTH_ENCRYPTION_KEY: v.optional(encryptionKey),
+  BERTH_ENCRYPTION_KEY_PREVIOUS: v.optional(encryptionKey),
   BERTH_UPLOAD_EXPIRY_SECONDS: v.optional(wholeNumber(1, LONGEST_UPLOAD_SECONDS), '86400'),
   BERTH_GRACE_SECONDS: v.optional(wholeNumber(0, LONGEST_GRACE_SECONDS), '86400'),
   BERTH_EXISTENCE_CACHE_SECONDS: v.optional(wholeNumber(0, LONGEST_EXISTENCE_CACHE_SECONDS), '60'),
@@ -100,9 +118,15 @@ export function isSettingName(name: string): boolean {
   return SETTING_NAMES.includes(name) || htpasswdPart(name) !== undefined;
 }
 
+const SECRET_SETTINGS: readonly string[] = [
+  'BERTH_ADMIN_PASSWORD',
+  'BERTH_ENCRYPTION_KEY',
+  'BERTH_ENCRYPTION_KEY_PREVIOUS',
+] satisfies (keyof typeof SettingsObject.entries)[];
+
 /** Settings whose values nobody is to read in a message. */
 export function isSecretSetting(name: string): boolean {
-  return name === 'BERTH_ADMIN_PASSWORD' || isHtpasswd(name);
+  return SECRET_SETTINGS.includes(name) || isHtpasswd(name);
 }
 
 /** Whether it is the setting with the lines of htpasswd, or goes on with them. */
@@ -146,6 +170,20 @@ export interface Config {
   readonly onCloudflare: boolean;
   /** The origins of web pages whose scripts may read answers (CORS). `*`: of every one, which gives none of them a right. */
   readonly corsOrigins: '*' | readonly string[];
+  /** Whether changes are written down as events. Without it there is no row, no message and no cost. */
+  readonly events: boolean;
+  /** The document of endpoints as it was given; notifications/endpoint-document.ts reads it. */
+  readonly endpoints: string | undefined;
+  /** Whether a webhook may be plain http, and at an address that is not public. */
+  readonly webhooksPrivate: boolean;
+  /** Whether what is collected, since nothing refers to it, is an event as well. */
+  readonly collectionEvents: boolean;
+  /** How many events of one repository may wait for the Queue, and how long: past either, changes are refused. */
+  readonly outboxMost: number;
+  readonly outboxOldestMs: number;
+  /** What secrets that the admin API is given are encrypted with, in base64; while it is replaced, the one before as well. */
+  readonly encryptionKey: string | undefined;
+  readonly previousEncryptionKey: string | undefined;
   /** How long an upload session lives after its POST. */
   readonly uploadExpiryMs: number;
   /** How long a blob that nothing refers to is kept, first by its repository, then by the directory. */
@@ -184,6 +222,14 @@ export function parseConfig(environment: unknown): Config {
     htpasswdMaxCost: settings.BERTH_HTPASSWD_MAX_COST,
     onCloudflare: settings.BERTH_ON_CLOUDFLARE === 'on',
     corsOrigins: settings.BERTH_CORS_ORIGINS ?? [],
+    events: (settings.BERTH_EVENTS ?? (settings.BERTH_ENDPOINTS === undefined ? 'off' : 'on')) === 'on',
+    endpoints: settings.BERTH_ENDPOINTS,
+    webhooksPrivate: settings.BERTH_WEBHOOKS_PRIVATE === 'on',
+    collectionEvents: settings.BERTH_COLLECTION_EVENTS === 'on',
+    outboxMost: settings.BERTH_OUTBOX_MOST,
+    outboxOldestMs: settings.BERTH_OUTBOX_OLDEST_SECONDS * SECONDS_MS,
+    encryptionKey: settings.BERTH_ENCRYPTION_KEY,
+    previousEncryptionKey: settings.BERTH_ENCRYPTION_KEY_PREVIOUS,
     uploadExpiryMs: settings.BERTH_UPLOAD_EXPIRY_SECONDS * SECONDS_MS,
     graceMs: settings.BERTH_GRACE_SECONDS * SECONDS_MS,
     existenceCacheMs: settings.BERTH_EXISTENCE_CACHE_SECONDS * SECONDS_MS,

@@ -3,25 +3,15 @@
  * alone, so that nobody has to remember it. A variable of the environment outranks it. No log ever has it.
  */
 import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseConfig } from '../src/config.ts';
-import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
+import { DEFAULT_DATA_DIRECTORY } from './arguments.ts';
+import { readSecretFile, unfinishedName, writeSecretFile } from './secret-file.ts';
+import { StartFailure } from './start-failure.ts';
 
 export const ADMIN_PASSWORD = 'admin-password';
-export const NEW_ADMIN_PASSWORD = `${ADMIN_PASSWORD}.new`;
+export const NEW_ADMIN_PASSWORD = unfinishedName(ADMIN_PASSWORD);
 const SETTING = 'BERTH_ADMIN_PASSWORD';
-const OWNER_ONLY = 0o600;
 /** 192 bits, in characters that every client and shell takes. */
 const RANDOM_BYTES = 24;
 
@@ -53,39 +43,32 @@ export function isGiven(environment: Environment): boolean {
 /** Undefined where there is none yet. Throws StartFailure where it cannot be read, or is no password. */
 export function readAdminPassword(data: string): string | undefined {
   const path = join(data, ADMIN_PASSWORD);
-  let password: string;
-  try {
-    // A link would have somebody else's file made readable, or read.
-    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      fchmodSync(descriptor, OWNER_ONLY);
-      password = readFileSync(descriptor, 'utf8').trimEnd();
-    } finally {
-      closeSync(descriptor);
-    }
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
-    throw new StartFailure(`${path} can't be read (${describeError(error)}). ${RENEW}`, { cause: error });
-  }
-  if (!isPassword(password)) throw new StartFailure(`${path} holds no password of at least 16 characters. ${RENEW}`);
+  const password = readSecretFile(path, renewal(data));
+  if (password === undefined) return undefined;
+  if (!isPassword(password))
+    throw new StartFailure(`${path} holds no password of at least 16 characters. ${renewal(data)}`);
   return password;
 }
 
-const RENEW = 'npm run admin-password -- --new makes another.';
+/** What shows that of this data directory, as it is typed: the command looks into the default one by itself. */
+export function adminPasswordCommand(data: string, ...words: readonly string[]): string {
+  const options = [...(resolve(data) === resolve(DEFAULT_DATA_DIRECTORY) ? [] : ['--data', asTyped(data)]), ...words];
+  return ['npm run admin-password', ...(options.length === 0 ? [] : ['--', ...options])].join(' ');
+}
+
+function renewal(data: string): string {
+  return `${adminPasswordCommand(data, '--new')} makes another.`;
+}
+
+/** As one word of a shell. */
+function asTyped(path: string): string {
+  return /^[\w./@+,:=-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}
 
 /** Makes one, in place of what is there. */
 export function writeAdminPassword(data: string): string {
   const password = `berth_admin_${randomBytes(RANDOM_BYTES).toString('base64url')}`;
-  const unfinished = join(data, NEW_ADMIN_PASSWORD);
-  rmSync(unfinished, { force: true });
-  const descriptor = openSync(unfinished, 'wx', OWNER_ONLY);
-  try {
-    writeSync(descriptor, `${password}\n`);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(unfinished, join(data, ADMIN_PASSWORD));
+  writeSecretFile(data, ADMIN_PASSWORD, password);
   return password;
 }
 

@@ -31,6 +31,8 @@ export interface ServeCommand {
   readonly tokenServer: string | undefined;
   /** The file with the issuers whose jobs come in, in the same way. */
   readonly trusts: string | undefined;
+  /** The file with the endpoints that are told of events, in the same way. */
+  readonly endpoints: string | undefined;
 }
 
 export type Command =
@@ -59,6 +61,9 @@ export const HELP = `Serves a Berth registry on this machine.
                (docs/token-server.md); as BERTH_TOKEN_SERVER
   --trusts F   whose CI jobs come in without a stored secret
                (docs/workload-identity.md); as BERTH_TRUSTS
+  --endpoints F
+               who is told of pushes, deletes and pulls: the file that names their URLs
+               (docs/notifications.md); as BERTH_ENDPOINTS
   --no-sync    answers before the disk has the bytes: faster, but what was just
                pushed may not survive a power cut
   --version    prints the version
@@ -66,9 +71,10 @@ export const HELP = `Serves a Berth registry on this machine.
 
 Settings are environment variables that start with BERTH_; docs/configuration.md explains each.`;
 
-const VALUE_OPTIONS = ['port', 'host', 'data', 'storage', 'policy', 'htpasswd', 'trusts', 'token-server'] as const;
+const FILE_OPTIONS = ['policy', 'htpasswd', 'trusts', 'token-server', 'endpoints'] as const;
+const VALUE_OPTIONS = ['port', 'host', 'data', 'storage', ...FILE_OPTIONS] as const;
 type ValueOption = (typeof VALUE_OPTIONS)[number];
-type FileOption = 'policy' | 'htpasswd' | 'trusts' | 'token-server';
+type FileOption = (typeof FILE_OPTIONS)[number];
 
 const EXAMPLES: Record<ValueOption, string> = {
   port: '8788',
@@ -79,6 +85,7 @@ const EXAMPLES: Record<ValueOption, string> = {
   htpasswd: '/etc/berth/htpasswd',
   'token-server': '/etc/berth/token-server.json',
   trusts: '/etc/berth/trusts.json',
+  endpoints: '/etc/berth/endpoints.json',
 };
 
 export function parseArguments(words: readonly string[]): Command {
@@ -94,6 +101,7 @@ export function parseArguments(words: readonly string[]): Command {
       htpasswd: { type: 'string' },
       'token-server': { type: 'string' },
       trusts: { type: 'string' },
+      endpoints: { type: 'string' },
       'no-sync': { type: 'boolean' },
       version: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -149,8 +157,8 @@ export function parseArguments(words: readonly string[]): Command {
   const storage = STORAGE_KINDS.find((kind) => kind === values.storage);
   if (storage === undefined)
     return mistake(`--storage ${quote(values.storage)} is unknown. Give one of ${STORAGE_KINDS.join(' and ')}.`);
-  const { data, policy, htpasswd, trusts, 'token-server': tokenServer } = values;
-  return { kind: 'serve', port, host, data, storage, sync, policy, htpasswd, trusts, tokenServer };
+  const { data, policy, htpasswd, trusts, endpoints, 'token-server': tokenServer } = values;
+  return { kind: 'serve', port, host, data, storage, sync, policy, htpasswd, trusts, tokenServer, endpoints };
 }
 
 function mistake(message: string): Command {

@@ -9,6 +9,7 @@
  *   files.socket          where the file service listens.
  *   control.socket        where the tools beside the registry ask for a standstill: control.ts.
  *   admin-password        what opens the admin API: admin-password.ts.
+ *   encryption-key        what secrets of the admin API's are kept with: encryption-key.ts.
  *   backup.json           says that this is a backup, which `npm run backup` may renew.
  *   verify/, state.new/   a copy of the databases that `npm run verify` or `npm run backup` works with.
  */
@@ -18,6 +19,7 @@ import { join, resolve } from 'node:path';
 import { ADMIN_PASSWORD, NEW_ADMIN_PASSWORD } from './admin-password.ts';
 import type { StorageKind } from './arguments.ts';
 import { ALIVE, leftoverGone, LOCK, openForWriting, tryLock } from './directory-lock.ts';
+import { ENCRYPTION_KEY, NEW_ENCRYPTION_KEY } from './encryption-key.ts';
 import { demandOwnDirectory, PRIVATE_DIRECTORY_MODE, refuseLink } from './directory-owner.ts';
 import { removeEmptyDatabases } from './empty-databases.ts';
 import { BLOBS, HELD, SOCKET, UPLOADS } from './files/layout.ts';
@@ -35,6 +37,7 @@ export const VERIFY = 'verify';
 const OWN_NAMES: ReadonlySet<string> = new Set([
   ...[LOCK, ALIVE, VERSION, NEW_VERSION, STATE, NEW_STATE, BLOBS, UPLOADS, HELD],
   ...[SOCKET, CONTROL_SOCKET, BACKUP_FILE, VERIFY, ADMIN_PASSWORD, NEW_ADMIN_PASSWORD],
+  ...[ENCRYPTION_KEY, NEW_ENCRYPTION_KEY],
 ]);
 
 export interface DataDirectory {

@@ -1,10 +1,11 @@
 /**
- * `npm start -- --policy FILE`, `--trusts FILE` and `--token-server FILE`: a setting that is a JSON document, from a file that is
- * read once at start.
+ * `npm start -- --policy FILE`, `--trusts FILE`, `--token-server FILE` and `--endpoints FILE`: a setting that is a JSON document,
+ * from a file that is read once at start.
  */
 import { LONGEST_POLICY_CHARACTERS, parsePolicy } from '../src/auth/policy-document.ts';
 import { LONGEST_TOKEN_SERVER_CHARACTERS, parseTokenServer } from '../src/auth/token-server-document.ts';
 import { LONGEST_TRUSTS_CHARACTERS, parseTrusts } from '../src/auth/trusts.ts';
+import { LONGEST_ENDPOINTS_CHARACTERS, parseEndpoints } from '../src/notifications/endpoint-document.ts';
 import { given, mistake, settingFile, type Environment } from './setting-file.ts';
 
 /** By option; undefined where it was not given. */
@@ -12,6 +13,7 @@ export interface DocumentFiles {
   readonly policy: string | undefined;
   readonly trusts: string | undefined;
   readonly tokenServer: string | undefined;
+  readonly endpoints: string | undefined;
 }
 
 interface DocumentOption {
@@ -22,6 +24,7 @@ interface DocumentOption {
   readonly most: number;
   readonly parse: (
     text: string,
+    environment: Environment,
   ) => { readonly ok: true } | { readonly ok: false; readonly mistakes: readonly string[] };
   /** `is no policy`: what is said of a file with a mistake. */
   readonly isNone: string;
@@ -57,7 +60,25 @@ const DOCUMENTS: readonly DocumentOption[] = [
     isNone: 'is no token server',
     bothDo: 'name a token server',
   },
+  {
+    name: 'endpoints',
+    option: '--endpoints',
+    setting: 'BERTH_ENDPOINTS',
+    most: LONGEST_ENDPOINTS_CHARACTERS,
+    parse: parseEndpointsIn,
+    isNone: 'names no endpoints',
+    bothDo: 'name endpoints',
+  },
 ];
+
+/** Where an endpoint may be depends on other settings. */
+function parseEndpointsIn(text: string, environment: Environment): ReturnType<typeof parseEndpoints> {
+  const own = environment['BERTH_PUBLIC_URL'] ?? '';
+  return parseEndpoints(text, {
+    allowPrivate: environment['BERTH_WEBHOOKS_PRIVATE'] === 'on',
+    ownHosts: URL.canParse(own) ? [new URL(own).hostname] : [],
+  });
+}
 
 /**
  * The environment as if the settings had been given. Throws StartFailure, with path and reason, for a file that is no such
@@ -76,7 +97,7 @@ function withDocument(
   if (given(environment, (name) => name === setting) !== undefined)
     throw mistake(`${option} and ${setting} both ${bothDo}. Give one of them.`);
   const text = settingFile(option, file, most);
-  const result = parse(text);
+  const result = parse(text, environment);
   if (!result.ok) throw mistake(`${option} ${file} ${isNone}: ${result.mistakes.join('; ')}`);
   return { ...environment, [setting]: text };
 }

@@ -9,6 +9,7 @@ import { configuredTokenServer } from '../src/auth/configured-token-server.ts';
 import { htpasswdOf } from '../src/auth/htpasswd.ts';
 import type { OwnPolicy } from '../src/auth/policy.ts';
 import { trustsOf } from '../src/auth/trusts.ts';
+import { configuredEndpoints } from '../src/notifications/configured-endpoints.ts';
 import {
   ConfigurationError,
   isSecretSetting,
@@ -17,12 +18,14 @@ import {
   SETTING_NAMES,
   type Config,
 } from '../src/config.ts';
+import { endpointSecrets, secretNames } from './endpoint-secrets.ts';
 import { EXIT_USAGE, StartFailure } from './start-failure.ts';
 
 export type Variables = Readonly<Record<string, unknown>>;
 
 const ANONYMOUS = 'BERTH_ANONYMOUS';
 const OPEN_LOOPBACK = 'BERTH_OPEN_LOOPBACK';
+const ENDPOINTS = 'BERTH_ENDPOINTS';
 /** Each says of everybody what they may do. */
 const CLOSING = ['BERTH_POLICY', 'BERTH_TOKEN_SERVER'];
 /** Is for Cloudflare alone: what a client says of its own address here is not to be believed. */
@@ -48,7 +51,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * The Worker's variables: what suits one machine, then those of wrangler.toml, then the environment's own BERTH_ settings, and nothing else of the
- * environment. Whether loopback is open is decided here alone: a variable that is left over from another start must
+ * environment but the secrets of endpoints. Whether loopback is open is decided here alone: a variable that is left over from another start must
  * not open a registry that the network can reach. Who types BERTH_ANONYMOUS=none wants it closed, on loopback too; and
  * a policy and a token server say of everybody what they may do.
  * Throws StartFailure where a name or a value is wrong.
@@ -57,21 +60,30 @@ export function workerVariables(
   configured: Variables,
   environment: Environment,
   host: string,
+  otherBindings: readonly string[] = [],
 ): Record<string, unknown> {
-  const settings = settingsOf(environment, Object.keys(configured));
+  const endpoints = (environment[ENDPOINTS] ?? '') === '' ? configured[ENDPOINTS] : environment[ENDPOINTS];
+  const secrets = secretNames(endpoints);
+  const settings = settingsOf(environment, Object.keys(configured), secrets);
   const given: Variables = { ...OWN_DEFAULTS, ...configured, ...settings };
   const { [OPEN_LOOPBACK]: chosen, [ON_CLOUDFLARE]: _, ...others } = given;
   const isClosed = settings[ANONYMOUS] === 'none' || CLOSING.some((name) => name in others);
   const variables = isLoopback(host) ? { ...others, [OPEN_LOOPBACK]: chosen ?? (isClosed ? 'off' : 'on') } : others;
   refuseWrongValues(variables);
-  return variables;
+  const isTaken = (name: string): boolean => name in variables || otherBindings.includes(name);
+  return { ...variables, ...endpointSecrets(endpoints, environment, isTaken) };
 }
 
 /** An empty variable counts as unset, as shells and service managers have no other way to take one back. */
-function settingsOf(environment: Environment, configured: readonly string[]): Record<string, string> {
+function settingsOf(
+  environment: Environment,
+  configured: readonly string[],
+  secrets: readonly string[],
+): Record<string, string> {
   const settings: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment)) {
     if (!name.startsWith(SETTING_PREFIX) || OTHER_NAMES.test(name)) continue;
+    if (secrets.includes(name) && !isSettingName(name)) continue;
     if (!isSettingName(name) && !configured.includes(name)) throw new StartFailure(unknown(name), USAGE);
     if (value !== undefined && value !== '') settings[name] = value;
   }
@@ -123,6 +135,7 @@ function refuseWrongValues(variables: Variables): void {
     configuredPolicy(config);
     htpasswdOf(config);
     trustsOf(config);
+    configuredEndpoints(config);
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     // The Worker's own message leaves the value out, since its log is read by others.

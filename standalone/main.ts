@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { parseConfig } from '../src/config.ts';
-import { withAdminPassword } from './admin-password.ts';
+import { adminPasswordCommand, withAdminPassword } from './admin-password.ts';
 import { HELP, parseArguments } from './arguments.ts';
 import type { ServeCommand } from './arguments.ts';
 import { asksWhoComes } from './asks-who.ts';
@@ -15,12 +15,13 @@ import { builtWorker } from './built-worker.ts';
 import { Control } from './control.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { connectionLimit, descriptorLimit, FEW_DESCRIPTORS } from './descriptors.ts';
+import { withEncryptionKey } from './encryption-key.ts';
 import { accessOf, workerVariables } from './exposure.ts';
 import { withDocumentsOf } from './document-file.ts';
 import { withHtpasswdOf } from './htpasswd-file.ts';
 import { checkPort } from './port.ts';
 import { Files } from './files/files.ts';
-import { Runtime } from './runtime.ts';
+import { bindingNames, Runtime } from './runtime.ts';
 import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
@@ -60,7 +61,7 @@ async function main(words: readonly string[], root: string): Promise<void> {
 }
 
 async function serve(
-  { host, port, data: typedData, storage, sync, policy, htpasswd, trusts, tokenServer }: ServeCommand,
+  { host, port, data: typedData, storage, sync, policy, htpasswd, trusts, tokenServer, endpoints }: ServeCommand,
   root: string,
   ownEnvironment: NodeJS.ProcessEnv,
   terminal: Terminal,
@@ -79,7 +80,7 @@ async function serve(
   });
 
   // What was typed wrongly is said first, whatever else is in the way.
-  const typed = withDocumentsOf({ policy, trusts, tokenServer }, withHtpasswdOf(htpasswd, ownEnvironment));
+  const typed = withDocumentsOf({ policy, trusts, tokenServer, endpoints }, withHtpasswdOf(htpasswd, ownEnvironment));
   workerVariables({}, typed, host);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({
@@ -89,7 +90,8 @@ async function serve(
     });
   });
   await checkPort(host, port);
-  const { environment, made } = withAdminPassword(data.path, typed);
+  const { environment: withPassword, made } = withAdminPassword(data.path, typed);
+  const environment = withEncryptionKey(data.path, withPassword);
   state.building = true;
   const worker = await builtWorker({
     root,
@@ -102,7 +104,7 @@ async function serve(
     state.building = false;
     if (starting.signal.aborted) process.exit(0);
   });
-  const variables = workerVariables(worker.options.bindings, environment, host);
+  const variables = workerVariables(worker.options.bindings, environment, host, bindingNames(worker));
   const access = accessOf(parseConfig(variables), asksWhoComes(data.state));
   const lost = (reason: string): void => {
     terminal.failure(reason);
@@ -147,15 +149,19 @@ async function serve(
     environment,
     terminal,
   );
-  if (made !== undefined) sayAdminPassword(made, terminal);
+  if (made !== undefined) sayAdminPassword(made, data.path, terminal);
 }
 
 /** Once, and to a person alone: what a log keeps is read by others. */
-function sayAdminPassword({ path, password }: { path: string; password: string }, terminal: Terminal): void {
+function sayAdminPassword(
+  { path, password }: { path: string; password: string },
+  data: string,
+  terminal: Terminal,
+): void {
   terminal.notice({
     level: 'info',
     event: 'admin-password',
-    message: `The admin password is in ${path}; npm run admin-password shows it`,
+    message: `The admin password is in ${path}; ${adminPasswordCommand(data)} shows it`,
     hints: [`  ${password}`],
   });
 }

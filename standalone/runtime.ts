@@ -31,12 +31,24 @@ const RESTART_PAUSE_MS = 200;
 /** As wrangler.toml names it. */
 const REPOSITORY_CLASS = 'Repository';
 
+const EVENT_QUEUE = 'EVENT_QUEUE';
+const OUTBOUND = 'OUTBOUND';
+/** Bindings that are made here. */
+const OWN_BINDINGS = [EVENT_QUEUE, OUTBOUND, 'REPOSITORY_FILES', 'FILES', 'DISK'] as const;
+
 /** What a URL leaves out. */
 const HTTP_PORT = 80;
 /** workerd listens where only this machine can reach it, on a port that the system chooses. */
 const INNER_SOCKET = { host: '127.0.0.1', port: 0 };
 /** What Miniflare calls it: the first Worker's default export. */
 const INNER_SOCKET_NAME = 'direct:0:default';
+
+/** What the Worker's bindings are called, but for its variables: no variable may have such a name. */
+export function bindingNames({ options }: BuiltWorker): string[] {
+  const { durableObjects, r2Buckets, queueProducers, ratelimits, serviceBindings, versionMetadata } = options;
+  const groups = [durableObjects, r2Buckets, queueProducers, ratelimits, serviceBindings];
+  return [...OWN_BINDINGS, ...groups.flatMap((group) => Object.keys(group ?? {})), ...[versionMetadata ?? []].flat()];
+}
 
 export interface RuntimeSettings {
   readonly worker: BuiltWorker;
@@ -167,8 +179,13 @@ async function workerdConfig(options: MiniflareOptions, terminal: Terminal): Pro
   return config;
 }
 
+/** What Miniflare's options are made of. */
+type OptionSettings = Pick<RuntimeSettings, 'worker' | 'variables' | 'files'> & {
+  readonly data: Pick<DataDirectory, 'state' | 'path'>;
+};
+
 /** All of it is JSON. */
-function miniflareOptions(settings: RuntimeSettings): MiniflareOptions {
+export function miniflareOptions(settings: OptionSettings): MiniflareOptions & { workers: WorkerOptions[] } {
   const { worker, variables, data } = settings;
   return {
     // Otherwise Miniflare asks the internet what `request.cf` looks like.
@@ -178,7 +195,13 @@ function miniflareOptions(settings: RuntimeSettings): MiniflareOptions {
     workers: [
       {
         ...worker.options,
+        ...eventOptions(worker),
         ...storageOptions(settings),
+        serviceBindings: {
+          ...worker.options.serviceBindings,
+          ...storageServices(settings),
+          [OUTBOUND]: outboundService(v.parse(Webhooks, variables)),
+        },
         // Here is one isolate, which counts by itself (src/http/access/guesses.ts).
         ratelimits: {},
         name: worker.name,
@@ -190,25 +213,45 @@ function miniflareOptions(settings: RuntimeSettings): MiniflareOptions {
   };
 }
 
-/** What src/storage/stores.ts and src/objects/made-repositories.ts choose by. The emulator of the bucket is not even started where nothing lies in it. */
-function storageOptions({ files, data, worker }: RuntimeSettings): Partial<WorkerOptions> {
-  const serviceBindings = {
-    ...worker.options.serviceBindings,
+/** The emulator of the bucket is not even started where nothing lies in it. */
+function storageOptions({ files }: OptionSettings): Partial<WorkerOptions> {
+  return files === undefined ? {} : { r2Buckets: {} };
+}
+
+type Services = NonNullable<WorkerOptions['serviceBindings']>;
+
+/** What src/storage/stores.ts and src/objects/made-repositories.ts choose by. */
+function storageServices({ files, data, worker }: OptionSettings): Services {
+  const repositories: Services = {
     REPOSITORY_FILES: { disk: { path: repositoryObjects(data, worker), writable: false } },
   };
-  if (files === undefined) return { serviceBindings };
+  if (files === undefined) return repositories;
   return {
-    r2Buckets: {},
-    serviceBindings: {
-      ...serviceBindings,
-      FILES: { external: { address: `unix:${files}`, http: {} } },
-      DISK: { disk: { path: join(data.path, BLOBS), writable: false } },
-    },
+    ...repositories,
+    FILES: { external: { address: `unix:${files}`, http: {} } },
+    DISK: { disk: { path: join(data.path, BLOBS), writable: false } },
   };
 }
 
+/** The emulator of Cloudflare's Queues keeps all in memory: here an object keeps what is on its way (event-queue.ts). */
+function eventOptions({ options }: BuiltWorker): Partial<WorkerOptions> {
+  return {
+    queueProducers: {},
+    queueConsumers: {},
+    durableObjects: { ...options.durableObjects, [EVENT_QUEUE]: { className: 'EventQueue', useSQLite: true } },
+  };
+}
+
+/** Webhooks go through it: it looks at the address that a name resolves to, when it connects (CVE-2020-13788, CVE-2026-32591). */
+function outboundService({ BERTH_WEBHOOKS_PRIVATE: privates }: v.InferOutput<typeof Webhooks>): Services[string] {
+  const allow = privates === 'on' ? ['public', 'private', 'local'] : ['public'];
+  return { network: { allow, tlsOptions: { trustBrowserCas: true } } };
+}
+
+const Webhooks = v.object({ BERTH_WEBHOOKS_PRIVATE: v.optional(v.string()) });
+
 /** Where workerd keeps the databases of one class. It would make the directory itself, but opens its disks before. */
-function repositoryObjects({ state }: DataDirectory, { name }: BuiltWorker): string {
+function repositoryObjects({ state }: OptionSettings['data'], { name }: BuiltWorker): string {
   const path = join(state, OBJECTS, `${name}-${REPOSITORY_CLASS}`);
   mkdirSync(path, { recursive: true });
   return path;

@@ -9,6 +9,8 @@
  */
 const ECHO_MS = 500;
 const PARENT_CHECK_MS = 1_000;
+/** The parent as `scripts/berth` found it: installing takes a while, in which it may have ended. */
+const PARENT = 'berth_parent';
 
 /** What npm sets as `npm_lifecycle_event`: the names of the scripts that run a program which stops like this. */
 const NPM_SCRIPTS: readonly (string | undefined)[] = ['start', 'proxy', 'copy', 'npx'];
@@ -49,7 +51,7 @@ export function onStopRequests({ stop, stopAtOnce }: StopHandlers): void {
 }
 
 function watchParent(onGone: () => void): void {
-  const parent = process.ppid;
+  const parent = Number(process.env[PARENT] ?? process.ppid);
   const timer = setInterval(() => {
     if (process.ppid === parent) return;
     clearInterval(timer);

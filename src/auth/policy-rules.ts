@@ -66,7 +66,9 @@ export function lacksOf(rule: Rule, question: Question): Lack[] {
   }
   if (!isAboutRepository(rule, question)) {
     const patterns = listed(rule.repositories.map((pattern) => pattern.text));
-    lack('repository', `${repository ?? 'the name'} matches none of ${patterns}`);
+    const nobody =
+      isOnlyForPeople(rule) && principal.kind !== 'user' ? `; {user} is nobody for ${principalName(principal)}` : '';
+    lack('repository', `${repository ?? 'the name'} matches none of ${patterns}${nobody}`);
   }
   if (!rule.actions.has(action)) lack('action', `${action} is none of ${listed([...rule.actions])}`);
   const unmet = unmetClaim(rule.claims ?? [], claimsOf(principal));
@@ -84,6 +86,11 @@ export function lacksOf(rule: Rule, question: Question): Lack[] {
   }
   if (!isInTime(rule, circumstances)) lack('time', `the rule ended at ${new Date(rule.until ?? 0).toISOString()}`);
   return lacks;
+}
+
+/** Who is no person matches nothing of it, whatever the repository. */
+function isOnlyForPeople({ repositories }: Rule): boolean {
+  return repositories.every(({ text }) => text.split('/').includes('{user}'));
 }
 
 function isSubject(subject: Subject, principal: Principal): boolean {

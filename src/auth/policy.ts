@@ -229,9 +229,16 @@ function beyondLimits(principal: Principal, right: Right, repository: Repository
   if (isWithin) return undefined;
   const what = right === 'catalog' ? 'list repositories' : `${DOING[right]} ${repository ?? 'this name'}`;
   return refused(
-    `this credential of ${principalName(principal)} is limited, and may not ${what}. Use another one, or have one made that may.`,
+    `this credential of ${principalName(principal)} is limited, and may not ${what}. ${wayBeyond(principal)}`,
     'limits of the credential',
   );
+}
+
+/** A robot's limits are its own: to make another one takes more than to widen it. */
+function wayBeyond(principal: Principal): string {
+  return principal.kind === 'robot'
+    ? `Whoever runs this registry can widen it: PATCH /admin/robots/${principal.name}.`
+    : 'Use another one, or have one made that may.';
 }
 
 function beyondScope(principal: Principal, right: Right, repository: RepositoryName | undefined): Refused | undefined {

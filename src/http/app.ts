@@ -117,7 +117,7 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   if (route.right === 'anyone') return route.handler(nobody);
   // Before the policy is looked at: a broken one is put right here.
   if (route.right === 'admin') return route.handler(await asAdministrator(nobody, env));
-  const sources = { ...arrival, limiters: env, hold };
+  const sources = { ...arrival, limiters: env };
   if (route.right === 'own-tokens') return route.handler(await asPerson(nobody, () => openAccess(sources)));
   if (route.right === 'sign-in') {
     const access = await openTokenEndpoint(sources);

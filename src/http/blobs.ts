@@ -5,6 +5,7 @@ import { formatContentRange, MOST_RANGES, parseRange, type BlobRange } from '../
 import type { BlobReader } from '../registry/registry.ts';
 import { byteranges } from './byteranges.ts';
 import { immutable } from './caching.ts';
+import { causeOf } from './cause.ts';
 import {
   demandMatch,
   entityTag,
@@ -15,6 +16,8 @@ import {
 } from './conditional.ts';
 import { auditDeletion } from './audit.ts';
 import { digestOf, type RepositoryContext } from './context.ts';
+import { outboxFull } from './error-response.ts';
+import { notePull } from './pull-events.ts';
 
 /** With a type, or some runtimes compress the answer, and the digest then fails at the client. */
 const BLOB_TYPE = 'application/octet-stream';
@@ -40,6 +43,7 @@ export async function getBlob(context: RepositoryContext): Promise<Response> {
     ? { contentType: BLOB_TYPE, contentLength: size, body: null }
     : await contentOf(range, size, registry.blobReader(repository, digest, location), meter);
   if (content === undefined) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } });
+  notePull(context, 'blob.pull', { mediaType: BLOB_TYPE, digest, size });
   headers.set('content-type', content.contentType);
   headers.set('content-length', String(content.contentLength));
   if (range.kind === 'slice') headers.set('content-range', formatContentRange(range, size));
@@ -99,13 +103,15 @@ function content(body: ReadableStream | undefined, contentLength: number): Conte
 export async function deleteBlob(context: RepositoryContext): Promise<Response> {
   const { request, repository, registry, params } = context;
   const digest = digestOf(params['digest'] ?? '');
-  const { kind, user } = await registry.deleteBlob(repository, digest, preconditionsOf(request));
+  const { kind, user } = await registry.deleteBlob(repository, digest, preconditionsOf(request), causeOf(context));
   switch (kind) {
     case 'dropped':
       auditDeletion(context, digest);
       return new Response(null, { status: 202 });
     case 'unknown':
       throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } });
+    case 'outbox-full':
+      throw outboxFull();
     case 'precondition-failed':
       throw preconditionFailed(digest);
     case 'used':

@@ -6,6 +6,7 @@ import { htpasswdOf } from '../auth/htpasswd.ts';
 import type { Policy } from '../auth/policy.ts';
 import type { Principal } from '../auth/principal.ts';
 import { trustsOf } from '../auth/trusts.ts';
+import { configuredEndpoints } from '../notifications/configured-endpoints.ts';
 import { RegistryError } from '../oci/error.ts';
 import { parseReference, parseTag, type Reference, type Tag } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
@@ -13,6 +14,7 @@ import { parseDigest, type Digest } from '../oci/digest.ts';
 import { parseUploadId, type UploadId } from '../oci/upload-id.ts';
 import { logEvent } from '../observability/log.ts';
 import { WorkMeter } from '../observability/work.ts';
+import { eventProducer, type EventProducer } from '../objects/event-queue/producer.ts';
 import { Objects } from '../objects/stubs.ts';
 import { ExistenceCache } from '../registry/existence-cache.ts';
 import { Registry } from '../registry/registry.ts';
@@ -41,6 +43,12 @@ export interface Context {
   readonly uploads: Uploads;
   readonly objects: Objects;
   readonly meter: WorkMeter;
+  /** Which deployment of the registry this is. */
+  readonly deployment: string;
+  /** Where events go that no repository writes down. */
+  readonly events: EventProducer;
+  /** Keeps work alive that goes on after the answer. */
+  readonly hold: (work: Promise<unknown>) => void;
   /** Path parameters of the route, still as they came. */
   readonly params: Readonly<Record<string, string | undefined>>;
 }
@@ -75,6 +83,9 @@ interface Services {
   registry: Registry;
   uploads: Uploads;
   meter: WorkMeter;
+  deployment: string;
+  events: EventProducer;
+  hold: (work: Promise<unknown>) => void;
 }
 
 /** Everything that a request may use. Throws UNAVAILABLE when the settings are wrong: that opens nothing. */
@@ -89,6 +100,9 @@ export function openServices(env: Env, waitUntil: (work: Promise<unknown>) => vo
     policy,
     objects,
     meter,
+    deployment: env.DEPLOYMENT.id,
+    events: eventProducer(env, new WorkMeter()),
+    hold: waitUntil,
     registry: new Registry(config, { objects, store, meter, cache, hold: waitUntil }),
     uploads: new Uploads(objects, store, meter, waitUntil),
   };
@@ -100,6 +114,7 @@ function settingsOf(env: Env): { config: Config; policy: Policy } {
     // Read here, so that a wrong line, or a trust in too many, opens nothing.
     htpasswdOf(config);
     trustsOf(config);
+    configuredEndpoints(config);
     return { config, policy: policyOf(config) };
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;

@@ -7,6 +7,7 @@ import { isFull, type StorageDriver } from '../storage/driver.ts';
 import { logEvent } from '../observability/log.ts';
 
 const RETRY_AFTER_SECONDS = '1';
+const OUTBOX_RETRY_SECONDS = '60';
 /** developers.cloudflare.com/durable-objects/best-practices/error-handling */
 const TRANSIENT_MARKS = ['retryable', 'overloaded', 'durableObjectReset'] as const;
 
@@ -38,6 +39,16 @@ export function storeFull(): RegistryError {
     status: 507,
     message:
       'the disk of this registry is full; what was pushed before is safe and can be pulled. Whoever runs it has to make space, then push again',
+  });
+}
+
+/** A registry that cannot tell what it does does nothing: see docs/notifications.md, "What is promised". */
+export function outboxFull(): RegistryError {
+  return new RegistryError('UNAVAILABLE', {
+    message:
+      'too many events of this repository wait to be sent, so nothing may change in it now; nothing was changed. ' +
+      'Try again later; whoever runs the registry finds the reason in its log',
+    headers: { 'retry-after': OUTBOX_RETRY_SECONDS },
   });
 }
 

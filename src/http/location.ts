@@ -19,6 +19,11 @@ export function hostOf(request: Request, place: Place): string | null {
   return origin === undefined ? request.headers.get('host') : new URL(origin).host;
 }
 
+/** Scheme, host and port under which clients reach the registry; where nobody says them, as this request did. */
+export function publicOrigin(request: Request, place: Place): string {
+  return originOf(request, place) ?? new URL(request.url).origin;
+}
+
 function originOf(request: Request, { publicUrl, trustedProxy }: Place): string | undefined {
   return publicUrl ?? forwardedOrigin(request, trustedProxy);
 }

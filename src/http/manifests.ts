@@ -12,13 +12,16 @@ import { RegistryError } from '../oci/error.ts';
 import { parseManifest, type Manifest } from '../oci/manifest.ts';
 import { formatReference, type Reference, type Tag } from '../oci/reference.ts';
 import type { NewManifest } from '../objects/repository/manifests.ts';
-import type { PutManifestResult } from '../objects/repository/repository.ts';
+import type { PushTold, PutManifestResult } from '../objects/repository/messages.ts';
 import { auditDeletion } from './audit.ts';
 import { MANIFEST_ROOM, readBody } from './body.ts';
 import { immutable, NEVER_CACHED } from './caching.ts';
+import { causeOf } from './cause.ts';
 import { demandMatch, entityTag, notModified, preconditionFailed, preconditionsOf } from './conditional.ts';
 import { referenceOf, tagOf, type RepositoryContext } from './context.ts';
+import { outboxFull } from './error-response.ts';
 import { locationOf } from './location.ts';
+import { notePull } from './pull-events.ts';
 import { warning } from './warning.ts';
 
 /** A list of referrers copies them, so what they may weigh is bounded. */
@@ -40,6 +43,9 @@ export async function getManifest(context: RepositoryContext): Promise<Response>
   if (notModified(request, found.digest)) return new Response(null, { status: 304, headers });
   headers.set('content-type', found.mediaType);
   headers.set('content-length', String(found.size));
+  const { digest, mediaType, size } = found;
+  const tag = reference.kind === 'tag' ? { tag: reference.tag } : {};
+  notePull(context, 'manifest.pull', { mediaType, digest, size, ...tag });
   return new Response(isHead ? null : (found.body ?? null), { headers });
 }
 
@@ -64,6 +70,7 @@ export async function putManifest(context: RepositoryContext): Promise<Response>
     fixedTags: fixedAmong(tags, moves),
     preconditions: preconditionsOf(request),
     mayLack: config.allowMissing,
+    told: toldOf(context, manifest),
   };
   const result = await registry.putManifest(repository, summary(manifest, digest, bytes), bytes, target);
   switch (result.kind) {
@@ -86,6 +93,8 @@ export async function putManifest(context: RepositoryContext): Promise<Response>
         status: 507,
         message: 'this repository has reached the size that one repository may have; delete tags and manifests first',
       });
+    case 'outbox-full':
+      throw outboxFull();
     case 'retry':
       throw new RegistryError('UNAVAILABLE', { headers: { 'retry-after': '1' } });
   }
@@ -95,13 +104,18 @@ export async function deleteManifest(context: RepositoryContext): Promise<Respon
   const { request, repository, registry, policy, principal, circumstances } = context;
   const reference = referenceOf(context);
   const mayMove = mayMoveTags(policy, principal, repository, circumstances);
-  const result = await registry.deleteManifest(repository, reference, preconditionsOf(request), mayMove);
+  const result = await registry.deleteManifest(repository, reference, preconditionsOf(request), {
+    mayMove,
+    cause: causeOf(context),
+  });
   switch (result.kind) {
     case 'deleted':
       auditDeletion(context, formatReference(reference));
       return new Response(null, { status: 202 });
     case 'unknown':
       throw unknownManifest(reference);
+    case 'outbox-full':
+      throw outboxFull();
     case 'memory-full':
       throw new RegistryError('DENIED', {
         message:
@@ -111,6 +125,23 @@ export async function deleteManifest(context: RepositoryContext): Promise<Respon
     case 'precondition-failed':
       throw preconditionFailed(result.current);
   }
+}
+
+/** What the event of this push tells, where events are on. */
+function toldOf(
+  context: RepositoryContext,
+  { annotations, blobs, foreign, manifests }: Manifest,
+): PushTold | undefined {
+  const cause = causeOf(context);
+  if (cause === undefined) return undefined;
+  const references = [...blobs, ...foreign, ...manifests].map(({ mediaType, digest, size }) => ({
+    ...{ mediaType, digest, size },
+  }));
+  return {
+    cause,
+    ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+    ...(references.length === 0 ? {} : { references }),
+  };
 }
 
 function unknownManifest(reference: Reference): RegistryError {

@@ -15,6 +15,10 @@ import {
   renewPassword,
 } from './admin/accounts.ts';
 import type { AdminContext } from './admin/administrator.ts';
+import { listDeadLetters, listDeliveries, pingEndpoint, replayEvents } from './admin/deliveries.ts';
+import { deleteEndpoint, getEndpoint, listEndpoints, putEndpoint } from './admin/endpoints.ts';
+import { streamEvents } from './admin/event-stream.ts';
+import { listEvents } from './admin/events.ts';
 import { explainAccess } from './admin/explain.ts';
 import { rotateKeys } from './admin/keys.ts';
 import { getPolicy, listPolicies, putPolicy } from './admin/policy.ts';
@@ -134,6 +138,46 @@ export const ROUTES: readonly Route[] = [
   { name: 'admin-policies', method: READ, path: '/admin/policy/versions', right: 'admin', handler: listPolicies },
   { name: 'admin-explain', method: 'POST', path: '/admin/access/explain', right: 'admin', handler: explainAccess },
   { name: 'admin-keys', method: 'POST', path: '/admin/keys/rotate', right: 'admin', handler: rotateKeys },
+  { name: 'admin-endpoints', method: READ, path: '/admin/endpoints', right: 'admin', handler: listEndpoints },
+  { name: 'admin-endpoint', method: READ, path: '/admin/endpoints/:endpoint', right: 'admin', handler: getEndpoint },
+  { name: 'admin-endpoint', method: 'PUT', path: '/admin/endpoints/:endpoint', right: 'admin', handler: putEndpoint },
+  {
+    name: 'admin-endpoint',
+    method: 'DELETE',
+    path: '/admin/endpoints/:endpoint',
+    right: 'admin',
+    handler: deleteEndpoint,
+  },
+  {
+    name: 'admin-ping',
+    method: 'POST',
+    path: '/admin/endpoints/:endpoint/ping',
+    right: 'admin',
+    handler: pingEndpoint,
+  },
+  {
+    name: 'admin-deliveries',
+    method: READ,
+    path: '/admin/endpoints/:endpoint/deliveries',
+    right: 'admin',
+    handler: listDeliveries,
+  },
+  {
+    name: 'admin-dead-letters',
+    method: READ,
+    path: '/admin/endpoints/:endpoint/dead-letters',
+    right: 'admin',
+    handler: listDeadLetters,
+  },
+  {
+    name: 'admin-replay',
+    method: 'POST',
+    path: '/admin/endpoints/:endpoint/replay',
+    right: 'admin',
+    handler: replayEvents,
+  },
+  { name: 'admin-events', method: READ, path: '/admin/events', right: 'admin', handler: listEvents },
+  { name: 'admin-event-stream', method: 'GET', path: '/admin/events/stream', right: 'admin', handler: streamEvents },
   { name: 'own-tokens', method: READ, path: '/account/tokens', right: 'own-tokens', handler: listOwnTokens },
   { name: 'own-tokens', method: 'POST', path: '/account/tokens', right: 'own-tokens', handler: createOwnToken },
   { name: 'own-token', method: 'DELETE', path: '/account/tokens/:token', right: 'own-tokens', handler: revokeOwnToken },

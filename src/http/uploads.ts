@@ -14,7 +14,8 @@ import type { AppendResult } from '../objects/upload/messages.ts';
 import type { Owner, Taken } from '../registry/uploads.ts';
 import { logEvent } from '../observability/log.ts';
 import { contentLength } from './body.ts';
-import { storeFull } from './error-response.ts';
+import { causeOf } from './cause.ts';
+import { outboxFull, storeFull } from './error-response.ts';
 import { digestOf, query, uploadIdOf, type RepositoryContext } from './context.ts';
 import { locationOf } from './location.ts';
 
@@ -56,11 +57,13 @@ async function mountBlob(context: RepositoryContext): Promise<Digest | undefined
   if (digest === undefined) return undefined;
   const from = query(context, 'from');
   if (from === undefined) {
-    return mayPull(context, undefined) && (await registry.mountFromAnywhere(repository, digest)) ? digest : undefined;
+    const mayRead = mayPull(context, undefined);
+    return mayRead && (await registry.mountFromAnywhere(repository, digest, causeOf(context))) ? digest : undefined;
   }
   const source = parseRepositoryName(from);
   const mayRead = source !== undefined && mayPull(context, source);
-  return (await registry.mount(repository, digest, source ?? repository, mayRead)) ? digest : undefined;
+  const asked = { name: source ?? repository, mayRead, cause: causeOf(context) };
+  return (await registry.mount(repository, digest, asked)) ? digest : undefined;
 }
 
 /** Whether the caller may, under the policy and the very credential or token of this request (CVE-2026-117685). */
@@ -120,8 +123,9 @@ export async function cancelUpload(context: RepositoryContext): Promise<Response
 }
 
 /** A session belongs to its repository and to the principal that opened it. */
-function ownerOf({ repository, principal }: RepositoryContext): Owner {
-  return { repository, principal: principalName(principal) };
+function ownerOf(context: RepositoryContext): Owner {
+  const { repository, principal } = context;
+  return { repository, principal: principalName(principal), cause: causeOf(context) };
 }
 
 /** Where a chunk starts and how long it is, as far as the client says. */
@@ -209,6 +213,8 @@ function failure(context: RepositoryContext, { id, result }: Taken<AppendResult>
       });
     case 'store-full':
       return storeFull();
+    case 'outbox-full':
+      return outboxFull();
     case 'too-large':
       return new RegistryError('SIZE_INVALID', { status: 413, message: 'the blob has more parts than one may have' });
     case 'busy':

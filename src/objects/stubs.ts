@@ -1,7 +1,7 @@
 /**
  * The one place where names become Durable Objects.
  *
- * Repository: one a repository name. BlobDirectory: sixteen shards by the digest's first hex digit. Catalog and Accounts: one each.
+ * Repository: one a repository name. BlobDirectory: sixteen shards by the digest's first hex digit. Catalog, Accounts and EventLog: one each. Endpoint: one a webhook.
  * Upload: one a session that needs it, by a random id that the platform signs, so a forged one never reaches an object.
  * Jurisdiction and location hint come from the settings; they count when an object is first made and never later.
  */
@@ -44,6 +44,14 @@ export class Objects {
 
   accounts(): Stub<'ACCOUNTS'> {
     return this.#named(this.#env.ACCOUNTS, 'accounts');
+  }
+
+  eventLog(): Stub<'EVENT_LOG'> {
+    return this.#named(this.#env.EVENT_LOG, 'events');
+  }
+
+  endpoint(name: string): Stub<'ENDPOINT'> {
+    return this.#named(this.#env.ENDPOINT, name);
   }
 
   /** A new session's id. Costs no call: its object is made when it is first asked for something, if ever. */

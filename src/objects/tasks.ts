@@ -62,7 +62,8 @@ export class Tasks<Kind extends string> {
   /** Writes a task; one that is there already keeps the earlier time. Call `arm` once the transaction is through. */
   add(kind: Kind, subject: string, due: number): void {
     this.#database.run(
-      'INSERT INTO tasks (kind, subject, due) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET due = min(due, excluded.due), attempts = 0',
+      `INSERT INTO tasks (kind, subject, due) VALUES (?, ?, ?)
+       ON CONFLICT DO UPDATE SET due = min(due, excluded.due), attempts = 0 WHERE due > excluded.due OR attempts > 0`,
       kind,
       subject,
       due,

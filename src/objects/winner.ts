@@ -34,18 +34,18 @@ const ADOPT_ROUNDS = 3;
  * Has a repository adopt bytes that were stored at `own`, and finds out whose key counts. Never rejects.
  *
  * `own` and `other`: the repository serves the digest, by this key or by another. `refused`: the key was disowned or
- * doomed meanwhile. `retry` and `store-full`: nothing is lost; the same again, once there is space.
+ * doomed meanwhile. `outbox-full`, `retry` and `store-full`: nothing is lost; the same again, once there is space.
  */
 export async function settleOwner(
   { objects, store, meter }: Judges,
   digest: Digest,
   own: Location,
   adopt: () => Promise<AdoptResult>,
-): Promise<'own' | 'other' | 'refused' | 'retry' | 'store-full'> {
+): Promise<'own' | 'other' | 'refused' | 'outbox-full' | 'retry' | 'store-full'> {
   try {
     for (let round = 0; round < ADOPT_ROUNDS; round += 1) {
       const adopted = await adopt();
-      if (adopted.kind === 'refused') return 'refused';
+      if (adopted.kind !== 'linked') return adopted.kind;
       const verdict = await judgeWinner(objects, store, meter, digest, own, adopted.location);
       if (verdict !== 'adopt-again') return verdict;
     }

@@ -5,6 +5,7 @@
 import type { Config } from '../config.ts';
 import type { Answer, WorkMeter } from '../observability/work.ts';
 import { logEvent } from '../observability/log.ts';
+import type { Cause } from '../notifications/event.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Preconditions } from '../oci/precondition.ts';
 import type { Reference } from '../oci/reference.ts';
@@ -18,7 +19,7 @@ import type {
   ListTagsResult,
   PushTarget,
   PutManifestResult,
-} from '../objects/repository/repository.ts';
+} from '../objects/repository/messages.ts';
 import type { Objects } from '../objects/stubs.ts';
 import type { ByteRange, StorageDriver, StoredObject } from '../storage/driver.ts';
 import type { ExistenceCache } from './existence-cache.ts';
@@ -169,10 +170,10 @@ export class Registry {
     repository: RepositoryName,
     reference: Reference,
     preconditions: Preconditions,
-    mayMove: boolean,
+    { mayMove, cause }: { mayMove: boolean; cause: Cause | undefined },
   ): Promise<DeleteManifestResult> {
     const deleted = await this.#meter.call(
-      this.#objects.repository(repository).deleteManifest(reference, preconditions, mayMove),
+      this.#objects.repository(repository).deleteManifest(reference, preconditions, mayMove, cause),
     );
     if (reference.kind === 'digest') this.#cache.forgetManifest(repository, reference.digest);
     return deleted;
@@ -182,8 +183,11 @@ export class Registry {
     repository: RepositoryName,
     digest: Digest,
     preconditions: Preconditions,
+    cause: Cause | undefined,
   ): Promise<DeleteBlobResult> {
-    const deleted = await this.#meter.call(this.#objects.repository(repository).deleteBlob(digest, preconditions));
+    const deleted = await this.#meter.call(
+      this.#objects.repository(repository).deleteBlob(digest, preconditions, cause),
+    );
     if (deleted.kind === 'dropped') this.#cache.forgetBlob(repository, digest);
     return deleted;
   }
@@ -192,18 +196,24 @@ export class Registry {
    * Makes a repository serve a blob that another one has; false where the client has to upload it. What is asked for in
    * vain always costs the one call, whatever the reason, so that nobody can tell what others have.
    *
-   * @param source the repository that the client names, or this one where it may not be read
-   * @param mayRead whether the caller may pull from the source
+   * @param source the repository that the client names, or this one where it may not be read; `mayRead`: whether the caller
+   * may pull from it
    */
-  async mount(repository: RepositoryName, digest: Digest, source: RepositoryName, mayRead: boolean): Promise<boolean> {
+  async mount(
+    repository: RepositoryName,
+    digest: Digest,
+    { name: source, mayRead, cause }: { name: RepositoryName; mayRead: boolean; cause: Cause | undefined },
+  ): Promise<boolean> {
     const found = await this.#meter.callAgain(() => this.#objects.repository(source).locate(digest, false));
     if (found === undefined || !mayRead) return false;
-    return this.#meter.call(this.#objects.repository(repository).mount(repository, digest, true));
+    const told = cause === undefined ? undefined : ({ kind: 'blob.mount', cause, fromRepository: source } as const);
+    return this.#meter.call(this.#objects.repository(repository).mount(repository, digest, true, told));
   }
 
   /** As `mount`, from whichever repository has it: only for who may pull from every one. */
-  mountFromAnywhere(repository: RepositoryName, digest: Digest): Promise<boolean> {
-    return this.#meter.call(this.#objects.repository(repository).mount(repository, digest, false));
+  mountFromAnywhere(repository: RepositoryName, digest: Digest, cause: Cause | undefined): Promise<boolean> {
+    const told = cause === undefined ? undefined : ({ kind: 'blob.mount', cause } as const);
+    return this.#meter.call(this.#objects.repository(repository).mount(repository, digest, false, told));
   }
 
   referrers(

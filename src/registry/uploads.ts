@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { logEvent } from '../observability/log.ts';
 import type { WorkMeter, Answer } from '../observability/work.ts';
 import { digestAlgorithm, formatDigest, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
+import type { Cause } from '../notifications/event.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { UploadId } from '../oci/upload-id.ts';
 import type { Repository } from '../objects/repository/repository.ts';
@@ -33,6 +34,8 @@ const UNKNOWN = { kind: 'unknown' } as const;
 export interface Owner {
   repository: RepositoryName;
   principal: string;
+  /** Of the event that the end of an upload is, where events are on. */
+  cause: Cause | undefined;
 }
 
 export interface WholeBody {
@@ -68,7 +71,7 @@ export class Uploads {
   }
 
   /** @param algorithm of the digest that the bytes will have, where the client says it */
-  open({ repository, principal }: Owner, algorithm: DigestAlgorithm = 'sha256'): UploadId {
+  open({ repository, principal }: Omit<Owner, 'cause'>, algorithm: DigestAlgorithm = 'sha256'): UploadId {
     return this.#objects.newUpload(repository, principal, algorithm);
   }
 
@@ -128,12 +131,15 @@ export class Uploads {
       id.streams || !canWrite
         ? ({ kind: 'elsewhere' } as const)
         : await this.#meter.call(this.#repository(session).beginWrite(session, digest, length));
-    if (begun.kind === 'elsewhere') return this.#onward(id, { ...session, start, length, digest }, stream);
+    if (begun.kind === 'elsewhere')
+      return this.#onward(id, { ...session, start, length, digest, cause: owner.cause }, stream);
     if (begun.kind === 'done') return { id, result: closedAs(begun, digest) };
     if (begun.kind === 'unknown') return { id, result: begun };
     const outcome = await this.#write(session, begun.key, stream, length, digest);
     const isSlow = outcome === 'too-slow';
-    const ended = this.#meter.call(this.#repository(session).endWrite(session, begun.key, isSlow ? 'failed' : outcome));
+    const ended = this.#meter.call(
+      this.#repository(session).endWrite(session, begun.key, isSlow ? 'failed' : outcome, owner.cause),
+    );
     // Also when the client has gone: the repository must hear that its key is to be swept.
     this.#waitUntil(ended.catch(() => undefined));
     const result = await ended;
@@ -145,7 +151,7 @@ export class Uploads {
     const session = this.#session(owner, id);
     if (session === undefined) return { id, result: UNKNOWN };
     const { stream, start, length } = chunk;
-    return this.#onward(id, { ...session, start, length, digest }, stream);
+    return this.#onward(id, { ...session, start, length, digest, cause: owner.cause }, stream);
   }
 
   /** A PUT without a body, after PATCHes. */
@@ -153,11 +159,12 @@ export class Uploads {
     const session = this.#session(owner, id);
     if (session === undefined) return { id, result: UNKNOWN };
     if (!id.streams) {
-      const closed = await this.#meter.call(this.#repository(session).closeUpload(session, digest));
+      const closed = await this.#meter.call(this.#repository(session).closeUpload(session, digest, owner.cause));
       if (closed.kind === 'done') return { id, result: closedAs(closed, digest) };
       if (closed.kind !== 'elsewhere') return { id, result: closed };
     }
-    return { id: streaming(id), result: await this.#meter.call(this.#objects.upload(session).close(session, digest)) };
+    const result = await this.#meter.call(this.#objects.upload(session).close(session, digest, owner.cause));
+    return { id: streaming(id), result };
   }
 
   async cancel(owner: Owner, id: UploadId): Promise<CancelResult> {

@@ -86,7 +86,7 @@ describe('docs/api.md', () => {
         .replace(':reference', '<reference>')
         .replace(':digest', '<digest>')
         .replace(':upload', '<session>')
-        .replace(/:(account|robot|token)/g, '<$1>');
+        .replace(/:(account|robot|token|endpoint)/g, '<$1>');
     const wanted = ROUTES.map(({ method, path }) => `${method} ${asWritten(path)}`);
     expect(wanted.length).toBeGreaterThan(15);
     const headings = [...page.matchAll(/^### `([A-Z]+ [^`?]+)/gm)].map(([, heading = '']) => heading);

@@ -1,6 +1,8 @@
 /** The table of campaigns: a new one is a module here in test/long/ and a line below. */
 import type { Campaign } from './campaign.ts';
 import { crash } from './crash.ts';
+import { events } from './events.ts';
+import { eventsFaults } from './events-faults.ts';
 import { fuzz } from './fuzz.ts';
 import { fuzzFaults } from './fuzz-faults.ts';
 import { growth } from './growth.ts';
@@ -13,6 +15,8 @@ import { storage } from './storage.ts';
 export const campaigns: readonly Campaign[] = [
   rules,
   crash,
+  events,
+  eventsFaults,
   fuzz,
   fuzzFaults,
   growth,

@@ -4,5 +4,7 @@ declare namespace Cloudflare {
     TEST_FILES: Fetcher;
     TEST_DISK: Fetcher;
     TEST_OBJECTS: Fetcher;
+    /** The receivers of webhooks: see test/receivers.ts. */
+    OUTBOUND: Fetcher;
   }
 }

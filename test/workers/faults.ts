@@ -4,6 +4,8 @@
  * Nothing in src/ knows of it: the test's entry hands each object an environment whose bindings are wrapped.
  */
 
+import type { OutboundBindings } from '../../src/objects/endpoint/outbound.ts';
+
 export type FaultKind = 'fail-before' | 'fail-after' | 'crash-before' | 'crash-after';
 
 export interface Call {
@@ -112,7 +114,7 @@ class Faults {
 export const faults = new Faults();
 
 /** The environment of `caller`, with every binding wrapped. `state` lets the caller crash; a Worker has none. */
-export function wrapped(env: Env, caller: string, state?: DurableObjectState): Env {
+export function wrapped(env: Env & OutboundBindings, caller: string, state?: DurableObjectState): Env {
   const crash =
     state === undefined
       ? undefined
@@ -148,19 +150,27 @@ export function wrapped(env: Env, caller: string, state?: DurableObjectState): E
     },
   });
   const namespaces = Object.fromEntries(
-    (['REPOSITORY', 'UPLOAD', 'BLOB_DIRECTORY', 'CATALOG', 'ACCOUNTS'] as const).map((name) => [
-      name,
-      new Proxy(env[name] as DurableObjectNamespace, {
-        get(real, property) {
-          if (property === 'get') {
-            return (...given: Parameters<DurableObjectNamespace['get']>) => intercept(real.get(...given), name);
-          }
-          const value: unknown = Reflect.get(real, property, real);
-          if (typeof value !== 'function') return value;
-          return (...given: unknown[]): unknown => Reflect.apply(value, real, given);
-        },
-      }),
-    ]),
+    (['REPOSITORY', 'UPLOAD', 'BLOB_DIRECTORY', 'CATALOG', 'ACCOUNTS', 'EVENT_LOG', 'ENDPOINT'] as const).map(
+      (name) => [
+        name,
+        new Proxy(env[name] as DurableObjectNamespace, {
+          get(real, property) {
+            if (property === 'get') {
+              return (...given: Parameters<DurableObjectNamespace['get']>) => intercept(real.get(...given), name);
+            }
+            const value: unknown = Reflect.get(real, property, real);
+            if (typeof value !== 'function') return value;
+            return (...given: unknown[]): unknown => Reflect.apply(value, real, given);
+          },
+        }),
+      ],
+    ),
   );
-  return { ...env, ...namespaces, BLOBS: bucket };
+  return {
+    ...env,
+    ...namespaces,
+    BLOBS: bucket,
+    EVENTS: intercept(env.EVENTS, 'EVENTS', ['send', 'sendBatch']),
+    ...(env.OUTBOUND === undefined ? {} : { OUTBOUND: intercept(env.OUTBOUND, 'OUTBOUND', ['fetch']) }),
+  };
 }

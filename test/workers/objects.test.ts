@@ -188,6 +188,43 @@ describe('tasks', () => {
     });
   });
 
+  it('are not written again when they are to run by then already', async () => {
+    const handlers = { good: (): TaskOutcome => 'done', bad: (): TaskOutcome => 'done' } as const;
+    await withTasks(handlers, async (tasks, { sql }) => {
+      sql.exec('CREATE TABLE written (due INTEGER)');
+      sql.exec('CREATE TRIGGER each AFTER UPDATE ON tasks BEGIN INSERT INTO written VALUES (new.due); END');
+      const now = Date.now();
+      for (const due of [5_000, 5_000, 9_000, 1_000, 2_000]) tasks.add('good', 'x', now + due);
+      expect(sql.exec('SELECT due FROM written').toArray()).toEqual([{ due: now + 1_000 }]);
+    });
+  });
+
+  it('that are added while they run stay, and run once more', async () => {
+    let runs = 0;
+    const added: (() => void)[] = [];
+    const handlers = {
+      good: (): TaskOutcome => {
+        runs += 1;
+        if (runs === 1) for (const add of added) add();
+        return 'done';
+      },
+      bad: (): TaskOutcome => 'done',
+    };
+    await withTasks(handlers, async (tasks, storage) => {
+      const now = Date.now();
+      added.push(() => {
+        tasks.add('good', 'x', now);
+        tasks.add('good', 'x', now);
+      });
+      tasks.add('good', 'x', now);
+      await tasks.run(now);
+      expect(await storage.getAlarm()).toBe(now);
+      await tasks.run(now);
+      expect(runs).toBe(2);
+      expect(await storage.getAlarm()).toBeNull();
+    });
+  });
+
   it('get their alarm back from the next request when it was lost', async () => {
     const handlers = { good: (): TaskOutcome => 'done', bad: (): TaskOutcome => 'done' } as const;
     await withTasks(handlers, async (tasks, storage) => {

@@ -139,7 +139,12 @@ export class Authorization {
       headers: { accept: 'application/json', ...(authorization === undefined ? {} : { authorization }) },
       signal: this.#signal,
     });
-    if (!sent.ok) return sent;
+    if (!sent.ok) {
+      const { failure: why } = sent;
+      return why.isUnanswered === undefined
+        ? sent
+        : { ...sent, failure: { ...why, reason: `${where}: ${why.reason}` } };
+    }
     const answer = sent.value;
     if (answer.status !== OK) {
       answer.discard();

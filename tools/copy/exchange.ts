@@ -11,7 +11,8 @@ import {
   type RequestOptions,
 } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
-import { failure, success, StreamFailure, transientFailure, type Outcome } from './outcome.ts';
+import { untrustedCertificate } from '../../standalone/untrusted-certificate.ts';
+import { failure, success, StreamFailure, transientFailure, unanswered, type Outcome } from './outcome.ts';
 
 /** Neither an answer nor a byte of one for so long is taken for none. */
 const PATIENCE_MS = 60_000;
@@ -74,7 +75,9 @@ export class Connections {
       request.destroy();
       if (isStopped(signal)) return failure('was stopped');
       if (error instanceof StreamFailure) return { ok: false, failure: error.failure };
-      return transientFailure(`${method} ${url.host} got no answer: ${describe(error)}`);
+      const untrusted = untrustedCertificate(firstOf(error));
+      const why = untrusted === undefined ? describe(error) : distrust(untrusted);
+      return unanswered(`${method} ${url.host} got no answer: ${why}`, { transient: untrusted === undefined });
     }
   }
 }
@@ -201,8 +204,15 @@ async function* piecesOf(message: IncomingMessage): AsyncGenerator<Buffer> {
 
 /** Never with an address: that may be signed. */
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // Several addresses of one host were tried.
-  if (error instanceof AggregateError && error.errors[0] instanceof Error) return error.errors[0].message;
-  return error.message;
+  const one = firstOf(error);
+  return one instanceof Error ? one.message : String(one);
+}
+
+/** Several addresses of one host may have been tried. */
+function firstOf(error: unknown): unknown {
+  return error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error;
+}
+
+function distrust(code: string): string {
+  return `its certificate is not trusted here (${code}); NODE_EXTRA_CA_CERTS=/path/to/ca.pem names the one that signed it`;
 }

@@ -31,8 +31,11 @@ export interface ListQuery<Entry> {
 
 export type Listed<Entry> =
   | { readonly kind: 'page'; readonly entries: readonly Entry[] }
-  /** The last that comes. With a status where already the first page was refused: perhaps there is no such list. */
-  | { readonly kind: 'broken'; readonly reason: string; readonly status?: number };
+  /**
+   * The last that comes. With a status where already the first page was refused: perhaps there is no such list. Unanswered where
+   * nobody said anything of it.
+   */
+  | { readonly kind: 'broken'; readonly reason: string; readonly status?: number; readonly isUnanswered?: true };
 
 /** One page after the other. */
 export async function* list<Entry>(
@@ -46,7 +49,10 @@ export async function* list<Entry>(
     const isFirst = seen.isEmpty;
     seen.add(url);
     const fetched = await withRetries(client.signal, () => fetchPage(client, url, { scopes, accept, schema }));
-    if (!fetched.ok) return yield broken(fetched.failure.reason);
+    if (!fetched.ok) {
+      const { reason, isUnanswered } = fetched.failure;
+      return yield isUnanswered === undefined ? broken(reason) : { ...broken(reason), isUnanswered };
+    }
     const page = fetched.value;
     if (page.kind === 'broken') {
       // Some give smaller pages, and refuse instead of giving one.

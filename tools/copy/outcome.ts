@@ -10,6 +10,8 @@ export interface Failure {
   readonly transient: boolean;
   /** How long the registry asks to be left alone. */
   readonly retryAfterMs?: number;
+  /** The network's: whoever was asked has said nothing, so has refused nothing. */
+  readonly isUnanswered?: true;
 }
 
 export interface Failed {
@@ -35,9 +37,15 @@ export function transientFailure(reason: string, retryAfterMs?: number): Failed 
   };
 }
 
+export function unanswered(reason: string, { transient }: Pick<Failure, 'transient'>): Failed {
+  return { ok: false, failure: { reason, transient, isUnanswered: true } };
+}
+
 /** An outcome that nobody should try to better. */
 export function forGood<Value>(outcome: Outcome<Value>): Outcome<Value> {
-  return outcome.ok ? outcome : failure(outcome.failure.reason);
+  if (outcome.ok) return outcome;
+  const { reason, isUnanswered } = outcome.failure;
+  return isUnanswered === undefined ? failure(reason) : unanswered(reason, { transient: false });
 }
 
 /** The way of a failure through a stream of bytes, which has no other; caught where the stream is consumed. */

@@ -60,8 +60,9 @@ export class RegistryClient {
   async greet({ mustLetIn }: { readonly mustLetIn: boolean }): Promise<Outcome<undefined>> {
     const called = await this.#attempt({ method: 'GET', path: '/v2/', scopes: [] }, { follow: false });
     if (!called.ok) {
-      const isRefused = !called.failure.transient && !mustLetIn && !this.#hasCredentials;
-      return isRefused ? success(undefined) : failure(called.failure.reason);
+      const { transient, isUnanswered, reason } = called.failure;
+      const isRefused = !transient && isUnanswered === undefined && !mustLetIn && !this.#hasCredentials;
+      return isRefused ? success(undefined) : failure(reason);
     }
     const answer = called.value;
     if (REDIRECTIONS.has(answer.status)) {

@@ -37,7 +37,8 @@ async function* catalog({ source, tally }: RepositoryCopyOptions): AsyncGenerato
   for await (const listed of source.repositories()) {
     if (listed.kind === 'broken') {
       // Many have no catalog, or none for everybody.
-      const hint = isThere ? '' : ': name them with --repository NAME or --repositories FILE';
+      const isRefused = !isThere && listed.isUnanswered === undefined;
+      const hint = !isRefused ? '' : ': name them with --repository NAME or --repositories FILE';
       tally.fail('catalog', ALL, `${listed.reason}${hint}`);
       return;
     }

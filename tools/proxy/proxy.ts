@@ -18,12 +18,16 @@ import {
 import { onStopRequests } from '../../standalone/stop-requests.ts';
 import { HELP, parseArguments, type ProxyCommand } from './arguments.ts';
 import { bannerOf } from './banner.ts';
+import { toUpstream } from './headers.ts';
 import { Reporter } from './reporter.ts';
 import { ProxyServer } from './server.ts';
 import { Upstream } from './upstream.ts';
 
 /** Whether the registry is there is only worth a warning. */
 const LOOK_LIMIT_MS = 10_000;
+const UNAUTHORIZED = 401;
+/** What a Berth says that is open on loopback and has been reached in another way; docker shows none of it. */
+const OPEN_TO_ITS_MACHINE = 'open to programs on its own machine only';
 
 await main(process.argv.slice(2));
 
@@ -80,13 +84,16 @@ async function serve(command: ProxyCommand): Promise<void> {
 async function lookAt(upstream: Upstream): Promise<string | undefined> {
   const signal = AbortSignal.timeout(LOOK_LIMIT_MS);
   const { origin, host } = upstream.url;
+  // As what comes through is sent: a registry may tell it apart.
   const outcome = await upstream
-    .exchange({ method: 'GET', path: '/v2/', headers: ['Host', host], signal })
+    .exchange({ method: 'GET', path: '/v2/', headers: toUpstream([], host), signal })
     .catch(() => undefined);
   if (outcome === undefined) return `${origin} does not answer; look at the address, or at the network`;
   if (outcome.kind === 'broken') return outcome.reason;
-  const { status, headers } = outcome.answer;
-  if (status === 200 || status === 401) return undefined;
+  const { status, headers, body } = outcome.answer;
+  if (status === UNAUTHORIZED && body.includes(OPEN_TO_ITS_MACHINE))
+    return `${origin} is open to programs on its own machine only, and takes nothing that comes through a proxy; push to ${host} itself`;
+  if (status === 200 || status === UNAUTHORIZED) return undefined;
   const location = headers.find((_, at) => headers[at - 1]?.toLowerCase() === 'location');
   return location?.startsWith(`https://${host}`) === true && upstream.url.protocol === 'http:'
     ? `${origin} wants https; stop this, then npx berth proxy https://${host}`

@@ -1,14 +1,6 @@
 /** Why the registry could not be asked: a few words for people, from what Node and the system say. Pure. */
 import { systemErrorCode } from '../../standalone/start-failure.ts';
-
-/** The codes of OpenSSL's verification (`X509_V_ERR_…`), as Node names them, that a person can do something about. */
-const UNTRUSTED: ReadonlySet<string> = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-]);
+import { untrustedCertificate } from '../../standalone/untrusted-certificate.ts';
 
 /** `https://registry.example can't be reached: the name registry.example is unknown`, without a full stop. */
 export function describeFailure(error: unknown, upstream: URL): string {
@@ -19,8 +11,9 @@ function reason(error: unknown, { hostname, protocol, host }: URL): string {
   // Where a name has several addresses, one failure each; the first is as good as any.
   const one: unknown = error instanceof AggregateError ? (error.errors[0] ?? error) : error;
   const code = systemErrorCode(one) ?? '';
-  if (UNTRUSTED.has(code))
-    return `has a certificate that is not trusted here (${code}); --ca FILE names the certificate that signed it`;
+  const untrusted = untrustedCertificate(one);
+  if (untrusted !== undefined)
+    return `has a certificate that is not trusted here (${untrusted}); --ca FILE names the certificate that signed it`;
   switch (code) {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':

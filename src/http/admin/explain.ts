@@ -22,6 +22,9 @@ import type { AdminContext } from './administrator.ts';
 const SUBJECT = /^(user|robot|workload|outside):(.{1,255})$/;
 const SUBJECT_PROBLEM = 'must be user:<name>, robot:<name>, workload:<trust>, outside:<name> or anonymous';
 
+const DISABLED = 'it is disabled';
+const OUTSIDE_ALONE = 'here another token server says who comes in';
+
 const Question = v.strictObject({
   subject: v.pipe(
     v.string(SUBJECT_PROBLEM),
@@ -47,7 +50,7 @@ export async function explainAccess(context: AdminContext): Promise<Response> {
   const { subject, groups, claims, repository: name, action, address } = await readJson(context, Question);
   const repository = parseRepositoryName(name);
   if (repository === undefined) throw mistakes(['repository must be the name of a repository']);
-  const { principal, signsIn } = await subjectOf(context, { subject, groups, claims });
+  const { principal, keptOut } = await subjectOf(context, { subject, groups, claims });
   const policy = await policyNow(context);
   const { decision, close } = explain(policy, principal, action, repository, {
     address,
@@ -58,14 +61,18 @@ export async function explainAccess(context: AdminContext): Promise<Response> {
     rule: decision.rule,
     ...(decision.allowed ? { moves: decision.moves } : { message: decision.message }),
     close,
-    signsIn,
+    signsIn: keptOut === undefined,
+    ...(keptOut === undefined ? {} : { why: keptOut }),
   });
 }
 
 interface Subject {
   readonly principal: Principal;
-  /** Whether anybody can come as it now: the rules may well be about somebody who is disabled, or whose name has a slip in it. */
-  readonly signsIn: boolean;
+  /**
+   * Why nobody can come as it now; undefined where somebody can. The rules may well be about somebody who is disabled, or whose
+   * name has a slip in it.
+   */
+  readonly keptOut: string | undefined;
 }
 
 /** As it would sign in with what has no limit but its own. A name of htpasswd has no groups. */
@@ -78,16 +85,22 @@ async function subjectOf(
   const own = parseAccountName(name);
   if (kind === 'user') {
     const account = own === undefined ? undefined : await meter.call(objects.accounts().getAccount(own));
-    const isKnown = account?.isDisabled === false || htpasswdOf(config).has(name);
     const principal: Principal = { kind: 'user', name, groups: groups ?? account?.groups ?? [], limits: [] };
-    return { principal, signsIn: isKnown && !isOutside };
+    const isKnown = account?.isDisabled === false || htpasswdOf(config).has(name);
+    const unknown = account === undefined ? 'no account and no line of htpasswd has this name' : DISABLED;
+    return { principal, keptOut: isOutside ? OUTSIDE_ALONE : isKnown ? undefined : unknown };
   }
-  if (kind === 'outside') return { principal: { kind, name, limits: [] }, signsIn: isOutside };
+  if (kind === 'outside')
+    return {
+      principal: { kind, name, limits: [] },
+      keptOut: isOutside ? undefined : 'there is no other token server here',
+    };
   if (kind === 'workload') return jobOf(config, name, claims ?? {}, groups);
-  if (kind !== 'robot') return { principal: { kind: 'anonymous' }, signsIn: true };
+  if (kind !== 'robot') return { principal: { kind: 'anonymous' }, keptOut: undefined };
   const robot = own === undefined ? undefined : await meter.call(objects.accounts().getRobot(own));
   if (robot === undefined) throw notFound('robot');
-  return { principal: { kind: 'robot', name, limits: [robot.limit] }, signsIn: !robot.isDisabled && !isOutside };
+  const keptOut = isOutside ? OUTSIDE_ALONE : robot.isDisabled ? DISABLED : undefined;
+  return { principal: { kind: 'robot', name, limits: [robot.limit] }, keptOut };
 }
 
 /** A job of this trust that says these claims. Where the trust would not let it in, the rules are asked all the same. */
@@ -103,9 +116,10 @@ function jobOf(
   const claims: Claims = carriedClaims(said, Object.keys(said), trust.groups?.claim);
   const { issuer } = trust;
   const job = workloadOf({ trust: name, issuer, claims }, trusts);
-  if (typeof job !== 'string') return { principal: { ...job, groups: groups ?? job.groups }, signsIn: true };
+  if (typeof job !== 'string') return { principal: { ...job, groups: groups ?? job.groups }, keptOut: undefined };
   const stranger = { kind: 'workload', name: `${name}:?`, trust: name, issuer, claims, limits: [] } as const;
-  return { principal: { ...stranger, groups: groups ?? [] }, signsIn: false };
+  const keptOut = `the trust ${name} does not let in a job with these claims: ${job}`;
+  return { principal: { ...stranger, groups: groups ?? [] }, keptOut };
 }
 
 /** Fresh, since whoever asks has perhaps just changed it. */

@@ -7,7 +7,9 @@
  * A link whose bytes are lost is healed by the next push: it stays marked until the bytes that count are seen to be there.
  */
 import type { WorkMeter } from '../../observability/work.ts';
+import type { Cause } from '../../notifications/event.ts';
 import type { Digest } from '../../oci/digest.ts';
+import type { RepositoryName } from '../../oci/repository-name.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
 import { metered } from '../../storage/metered.ts';
 import type { Location } from '../blob-directory/blob-directory.ts';
@@ -17,16 +19,29 @@ import type { TaskOutcome, Tasks } from '../tasks.ts';
 import { judgeWinner } from '../winner.ts';
 import type { Edges } from './edges.ts';
 import type { AdoptResult, Link, Links } from './links.ts';
+import type { Outbox } from './outbox.ts';
 import { splitSubject, subjectOf } from './task-subject.ts';
 
 /** A claim that was not answered by then is given up. Longer than any call lasts. */
 const INTENT_MS = 60_000;
 const ADOPT_ROUNDS = 4;
 const COLLECTED_PER_RUN = 50;
+/** A blob has no type of its own; distribution's events give it this one. */
+const BLOB_TYPE = 'application/octet-stream';
+/** Until collection looks again whether the events of this repository have gone. */
+const PAUSE_MS = 60_000;
 
 export type AdoptionTask = 'end-intent' | 'release' | 'collect';
 /** `used`: a manifest needs the blob. */
 export type DropResult = 'dropped' | 'used' | 'unknown';
+
+/** The event that adopting a blob is, where events are on. */
+export interface Told {
+  readonly kind: 'blob.push' | 'blob.mount';
+  readonly cause: Cause;
+  /** Of a mount: where from. */
+  readonly fromRepository?: RepositoryName | undefined;
+}
 
 interface Parts {
   readonly database: Database;
@@ -35,6 +50,9 @@ interface Parts {
   readonly tasks: Pick<Tasks<AdoptionTask>, 'add' | 'remove' | 'arm'>;
   readonly objects: Objects;
   readonly store: StorageDriver;
+  readonly outbox: Outbox;
+  /** Of a blob that is collected; undefined where that is no event. */
+  readonly collectionCause: () => Cause | undefined;
 }
 
 export class Adoption {
@@ -44,24 +62,28 @@ export class Adoption {
   readonly #tasks: Parts['tasks'];
   readonly #objects: Objects;
   readonly #store: StorageDriver;
+  readonly #outbox: Outbox;
+  readonly #collectionCause: Parts['collectionCause'];
 
-  constructor({ database, links, edges, tasks, objects, store }: Parts) {
+  constructor({ database, links, edges, tasks, objects, store, outbox, collectionCause }: Parts) {
     this.#database = database;
     this.#links = links;
     this.#edges = edges;
     this.#tasks = tasks;
     this.#objects = objects;
     this.#store = store;
+    this.#outbox = outbox;
+    this.#collectionCause = collectionCause;
   }
 
   /**
    * Takes a blob that others have. False where only an upload can bring its bytes: nobody claims it, or they are lost, and
    * a client that is told that it is there would not push and heal it.
    */
-  async mount(meter: WorkMeter, digest: Digest): Promise<boolean> {
+  async mount(meter: WorkMeter, digest: Digest, told?: Told): Promise<boolean> {
     if (this.#links.find(digest)?.damaged === true) return false;
-    const adopted = await this.adopt(meter, digest, undefined);
-    if (adopted.kind === 'refused') return false;
+    const adopted = await this.adopt(meter, digest, undefined, told);
+    if (adopted.kind !== 'linked') return false;
     const { key, size } = adopted.location;
     if ((await metered(this.#store, meter).head(key))?.size === size) return true;
     this.#links.markDamaged(digest, true);
@@ -73,15 +95,20 @@ export class Adoption {
     return meter.call(this.#objects.directory(digest).isClaimed(digest));
   }
 
-  /** `own` names the bytes that an upload brings; a mount brings none. */
-  async adopt(meter: WorkMeter, digest: Digest, own: Location | undefined): Promise<AdoptResult> {
+  /**
+   * `own` names the bytes that an upload brings; a mount brings none.
+   *
+   * @param told the event that is written with the link, or when the link is renewed; absent where there is none
+   */
+  async adopt(meter: WorkMeter, digest: Digest, own: Location | undefined, told?: Told): Promise<AdoptResult> {
+    if (told !== undefined && this.#outbox.isFull(Date.now())) return { kind: 'outbox-full' };
     for (let round = 0; round < ADOPT_ROUNDS; round += 1) {
       const claimId = crypto.randomUUID();
-      const present = this.#begin(digest, claimId);
+      const present = this.#begin(digest, claimId, told);
       await this.#tasks.arm();
       if (present !== undefined) return { kind: 'linked', location: await this.#healed(meter, digest, present, own) };
       const claimed = await meter.call(this.#objects.directory(digest).claim(digest, claimId, own));
-      const landed = this.#land(digest, claimId, claimed.kind === 'claimed' ? claimed.location : undefined);
+      const landed = this.#land(digest, claimId, claimed.kind === 'claimed' ? claimed.location : undefined, told);
       await this.#tasks.arm();
       if (landed !== undefined) return landed;
     }
@@ -131,20 +158,26 @@ export class Adoption {
   }
 
   collect(now: number): TaskOutcome {
+    if (this.#outbox.isFull(now)) return { again: now + PAUSE_MS };
     return this.#database.transaction((): TaskOutcome => {
       for (const { digest, claimId } of this.#links.dropExpired(now, COLLECTED_PER_RUN)) {
         this.#tasks.add('release', subjectOf(digest, claimId), now);
+        const cause = this.#collectionCause();
+        if (cause !== undefined) this.#outbox.write('blob.delete', { digest }, cause, now);
       }
       const next = this.#links.nextExpiry();
       return next === undefined ? 'done' : { again: next };
     });
   }
 
-  #begin(digest: Digest, claimId: string): Link | undefined {
+  #begin(digest: Digest, claimId: string, told: Told | undefined): Link | undefined {
     const now = Date.now();
     return this.#database.transaction(() => {
       const link = this.#links.renew(digest, now);
-      if (link !== undefined) return link;
+      if (link !== undefined) {
+        this.#tell(digest, link.location, told, now);
+        return link;
+      }
       this.#links.insertIntent(claimId, digest);
       this.#tasks.add('end-intent', subjectOf(digest, claimId), now + INTENT_MS);
       return undefined;
@@ -167,13 +200,19 @@ export class Adoption {
   }
 
   /** Turns an intent into a link, if it still stands; `undefined` asks the caller to begin anew. */
-  #land(digest: Digest, claimId: string, claimed: Location | undefined): AdoptResult | undefined {
+  #land(
+    digest: Digest,
+    claimId: string,
+    claimed: Location | undefined,
+    told: Told | undefined,
+  ): AdoptResult | undefined {
     const now = Date.now();
     return this.#database.transaction((): AdoptResult | undefined => {
       if (!this.#links.endIntent(claimId)) return undefined;
       this.#tasks.remove('end-intent', subjectOf(digest, claimId));
       if (claimed === undefined) return { kind: 'refused' };
       const meanwhile = this.#links.renew(digest, now);
+      this.#tell(digest, meanwhile?.location ?? claimed, told, now);
       if (meanwhile !== undefined) {
         this.#tasks.add('release', subjectOf(digest, claimId), now);
         return { kind: 'linked', location: meanwhile.location };
@@ -183,5 +222,12 @@ export class Adoption {
       this.#tasks.add('collect', '', link.keepUntil);
       return { kind: 'linked', location: link.location };
     });
+  }
+
+  #tell(digest: Digest, { size }: Location, told: Told | undefined, now: number): void {
+    if (told === undefined) return;
+    const { kind, cause, fromRepository } = told;
+    const from = fromRepository === undefined ? {} : { fromRepository };
+    this.#outbox.write(kind, { mediaType: BLOB_TYPE, digest, size, ...from }, cause, now);
   }
 }

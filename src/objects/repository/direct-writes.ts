@@ -28,6 +28,7 @@ import {
   type WriteOutcome,
 } from '../upload/messages.ts';
 import { settleOwner } from '../winner.ts';
+import type { Told } from './adoption.ts';
 import type { AdoptResult } from './links.ts';
 import type { KnownSession, Sessions } from './sessions.ts';
 
@@ -48,7 +49,7 @@ interface Parts {
   readonly tasks: Pick<Tasks<DirectWriteTask>, 'add' | 'remove'>;
   readonly store: StorageDriver;
   readonly objects: Objects;
-  readonly adopt: (meter: WorkMeter, digest: Digest, own: Location) => Promise<AdoptResult>;
+  readonly adopt: (meter: WorkMeter, digest: Digest, own: Location, told: Told | undefined) => Promise<AdoptResult>;
   /** Whether the repository has a blob. */
   readonly isServed: (digest: Digest) => boolean;
 }
@@ -91,12 +92,18 @@ export class DirectWrites {
   }
 
   /** A whole blob was written: makes it a blob of the repository. */
-  async end(session: UploadSession, key: string, outcome: WriteOutcome, meter: WorkMeter): Promise<CommitResult> {
+  async end(
+    session: UploadSession,
+    key: string,
+    outcome: WriteOutcome,
+    meter: WorkMeter,
+    told: Told | undefined,
+  ): Promise<CommitResult> {
     const written = this.#written(key, outcome);
     if (written.kind !== 'written') return written;
     const known = this.#find(session);
     if (known === undefined || known.state === 'kept') {
-      return this.#commit(session, written, Date.now() + WRITE_LEASE_MS, meter);
+      return this.#commit(session, written, Date.now() + WRITE_LEASE_MS, meter, told);
     }
     this.#giveUp(key);
     switch (known.state) {
@@ -125,7 +132,12 @@ export class DirectWrites {
   }
 
   /** Closes a session whose bytes are kept; any other is closed by its own object. */
-  async close(session: UploadSession, digest: Digest, meter: WorkMeter): Promise<CommitResult | EndedAs> {
+  async close(
+    session: UploadSession,
+    digest: Digest,
+    meter: WorkMeter,
+    told: Told | undefined,
+  ): Promise<CommitResult | EndedAs> {
     const known = this.#find(session);
     if (known === undefined) return { kind: 'elsewhere' };
     // Of another algorithm: the session's object reads the bytes and hashes them.
@@ -138,7 +150,7 @@ export class DirectWrites {
       this.#remember(session, GONE);
       return { kind: 'digest-mismatch' };
     }
-    return this.#commit(session, { ...known.kept, digest }, session.expiresAt, meter);
+    return this.#commit(session, { ...known.kept, digest }, session.expiresAt, meter, told);
   }
 
   status(session: UploadSession): SessionStatus {
@@ -207,11 +219,12 @@ export class DirectWrites {
     { key, digest, size }: Written,
     leaseUntil: number,
     meter: WorkMeter,
+    told: Told | undefined,
   ): Promise<CommitResult> {
     const store = metered(this.#store, meter);
     const own: Location = { store: store.name, key, size };
     const adopt = async (): Promise<AdoptResult> =>
-      this.#attempts.offer(key, leaseUntil) ? this.#adopt(meter, digest, own) : { kind: 'refused' };
+      this.#attempts.offer(key, leaseUntil) ? this.#adopt(meter, digest, own, told) : { kind: 'refused' };
     this.#closing.add(session.id);
     try {
       const settled = await settleOwner({ objects: this.#objects, store, meter }, digest, own, adopt);
@@ -225,6 +238,7 @@ export class DirectWrites {
           const known = this.#find(session);
           return known?.state === 'done' ? closedAs(known.done, digest) : { kind: 'unknown' };
         }
+        case 'outbox-full':
         case 'retry':
         case 'store-full':
           return { kind: settled };

@@ -56,7 +56,7 @@ export class LargeManifests {
     await this.#tasks.arm();
     if ((await store.put(own.key, bytes, own.size, digest)) !== 'stored') return false;
     const adopted = await this.#adoption.adopt(meter, digest, own);
-    if (adopted.kind === 'refused') return false;
+    if (adopted.kind !== 'linked') return false;
     const verdict = await judgeWinner(this.#objects, store, meter, digest, own, adopted.location);
     // Either way the directory decides whose key it is: the task finds it mapped, or deletes it.
     if (verdict === 'own') this.#tasks.remove('disown', givingUp);

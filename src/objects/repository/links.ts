@@ -9,7 +9,8 @@ import type { Database } from '../database.ts';
 /** Of a grace; more than one, so that not every renewal has to write. */
 const KEEP_FACTOR = 1.5;
 
-export type AdoptResult = { kind: 'linked'; location: Location } | { kind: 'refused' };
+/** `outbox-full`: too many events wait for the Queue, so nothing changes now. */
+export type AdoptResult = { kind: 'linked'; location: Location } | { kind: 'refused' } | { kind: 'outbox-full' };
 
 export interface Link {
   id: number;

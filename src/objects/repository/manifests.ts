@@ -3,7 +3,7 @@
  * Bytes are stored and served verbatim; a manifest is never serialised anew.
  */
 import { parseDigest, type Digest } from '../../oci/digest.ts';
-import type { Reference, Tag } from '../../oci/reference.ts';
+import { parseTag, type Reference, type Tag } from '../../oci/reference.ts';
 import type { Database } from '../database.ts';
 import type { Edges } from './edges.ts';
 import type { Links } from './links.ts';
@@ -112,6 +112,22 @@ export class Manifests {
   typeOf(digest: Digest): string | undefined {
     return this.#database.first<{ media_type: string }>('SELECT media_type FROM manifests WHERE digest = ?', digest)
       ?.media_type;
+  }
+
+  /** What a delete of this manifest takes along, and what it was about. */
+  known(digest: Digest): { subject: Digest | undefined; tags: Tag[] } {
+    const row = this.#database.first<{ subject: string | null }>(
+      'SELECT subject FROM manifests WHERE digest = ?',
+      digest,
+    );
+    const tags = this.#database.all<{ name: string }>(
+      'SELECT t.name FROM tags t JOIN manifests m ON m.id = t.manifest WHERE m.digest = ? ORDER BY t.name',
+      digest,
+    );
+    return {
+      subject: parseDigest(row?.subject ?? ''),
+      tags: tags.flatMap(({ name }) => parseTag(name) ?? []),
+    };
   }
 
   /** What a reference leads to now. */

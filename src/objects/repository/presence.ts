@@ -21,11 +21,15 @@ export class Presence {
   open(name: RepositoryName): void {
     this.#database.ensure();
     if (this.#database.first('SELECT 1 AS found FROM identity') !== undefined) return;
-    this.#database.run('INSERT INTO identity VALUES (?, ?, 0, 0)', name, crypto.randomUUID());
+    this.#database.run(
+      'INSERT INTO identity (name, incarnation, sequence, present) VALUES (?, ?, 0, 0)',
+      name,
+      crypto.randomUUID(),
+    );
   }
 
-  /** Has the catalog hear of a repository that came to be, or that was emptied. */
-  note(isPresent: boolean, now: number): void {
+  /** Has the catalog hear of a repository that came to be, or that was emptied; false where it is as it was. */
+  note(isPresent: boolean, now: number): boolean {
     const present = isPresent ? 1 : 0;
     const changed = this.#database.run(
       'UPDATE identity SET present = ?, sequence = sequence + 1 WHERE present <> ?',
@@ -33,6 +37,7 @@ export class Presence {
       present,
     );
     if (changed > 0) this.#tasks.add('announce', '', now);
+    return changed > 0;
   }
 
   async announce(): Promise<TaskOutcome> {

@@ -4,15 +4,17 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import { configOf, type Config } from '../../config.ts';
+import type { Cause } from '../../notifications/event.ts';
 import { WorkMeter, type Answer } from '../../observability/work.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { preconditionsHold, type Preconditions } from '../../oci/precondition.ts';
-import type { Reference, Tag } from '../../oci/reference.ts';
+import type { Reference } from '../../oci/reference.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
 import { openStore } from '../../storage/stores.ts';
 import { Attempts } from '../attempts.ts';
 import type { Location } from '../blob-directory/blob-directory.ts';
 import { Database } from '../database.ts';
+import { eventProducer, type EventQueueBindings } from '../event-queue/producer.ts';
 import { Objects } from '../stubs.ts';
 import { Tasks } from '../tasks.ts';
 import type {
@@ -26,68 +28,31 @@ import type {
   UploadSession,
   WriteOutcome,
 } from '../upload/messages.ts';
-import { Adoption, type AdoptionTask, type DropResult } from './adoption.ts';
+import { Adoption, type AdoptionTask, type Told } from './adoption.ts';
+import { collectionCauseOf } from './collection-cause.ts';
 import { DirectWrites, type DirectWriteTask } from './direct-writes.ts';
 import { Edges } from './edges.ts';
 import { INLINE_MANIFEST_BYTES, LargeManifests, type LargeManifestTask } from './large-manifests.ts';
 import { Links, type AdoptResult } from './links.ts';
-import {
-  Manifests,
-  type ManifestContent,
-  type NewManifest,
-  type ReferrersPage,
-  type StoredManifest,
-} from './manifests.ts';
+import { ManifestChanges, MISSING_REPORTED } from './manifest-changes.ts';
+import { Manifests, type NewManifest, type ReferrersPage } from './manifests.ts';
+import type {
+  DeleteBlobResult,
+  DeleteManifestResult,
+  GetManifestResult,
+  ListTagsResult,
+  PushTarget,
+  PutManifestResult,
+} from './messages.ts';
+import { Outbox, type OutboxTask } from './outbox.ts';
 import { Presence, type PresenceTask } from './presence.ts';
 import { MIGRATIONS } from './schema.ts';
 import { Sessions } from './sessions.ts';
 
 /** Of an object's 10 GB; above it manifests are refused, while deletes and collection still work. */
 const FULL_BYTES = 8_000_000_000;
-const MISSING_REPORTED = 100;
 
-/** Where a manifest is pushed to: the tags that it gets, and on which conditions on what each of them leads to now. */
-export interface PushTarget {
-  /** What is pushed to; the conditions are on it where there are no tags. */
-  reference: Reference;
-  tags: readonly Tag[];
-  /** Those of `tags` that this push may give and not move. A front of an older release does not say. */
-  fixedTags?: readonly Tag[];
-  preconditions: Preconditions;
-  /** Whether it is taken although the repository lacks some of what it refers to. */
-  mayLack: boolean;
-}
-
-/** A tag leads elsewhere, or did so before it was deleted, and this push may not move it. */
-interface TagFixed {
-  kind: 'tag-fixed';
-  tag: Tag;
-  current: Digest;
-  isDeleted: boolean;
-}
-interface PreconditionFailed {
-  kind: 'precondition-failed';
-  /** What the reference leads to instead. */
-  current: Digest | undefined;
-}
-/** `lacking`: how much of what it refers to is not here, where that is allowed. `mediaType`: as it is served. */
-export type PutManifestResult =
-  | { kind: 'stored'; lacking: number; mediaType: string }
-  | { kind: 'missing'; digests: Digest[] }
-  | TagFixed
-  | PreconditionFailed
-  | { kind: 'full' }
-  | { kind: 'retry' };
-/** `memory-full`: no more deleted tags are remembered, and this caller could give them anew. */
-export type DeleteManifestResult =
-  { kind: 'deleted' } | { kind: 'unknown' } | { kind: 'memory-full' } | PreconditionFailed;
-/** `user`: a manifest that needs the blob. */
-export type DeleteBlobResult = { kind: DropResult | 'precondition-failed'; user: string | undefined };
-/** `location` says where the bytes of a large manifest are. */
-export type GetManifestResult = StoredManifest & { location: Location | undefined };
-export type ListTagsResult = { kind: 'tags'; tags: string[] } | { kind: 'unknown' };
-
-type TaskKind = PresenceTask | AdoptionTask | LargeManifestTask | DirectWriteTask;
+type TaskKind = PresenceTask | AdoptionTask | LargeManifestTask | DirectWriteTask | OutboxTask;
 
 export class Repository extends DurableObject<Env> {
   readonly #database: Database;
@@ -96,11 +61,13 @@ export class Repository extends DurableObject<Env> {
   readonly #manifests: Manifests;
   readonly #tasks: Tasks<TaskKind>;
   readonly #presence: Presence;
+  readonly #outbox: Outbox;
   readonly #adoption: Adoption;
+  readonly #changes: ManifestChanges;
   readonly #large: LargeManifests;
   readonly #writes: DirectWrites;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: Env & EventQueueBindings) {
     super(ctx, env);
     const store = openStore(env);
     const objects = new Objects(env);
@@ -117,11 +84,28 @@ export class Repository extends DurableObject<Env> {
       collect: (_subject, now) => this.#adoption.collect(now),
       sweep: (key, now) => this.#writes.sweep(key, now),
       'forget-sessions': (_subject, now) => this.#writes.forget(now),
+      drain: (_subject, now) => this.#outbox.drain(now),
     });
     this.#tasks = tasks;
     this.#presence = new Presence(database, tasks, objects);
     const links = this.#links;
-    this.#adoption = new Adoption({ database, links, edges: this.#edges, tasks, objects, store });
+    this.#outbox = new Outbox({
+      database,
+      tasks,
+      producer: eventProducer(env, new WorkMeter()),
+      bounds: () => this.#config,
+    });
+    const outbox = this.#outbox;
+    const collectionCause = () => collectionCauseOf(this.#config);
+    this.#adoption = new Adoption({
+      ...{ database, links, edges: this.#edges, tasks, objects, store, outbox, collectionCause },
+    });
+    this.#changes = new ManifestChanges({
+      ...{ database, links, manifests: this.#manifests, presence: this.#presence, outbox },
+      planCollection: () => {
+        this.#adoption.planCollection();
+      },
+    });
     this.#large = new LargeManifests({ links, tasks, store, objects, adoption: this.#adoption });
     this.#writes = new DirectWrites({
       sessions: new Sessions(database),
@@ -129,16 +113,16 @@ export class Repository extends DurableObject<Env> {
       tasks,
       store,
       objects,
-      adopt: (meter, digest, own) => this.#adoption.adopt(meter, digest, own),
+      adopt: (meter, digest, own, told) => this.#adoption.adopt(meter, digest, own, told),
       isServed: (digest) => links.find(digest) !== undefined,
     });
   }
 
   /** Makes the repository serve a digest. `own` names the bytes that an upload brings. */
-  async adopt(name: RepositoryName, digest: Digest, own: Location): Promise<Answer<AdoptResult>> {
+  async adopt(name: RepositoryName, digest: Digest, own: Location, cause?: Cause): Promise<Answer<AdoptResult>> {
     const meter = new WorkMeter();
     this.#presence.open(name);
-    return meter.answer(await this.#adoption.adopt(meter, digest, own));
+    return this.#told(await this.#adoption.adopt(meter, digest, own, toldOf(cause)), meter);
   }
 
   /**
@@ -147,11 +131,11 @@ export class Repository extends DurableObject<Env> {
    * @param isKnown whether somebody was seen to have it. Otherwise that is asked first: who makes up digests must not have
    * this repository made, or written to.
    */
-  async mount(name: RepositoryName, digest: Digest, isKnown: boolean): Promise<Answer<boolean>> {
+  async mount(name: RepositoryName, digest: Digest, isKnown: boolean, told?: Told): Promise<Answer<boolean>> {
     const meter = new WorkMeter();
     if (!isKnown && !(await this.#adoption.isThereSomewhere(meter, digest))) return meter.answer(false);
     this.#presence.open(name);
-    return meter.answer(await this.#adoption.mount(meter, digest));
+    return this.#told(await this.#adoption.mount(meter, digest, told), meter);
   }
 
   /** Asks how to write a whole body of known length and digest (see direct-writes.ts). */
@@ -165,9 +149,14 @@ export class Repository extends DurableObject<Env> {
   }
 
   /** The whole blob was written, or not: its end is the end of the session. */
-  async endWrite(session: UploadSession, key: string, outcome: WriteOutcome): Promise<Answer<CommitResult>> {
+  async endWrite(
+    session: UploadSession,
+    key: string,
+    outcome: WriteOutcome,
+    cause?: Cause,
+  ): Promise<Answer<CommitResult>> {
     const meter = new WorkMeter();
-    const result = await this.#writes.end(session, key, outcome, meter);
+    const result = await this.#writes.end(session, key, outcome, meter, toldOf(cause));
     return this.#told(result, meter);
   }
 
@@ -176,9 +165,9 @@ export class Repository extends DurableObject<Env> {
     return this.#told(this.#writes.keep(session, key, outcome));
   }
 
-  async closeUpload(session: UploadSession, digest: Digest): Promise<Answer<CommitResult | EndedAs>> {
+  async closeUpload(session: UploadSession, digest: Digest, cause?: Cause): Promise<Answer<CommitResult | EndedAs>> {
     const meter = new WorkMeter();
-    const result = await this.#writes.close(session, digest, meter);
+    const result = await this.#writes.close(session, digest, meter, toldOf(cause));
     return this.#told(result, meter);
   }
 
@@ -218,13 +207,16 @@ export class Repository extends DurableObject<Env> {
   }
 
   /** Gives a blob up, unless a manifest needs it. */
-  async deleteBlob(digest: Digest, preconditions: Preconditions): Promise<Answer<DeleteBlobResult>> {
+  async deleteBlob(digest: Digest, preconditions: Preconditions, cause?: Cause): Promise<Answer<DeleteBlobResult>> {
     const meter = new WorkMeter();
     if (!this.#database.opened()) return meter.answer({ kind: 'unknown', user: undefined });
     const result = this.#database.transaction((): DeleteBlobResult => {
       const isThere = this.#links.find(digest) !== undefined;
       if (isThere && !preconditionsHold(preconditions, digest)) return { kind: 'precondition-failed', user: undefined };
-      const kind = this.#adoption.drop(digest, Date.now());
+      const now = Date.now();
+      if (isThere && cause !== undefined && this.#outbox.isFull(now)) return { kind: 'outbox-full', user: undefined };
+      const kind = this.#adoption.drop(digest, now);
+      if (kind === 'dropped' && cause !== undefined) this.#outbox.write('blob.delete', { digest }, cause, now);
       const link = kind === 'used' ? this.#links.find(digest) : undefined;
       return { kind, user: link === undefined ? undefined : this.#edges.userOf(link.id) };
     });
@@ -266,26 +258,13 @@ export class Repository extends DurableObject<Env> {
     if (this.#database.sizeBytes > FULL_BYTES) return meter.answer({ kind: 'full' });
     if (bytes.byteLength > INLINE_MANIFEST_BYTES) {
       // Looked at before the store is given anything, and again below: storing takes a while.
-      const refusal = this.#refusal(manifest, target);
+      const refusal = this.#changes.refusal(manifest, target);
       if (refusal !== undefined) return meter.answer(refusal);
       const isKnown = this.#manifests.typeOf(manifest.digest) !== undefined;
       const isStored = await this.#large.store(meter, manifest.digest, bytes, isKnown);
       if (!isStored) return meter.answer({ kind: 'retry' });
     }
-    const now = Date.now();
-    const result = this.#database.transaction((): PutManifestResult => {
-      const refusal = this.#refusal(manifest, target);
-      if (refusal !== undefined) return refusal;
-      this.#presence.open(name);
-      const content = this.#content(manifest.digest, bytes);
-      if (content === undefined) return { kind: 'retry' };
-      const lacking = mayLack ? this.#manifests.missing(manifest, MISSING_REPORTED).length : 0;
-      this.#manifests.insert(manifest, content, now);
-      for (const tag of target.tags) this.#manifests.setTag(tag, manifest.digest, now);
-      this.#presence.note(true, now);
-      return { kind: 'stored', lacking, mediaType: this.#manifests.typeOf(manifest.digest) ?? manifest.mediaType };
-    });
-    return this.#told(result, meter);
+    return this.#told(this.#changes.push(name, manifest, bytes, target), meter);
   }
 
   /**
@@ -297,23 +276,11 @@ export class Repository extends DurableObject<Env> {
     reference: Reference,
     preconditions: Preconditions,
     mayMove = false,
+    cause?: Cause,
   ): Promise<Answer<DeleteManifestResult>> {
     const meter = new WorkMeter();
     if (!this.#database.opened()) return meter.answer({ kind: 'unknown' });
-    const result = this.#database.transaction((): DeleteManifestResult => {
-      const current = this.#manifests.digestOf(reference);
-      if (current === undefined) return { kind: 'unknown' };
-      if (!preconditionsHold(preconditions, current)) return { kind: 'precondition-failed', current };
-      if (!mayMove && !this.#manifests.canRemember(reference)) return { kind: 'memory-full' };
-      if (reference.kind === 'tag') this.#manifests.deleteTag(reference.tag);
-      else {
-        this.#manifests.delete(current);
-        this.#adoption.planCollection();
-        this.#presence.note(this.#manifests.any(), Date.now());
-      }
-      return { kind: 'deleted' };
-    });
-    return this.#told(result, meter);
+    return this.#told(this.#changes.delete(reference, preconditions, mayMove, cause), meter);
   }
 
   /** One page of the manifests whose subject this is, after the one with this id: all, or those of one type. */
@@ -345,33 +312,8 @@ export class Repository extends DurableObject<Env> {
     if (this.#database.opened()) await this.#tasks.arm();
     return meter.answer(result);
   }
+}
 
-  /** Why a manifest cannot be pushed now. */
-  #refusal(
-    manifest: NewManifest,
-    { reference, tags, fixedTags = [], preconditions, mayLack }: PushTarget,
-  ): PutManifestResult | undefined {
-    // Before the conditions: they count only for who may do it at all (RFC 9110 §13.2.1).
-    for (const tag of fixedTags) {
-      const current = this.#manifests.digestOf({ kind: 'tag', tag });
-      const known = current ?? this.#manifests.deletedTag(tag);
-      if (known !== undefined && known !== manifest.digest) {
-        return { kind: 'tag-fixed', tag, current: known, isDeleted: current === undefined };
-      }
-    }
-    // What the conditions protect: the tags that would move; without any, the manifest.
-    const moved = tags.map((tag): Reference => ({ kind: 'tag', tag }));
-    for (const protectedOne of moved.length > 0 ? moved : [reference]) {
-      const current = this.#manifests.digestOf(protectedOne);
-      if (!preconditionsHold(preconditions, current)) return { kind: 'precondition-failed', current };
-    }
-    const missing = mayLack ? [] : this.#manifests.missing(manifest, MISSING_REPORTED);
-    return missing.length > 0 ? { kind: 'missing', digests: missing } : undefined;
-  }
-
-  #content(digest: Digest, bytes: Uint8Array): ManifestContent | undefined {
-    if (bytes.byteLength <= INLINE_MANIFEST_BYTES) return { kind: 'inline', bytes };
-    const link = this.#links.find(digest);
-    return link === undefined ? undefined : { kind: 'linked', linkId: link.id };
-  }
+function toldOf(cause: Cause | undefined): Told | undefined {
+  return cause === undefined ? undefined : { kind: 'blob.push', cause };
 }

@@ -115,4 +115,23 @@ export const MIGRATIONS = [
   CREATE TRIGGER deleted_tag_forgotten AFTER DELETE ON deleted_tags
     BEGIN UPDATE deleted_tags_count SET count = count - 1; END;
   `,
+  `
+  -- How many events there ever were; it outlives whatever the repository holds.
+  ALTER TABLE identity ADD COLUMN events INTEGER NOT NULL DEFAULT 0;
+
+  -- Events that the Queue has not taken yet, as JSON. Refusals: how often it did not take this one by itself.
+  CREATE TABLE outbox (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    refusals INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+
+  -- Those that it never took, while it took others.
+  CREATE TABLE set_aside (
+    number INTEGER PRIMARY KEY,
+    body TEXT NOT NULL,
+    reason TEXT NOT NULL
+  ) STRICT;
+  `,
 ] as const;

@@ -3,6 +3,7 @@
  * there to a link of the repository. Every step can be repeated after a crash; what it finds done, it does not redo.
  */
 import { createHash } from 'node:crypto';
+import type { Cause } from '../../notifications/event.ts';
 import { logEvent } from '../../observability/log.ts';
 import type { WorkMeter } from '../../observability/work.ts';
 import { digestAlgorithm, digestHex, parseDigest, type Digest } from '../../oci/digest.ts';
@@ -152,7 +153,10 @@ export async function isServed({ journal, objects, meter }: Context): Promise<bo
 }
 
 /** Has the repository adopt a stored object, and settles whose key counts. */
-export async function adoptStored({ journal, store, objects, meter }: Context): Promise<CommitResult> {
+export async function adoptStored(
+  { journal, store, objects, meter }: Context,
+  cause: Cause | undefined,
+): Promise<CommitResult> {
   const session = journal.session();
   const digest = parseDigest(session?.digest ?? '');
   const name = parseRepositoryName(session?.repository ?? '');
@@ -161,7 +165,7 @@ export async function adoptStored({ journal, store, objects, meter }: Context): 
   }
   const own = { store: store.name, key: session.key, size: session.size ?? 0 };
   const settled = await settleOwner({ objects, store, meter }, digest, own, () =>
-    meter.call(objects.repository(name).adopt(name, digest, own)),
+    meter.call(objects.repository(name).adopt(name, digest, own, cause)),
   );
   switch (settled) {
     case 'own':
@@ -171,6 +175,7 @@ export async function adoptStored({ journal, store, objects, meter }: Context): 
       // Only a new upload can bring the bytes again.
       journal.setGone();
       return { kind: 'unknown' };
+    case 'outbox-full':
     case 'retry':
     case 'store-full':
       return { kind: settled };

@@ -3,6 +3,7 @@
  * everything else by RPC.
  */
 import * as v from 'valibot';
+import { CauseSchema, type Cause } from '../../notifications/event.ts';
 import { parseDigest, parseDigestAlgorithm, type Digest, type DigestAlgorithm } from '../../oci/digest.ts';
 import { parseRepositoryName, type RepositoryName } from '../../oci/repository-name.ts';
 
@@ -31,6 +32,8 @@ export interface AppendRequest extends UploadSession {
   length?: number | undefined;
   /** Closes the upload with this digest once the body is taken in. */
   digest?: Digest | undefined;
+  /** Of the event that a close is, where events are on. */
+  cause?: Cause | undefined;
 }
 
 /** Only Berth itself sends this header: what cannot be parsed is a defect, so it throws. */
@@ -57,6 +60,7 @@ export const AppendRequestSchema = v.pipe(
     start: v.optional(v.number()),
     length: v.optional(v.number()),
     digest: v.optional(parsed(parseDigest)),
+    cause: v.optional(CauseSchema),
   }),
 );
 
@@ -87,14 +91,15 @@ export interface KeptBytes {
 export type SessionStatus = Unknown | { kind: 'open' | 'streaming'; committed: number };
 export type StatusResult = Unknown | { kind: 'unopened' } | { kind: 'open'; committed: number };
 
-/** How an upload ends. `retry`: nothing is lost, the same request may be sent again. `store-full`: once there is space. */
+/** How an upload ends. `retry`: nothing is lost, the same request may be sent again. `store-full` and `outbox-full`: once there is space. */
 export type CommitResult =
   | Unknown
   | { kind: 'committed'; size: number }
   | { kind: 'digest-mismatch' }
   | { kind: 'busy' }
   | { kind: 'retry' }
-  | { kind: 'store-full' };
+  | { kind: 'store-full' }
+  | { kind: 'outbox-full' };
 
 export type AppendResult =
   | CommitResult

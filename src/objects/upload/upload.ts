@@ -12,6 +12,7 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import * as v from 'valibot';
+import type { Cause } from '../../notifications/event.ts';
 import { WorkMeter, type Answer } from '../../observability/work.ts';
 import { digestAlgorithm, type Digest } from '../../oci/digest.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
@@ -105,17 +106,17 @@ export class Upload extends DurableObject<Env> {
       : await this.#append(append, request.body, meter);
     await drain(request.body);
     const close = appended.kind === 'appended' && append.digest !== undefined ? append.digest : undefined;
-    const result = close === undefined ? appended : await this.#close(close, meter);
+    const result = close === undefined ? appended : await this.#close(close, meter, append.cause);
     return Response.json(meter.answer(result));
   }
 
   /** Closes the upload: its bytes become a blob of the repository if they have this digest. */
-  async close(caller: UploadSession, digest: Digest): Promise<Answer<CommitResult>> {
+  async close(caller: UploadSession, digest: Digest, cause?: Cause): Promise<Answer<CommitResult>> {
     const meter = new WorkMeter();
     const entered = await this.#enter(caller, { digest }, meter);
     if (entered.kind !== 'open') return meter.answer(entered);
     if (this.#owned(caller) === undefined) return meter.answer({ kind: 'unknown' });
-    return meter.answer(await this.#close(digest, meter));
+    return meter.answer(await this.#close(digest, meter, cause));
   }
 
   /** Ends the session and deletes its bytes, unless they are a blob already. */
@@ -263,18 +264,18 @@ export class Upload extends DurableObject<Env> {
     return this.#closing !== undefined;
   }
 
-  #close(digest: Digest, meter: WorkMeter): Promise<CommitResult> {
+  #close(digest: Digest, meter: WorkMeter, cause: Cause | undefined): Promise<CommitResult> {
     if (this.#closing !== undefined) {
       return this.#closing.digest === digest ? this.#closing.result : Promise.resolve({ kind: 'busy' });
     }
-    const result = this.#commit(digest, meter).finally(() => {
+    const result = this.#commit(digest, meter, cause).finally(() => {
       this.#closing = undefined;
     });
     this.#closing = { digest, result };
     return result;
   }
 
-  async #commit(digest: Digest, meter: WorkMeter): Promise<CommitResult> {
+  async #commit(digest: Digest, meter: WorkMeter, cause: Cause | undefined): Promise<CommitResult> {
     const context = { journal: this.#journal, store: metered(this.#store, meter), objects: this.#objects, meter };
     const session = this.#journal.session();
     if (session === undefined || session.state === 'gone') return { kind: 'unknown' };
@@ -292,7 +293,7 @@ export class Upload extends DurableObject<Env> {
       if (stored.kind === 'digest-mismatch') await this.#discard();
       if (stored.kind !== 'stored') return stored;
     }
-    const adopted = await adoptStored(context);
+    const adopted = await adoptStored(context, cause);
     await this.#armSweeps();
     return adopted;
   }

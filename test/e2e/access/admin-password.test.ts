@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import * as v from 'valibot';
 import { expect, onTestFinished, test } from 'vitest';
+import { adminPasswordCommand } from '../../../standalone/admin-password.ts';
 import type { Line } from '../berth-process.ts';
 import { refusal, start, startAgain } from '../berths.ts';
 
@@ -41,7 +42,9 @@ test('the first start makes an admin password in a file of its owner alone, whic
   expect(await status(berth.url, password)).toBe(200);
   expect(await status(berth.url, `${password}x`)).toBe(401);
   const [said] = berth.lines.filter(({ event }) => event === 'admin-password');
-  expect(said?.['message']).toBe(`The admin password is in ${path}; npm run admin-password shows it`);
+  expect(said?.['message']).toBe(
+    `The admin password is in ${path}; npm run admin-password -- --data ${berth.data} shows it`,
+  );
   await berth.stop();
   const again = await startAgain(berth);
   expect(await status(again.url, password)).toBe(200);
@@ -75,6 +78,13 @@ test('a variable of the environment outranks the file, and none is made beside i
   expect(made.stderr).toContain('BERTH_ADMIN_PASSWORD is set here');
 });
 
+test('the command that is named is the one of its own data directory, as one word of a shell', () => {
+  expect(adminPasswordCommand('.berth')).toBe('npm run admin-password');
+  expect(adminPasswordCommand(join(process.cwd(), '.berth'), '--new')).toBe('npm run admin-password -- --new');
+  expect(adminPasswordCommand('/srv/berth')).toBe('npm run admin-password -- --data /srv/berth');
+  expect(adminPasswordCommand(`/srv/Ann's data`)).toBe(`npm run admin-password -- --data '/srv/Ann'\\''s data'`);
+});
+
 test('a password of fewer than 16 characters is refused, and not shown', async () => {
   expect(await refusal({ environment: { BERTH_ADMIN_PASSWORD: 'fifteen letters' } })).toEqual({
     code: 2,
@@ -92,7 +102,9 @@ test('a file that holds none, or leads elsewhere, is refused in one line', async
   const { code, said } = await refusal({ data: berth.data });
   expect({ code, said }).toEqual({
     code: 1,
-    said: [`${path} holds no password of at least 16 characters. npm run admin-password -- --new makes another.`],
+    said: [
+      `${path} holds no password of at least 16 characters. npm run admin-password -- --data ${berth.data} --new makes another.`,
+    ],
   });
   rmSync(path);
   symlinkSync('/etc/hostname', path);

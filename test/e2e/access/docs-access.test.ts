@@ -103,6 +103,8 @@ const HOLDS: Readonly<Record<string, readonly [string, () => Promise<void>]>> = 
         allowed: true,
         moves: { exempt: ['edge'] },
       });
+      expect(await explained('robot:ci', 'web/hello', 'push')).toMatchObject({ allowed: true });
+      expect(await explained('robot:nodes', 'team/hello', 'pull')).toMatchObject({ allowed: true });
       expect(await explained('robot:ci', 'public/hello', 'delete')).toMatchObject({ allowed: false });
       expect(await explained('user:frank', 'team/app', 'pull')).toMatchObject({ allowed: false });
       expect(await explained('user:bob', 'web/app', 'push')).toMatchObject({ allowed: true });

@@ -21,7 +21,7 @@ const PAGE = join(import.meta.dirname, '../../../docs/workload-identity.md');
 const POLICY = JSON.stringify({
   rules: [
     {
-      ...{ name: 'main', subjects: ['workload:github'], repositories: ['{claim:repository}/**'] },
+      ...{ name: 'main', subjects: ['workload:github'], repositories: ['{claim:repository}', '{claim:repository}/**'] },
       ...{ actions: ['pull', 'push'], when: { claims: { ref: ['refs/heads/main', 'refs/tags/*'] } } },
       message: 'only the main branch and tags push here',
     },
@@ -83,7 +83,8 @@ describe('a job', () => {
       const client = requireClient(context, name, clients.get(name));
       const token = await issuer.token(audience());
       const password = way === 'token' ? token : await credential(token);
-      const reference = `${host()}/acme/app/${name}-${way}:v1`;
+      // Its own repository, and one below it.
+      const reference = `${host()}/acme/app${way === 'token' ? '' : '/image'}:${name}`;
       const image = imagesSharingLayers(`jobs/${name}/${way}`).base;
       await client.load(image, reference);
       await client.login(host(), { kind: 'password', name: 'github', password });

@@ -1,5 +1,5 @@
 /**
- * The end of README's section on deploying: a secret, a deploy with its settings, a login and a push. What wrangler is handed is
+ * The step of README's section on deploying that lets people in: a secret, a deploy with its settings, a login and a push. What wrangler is handed is
  * handed to a Berth of `npm start` instead, which takes the same settings; the rest is typed as it stands.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -20,10 +20,22 @@ npm() {
 const section = readFileSync(join(ROOT, 'README.md'), 'utf8')
   .split(/^## /m)
   .find((part) => part.startsWith('Deploying'));
-const block = [...(section ?? '').matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, text = '']) => text).at(-1) ?? '';
+const blocksOf = (language: string): string[] =>
+  [...(section ?? '').matchAll(new RegExp(`^( *)\`\`\`${language}\\n([^]*?)^ *\`\`\`$`, 'gm'))].map(
+    ([, indent = '', text = '']) => text.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+  );
+const block = blocksOf('sh').find((text) => text.includes('docker login')) ?? '';
+const POLICY = /^\{ "rules": .*\}$/m;
+
+it("README's section on deploying has as settings that stay what its deploy was given", () => {
+  const [kept = ''] = blocksOf('toml');
+  const [policy = 'none'] = POLICY.exec(block) ?? [];
+  expect(POLICY.exec(kept)?.[0]).toBe(policy);
+  for (const [, name = ''] of block.matchAll(/--var (\w+)/g)) expect(kept).toMatch(new RegExp(`^${name} = `, 'm'));
+});
 
 it(
-  "README's section on deploying ends with a login and a push that work",
+  "README's section on deploying has a login and a push that work",
   { timeout: START_LIMIT_MS + TEST_LIMIT_MS },
   async (context) => {
     const registry = await PageRegistry.open(PRELUDE);

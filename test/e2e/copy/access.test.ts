@@ -5,7 +5,7 @@ import { start } from '../berths.ts';
 import { expectAllServed, expectServed, imageIn, pushAll, pushContent } from './content.ts';
 import { startCopy, wellCopied } from './copying.ts';
 import { HAS_DISTRIBUTION, PASSWORD, startDistribution, USER } from './distribution.ts';
-import { answer, startFront } from './front.ts';
+import { answer, startFront, startSecure } from './front.ts';
 
 const BASIC = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString('base64')}`;
 
@@ -87,6 +87,24 @@ describe.skipIf(!HAS_DISTRIBUTION)('access', () => {
       `sends us for a token to a place (${realm}) that is neither on 127.0.0.1 nor in its domain`,
     );
     expect(elsewhere.passed).toEqual([]);
+  });
+
+  test('a certificate that is not trusted is told of with its registry or token server, and with what makes it trusted', async () => {
+    const berth = await start();
+    const secure = await startSecure();
+    const told = /its certificate is not trusted here \(DEPTH_ZERO_SELF_SIGNED_CERT\); NODE_EXTRA_CA_CERTS=\S+ names/;
+    const direct = await startCopy(['--from', secure.url, '--to', berth.url]).ended;
+    expect(direct.code).toBe(1);
+    expect(direct.errors).toMatch(told);
+    const front = await startFront(berth.url, (asked) =>
+      answer(asked, 401, { 'www-authenticate': `Bearer realm="${secure.url}/token",service="x"` }),
+    );
+    const from = front.url.replace('127.0.0.1', 'localhost');
+    const { code, errors, out } = await startCopy(['--from', from, '--to', berth.url]).ended;
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(errors).toMatch(told);
+    expect(errors).toContain(`the token server ${new URL(secure.url).host}: GET `);
+    expect(errors).not.toContain('--repository');
   });
 
   test('bytes that lie elsewhere are fetched there, without the password', async () => {

@@ -3,8 +3,10 @@
  * lies, asks for a token, gives short pages, or keeps somebody waiting. What it does not answer passes unchanged.
  */
 import { once } from 'node:events';
+import { createServer as createSecureServer } from 'node:https';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { onTestFinished } from 'vitest';
+import { CERTIFICATE, KEY } from '../../unit/tools/proxy/certificate.ts';
 import { passThrough } from '../clients/pass-through.ts';
 
 export interface Passed {
@@ -79,6 +81,17 @@ export async function startFront(registryUrl: string, intercept: Intercept = () 
   if (address === null || typeof address === 'string') throw new Error('the front has no port');
   const host = `127.0.0.1:${address.port}`;
   return { url: `http://${host}`, host, passed };
+}
+
+/** A server whose certificate, for `localhost`, nobody trusts. */
+export async function startSecure(): Promise<{ readonly url: string }> {
+  const server = createSecureServer({ key: KEY, cert: CERTIFICATE });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server has no port');
+  return { url: `https://localhost:${address.port}` };
 }
 
 /** For an `Intercept` that sees to it itself. */

@@ -96,7 +96,7 @@ export async function startProxy(upstream: string, words: readonly string[] = []
   return { run, url, host: new URL(url).host, peakMemory: () => peakMemory([run.pid]) };
 }
 
-const PROGRAM: readonly string[] = [
+export const PROGRAM: readonly string[] = [
   join(ROOT, 'node_modules', '.bin', 'node'),
   ...NODE_FLAGS,
   join(ROOT, 'scripts', 'proxy.mjs'),

@@ -3,13 +3,16 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../../../bench/free-port.ts';
+import { CERTIFICATE, KEY } from '../../unit/tools/proxy/certificate.ts';
+import { start } from '../berths.ts';
 import { makeScratch } from '../clients/scratch.ts';
 import { freshProject } from '../fresh-project.ts';
-import { ProxyRun, startProxy } from './proxy-process.ts';
+import { PROGRAM, ProxyRun, startProxy } from './proxy-process.ts';
 
 const NPX_LIMIT_MS = 60_000;
 
@@ -59,6 +62,26 @@ test('an address that is no registry is one line', async () => {
   await run.line(/^Warning: http:\/\/127\.0\.0\.1:\d+\/v2\/ answers 404, as no registry does; look at the address$/);
 });
 
+test('a certificate that is not trusted is one line at once', async () => {
+  const server = createSecureServer({ key: KEY, cert: CERTIFICATE }).listen(0, '127.0.0.1');
+  onTestFinished(() => {
+    server.close();
+  });
+  await once(server, 'listening');
+  const { port } = v.parse(v.object({ port: v.number() }), server.address());
+  const { run } = await startProxy(`https://localhost:${String(port)}`);
+  await run.line(/^Warning: https:\/\/localhost:\d+ has a certificate that is not trusted here \(DEPTH_.*; --ca FILE/);
+});
+
+test('a registry that is open to its own machine only is one line, since docker would not say why it is refused', async () => {
+  const berth = await start();
+  const { run, url } = await startProxy(berth.url);
+  await run.line(
+    /^Warning: http:\S+ is open to programs on its own machine only, .*; push to 127\.0\.0\.1:\d+ itself$/,
+  );
+  expect((await fetch(`${url}/v2/`)).status).toBe(401);
+});
+
 test('a wrong address ends with code 2 and one line', async () => {
   expect(await refusal(['registry.example'])).toEqual({
     code: 2,
@@ -91,6 +114,13 @@ test('SIGTERM ends it with code 0', async () => {
   const { run } = await startProxy('http://127.0.0.1:1');
   run.signal('SIGTERM');
   expect(await run.exited).toEqual({ code: 0, signal: null });
+});
+
+test('it ends where npx had ended before it served', async () => {
+  const environment = ['env', 'npm_lifecycle_event=npx', 'berth_parent=1'];
+  const run = new ProxyRun(['http://127.0.0.1:1', '--port', '0'], [...environment, ...PROGRAM]);
+  expect(await run.exited).toEqual({ code: 0, signal: null });
+  expect(run.output).toContainEqual(expect.stringMatching(/^Stopping \(npm has ended\)/));
 });
 
 test('npx berth proxy runs it in a clone, and npm run proxy too', { timeout: NPX_LIMIT_MS }, () => {

@@ -17,9 +17,9 @@ export const FAULTS: readonly Alteration[] = [
   },
   {
     name: 'a tag that is deleted takes its manifest along',
-    file: 'src/objects/repository/repository.ts',
-    keeps: "if (reference.kind === 'tag') this.#manifests.deleteTag(reference.tag);",
-    breaks: "if (reference.kind === 'tag') this.#manifests.delete(current);",
+    file: 'src/objects/repository/manifest-changes.ts',
+    keeps: "if (reference.kind === 'tag') manifests.deleteTag(reference.tag);",
+    breaks: "if (reference.kind === 'tag') manifests.delete(current);",
   },
   {
     name: 'a chunk that begins too late is appended all the same',

@@ -2,7 +2,7 @@
 import type { Alteration } from '../alteration.ts';
 
 const REGISTRY = 'src/registry/registry.ts';
-const REPOSITORY = 'src/objects/repository/repository.ts';
+const CHANGES = 'src/objects/repository/manifest-changes.ts';
 
 /**
  * Each copy's objects and store are further away, as on Cloudflare's network: most answers take some milliseconds, some
@@ -43,17 +43,17 @@ export const FAULTS: readonly Alteration[] = [
   },
   {
     name: 'a condition is not looked at again after a wait',
-    file: REPOSITORY,
-    keeps: `      const refusal = this.#refusal(manifest, target);
+    file: CHANGES,
+    keeps: `      const refusal = this.refusal(manifest, target);
       if (refusal !== undefined) return refusal;
-      this.#presence.open(name);`,
-    breaks: `      const refusal = bytes.byteLength > INLINE_MANIFEST_BYTES ? undefined : this.#refusal(manifest, target);
+      presence.open(name);`,
+    breaks: `      const refusal = bytes.byteLength > INLINE_MANIFEST_BYTES ? undefined : this.refusal(manifest, target);
       if (refusal !== undefined) return refusal;
-      this.#presence.open(name);`,
+      presence.open(name);`,
   },
   {
     name: 'If-Match of a delete is ignored',
-    file: REPOSITORY,
+    file: CHANGES,
     keeps: `      if (current === undefined) return { kind: 'unknown' };
       if (!preconditionsHold(preconditions, current)) return { kind: 'precondition-failed', current };
 `,
@@ -67,10 +67,10 @@ export const FAULTS: readonly Alteration[] = [
   },
   {
     name: 'a push is answered before its tag is moved',
-    file: REPOSITORY,
-    keeps: '      for (const tag of target.tags) this.#manifests.setTag(tag, manifest.digest, now);',
+    file: CHANGES,
+    keeps: '      for (const tag of target.tags) manifests.setTag(tag, manifest.digest, now);',
     breaks: `      setTimeout(() => {
-        for (const tag of target.tags) this.#manifests.setTag(tag, manifest.digest, now);
+        for (const tag of target.tags) manifests.setTag(tag, manifest.digest, now);
       }, 100);`,
   },
 ];

@@ -372,6 +372,15 @@ describe('an explanation', () => {
     ]);
   });
 
+  it('says of a rule about the repositories of people that a robot has none', () => {
+    const own = { name: 'own', subjects: ['authenticated'], repositories: ['{user}/**'], actions: ['*'] };
+    const { close } = explain(policyOf(own), robot('ci'), 'push', named('ci/app'), ANYWHERE);
+    const why = 'ci/app matches none of {user}/**; {user} is nobody for robot:ci';
+    expect(close).toEqual([{ rule: 'own', lacks: [{ part: 'repository', why }] }]);
+    const [other] = explain(policyOf(own), user('a'), 'push', named('ci/app'), ANYWHERE).close;
+    expect(other?.lacks[0]?.why).toBe('ci/app matches none of {user}/**');
+  });
+
   it('is short, however many rules there are', () => {
     const many = Array.from({ length: 100 }, (_, index) => ({
       ...{ ...team, name: String(index) },

@@ -1,9 +1,14 @@
 /** The document of trusts: every mistake is told with its path and reason, and a trust without a tenant is one. */
 import { readFileSync } from 'node:fs';
+import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
+import { explain } from '../../../src/auth/policy.ts';
 import { parsePolicy } from '../../../src/auth/policy-document.ts';
+import { ACTIONS } from '../../../src/auth/principal.ts';
+import { workloadOf } from '../../../src/auth/workload.ts';
 import { ConfigurationError } from '../../../src/config.ts';
 import { parseTrusts, trustsOf, type Trust } from '../../../src/auth/trusts.ts';
+import { ANYWHERE, named } from './questions.ts';
 
 const TRUST = {
   name: 'github',
@@ -11,6 +16,12 @@ const TRUST = {
   audience: 'https://registry.example',
   claims: { repository_owner_id: '7' },
 };
+
+const Question = v.object({
+  claims: v.record(v.string(), v.string()),
+  repository: v.string(),
+  action: v.picklist(ACTIONS),
+});
 
 function mistakesOf(...trusts: unknown[]): string {
   const result = parseTrusts(JSON.stringify({ trusts }));
@@ -175,6 +186,23 @@ describe('docs/workload-identity.md', () => {
     expect([trusts.length, policies.length]).toEqual([2, 2]);
     for (const text of trusts) expect(parseTrusts(text), text).toMatchObject({ ok: true });
     for (const text of policies) expect(parsePolicy(text), text).toMatchObject({ ok: true });
+  });
+
+  it('asks about a job that its trust lets in and its rule lets push', () => {
+    const [, trusting = ''] = /^```json\n([^`]*"trusts"[^`]*?)^```/m.exec(page) ?? [];
+    const [, ruling = ''] = /^```json\n([^`]*"rules"[^`]*?)^```/m.exec(page) ?? [];
+    const [, asking = ''] = /`(\{"subject":"workload:github"[^`]*)`/.exec(page) ?? [];
+    const trusts = parseTrusts(trusting);
+    const policy = parsePolicy(ruling);
+    const { claims, repository, action } = v.parse(Question, JSON.parse(asking));
+    if (!trusts.ok || !policy.ok) throw new Error('an example is none');
+    const [{ issuer } = { issuer: '' }] = trusts.trusts;
+    const job = workloadOf({ trust: 'github', issuer, claims }, trusts.trusts);
+    if (typeof job === 'string') throw new Error(job);
+    expect(explain(policy.policy, job, action, named(repository), ANYWHERE).decision).toMatchObject({
+      allowed: true,
+      rule: 'ci pushes from main',
+    });
   });
 
   it('has a row for every key of a trust, and names every claim that names a tenant', () => {

@@ -1,6 +1,7 @@
 /** What a bench is asked for: its options, and the mistakes that are explained. */
 import { describe, expect, test } from 'vitest';
 import { accessBounds, parseAccessOptions } from '../../../bench/peer/access.ts';
+import { isolationBounds, parseEventsOptions, throughputBounds } from '../../../bench/events/bench.ts';
 import { parseOptions } from '../../../bench/floor/options.ts';
 import { CASE_NAMES, parsePeerOptions } from '../../../bench/peer/options.ts';
 
@@ -73,5 +74,38 @@ describe('the bench of access', () => {
       { measure: 'HEAD tag slow, 16 connections', value: 0.5, limit: 0.8, verdict: 'FAILS' },
       { measure: 'HEAD tag level, 16 connections', limit: 0.97, verdict: 'holds' },
     ]);
+  });
+});
+
+describe('the bench of events', () => {
+  const QUIET = { load: 0, cores: 2, scale: 1 };
+
+  test('is five runs of four seconds of everything by default, and says what it does not take', () => {
+    expect(parseEventsOptions([])).toEqual({ runs: 5, seconds: 4 });
+    expect(parseEventsOptions(['--only', 'isolation'])).toMatchObject({ only: 'isolation' });
+    expect(parseEventsOptions(['--only', 'queue'])).toBe('--only wants throughput or isolation');
+  });
+
+  test('holds queue and log to a thousand events a second, by their median', () => {
+    const samples = (milliseconds: readonly number[]) => [
+      { name: 'log alone', milliseconds: [0.1] },
+      { name: 'queue and log', milliseconds },
+    ];
+    expect(throughputBounds(samples([0.5, 1, 3]), QUIET)).toMatchObject([
+      { measure: 'events a second, queue and log', value: 1_000, verdict: 'holds' },
+    ]);
+    expect(throughputBounds(samples([0.5, 1.1, 1.2]), QUIET)).toMatchObject([{ verdict: 'FAILS' }]);
+    expect(throughputBounds(samples([0.5]), { ...QUIET, load: 2 })).toMatchObject([{ verdict: 'void' }]);
+    expect(throughputBounds([], QUIET)).toEqual([]);
+  });
+
+  test('holds an endpoint beside bad ones to 1.2 of its time alone', () => {
+    const samples = (beside: number) => [
+      { name: 'alone', milliseconds: [10, 10, 11] },
+      { name: 'beside', milliseconds: [beside] },
+    ];
+    expect(isolationBounds(samples(12), QUIET)).toMatchObject([{ value: 1.2, verdict: 'holds' }]);
+    expect(isolationBounds(samples(12.5), QUIET)).toMatchObject([{ value: 1.25, verdict: 'FAILS' }]);
+    expect(isolationBounds([], QUIET)).toEqual([]);
   });
 });

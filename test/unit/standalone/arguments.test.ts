@@ -13,6 +13,7 @@ const DEFAULTS = {
   htpasswd: undefined,
   tokenServer: undefined,
   trusts: undefined,
+  endpoints: undefined,
 };
 
 test.each([
@@ -32,6 +33,7 @@ test.each([
   [['--htpasswd', 'people'], { ...DEFAULTS, htpasswd: 'people' }],
   [['--token-server', 'server.json'], { ...DEFAULTS, tokenServer: 'server.json' }],
   [['--trusts', 'issuers.json'], { ...DEFAULTS, trusts: 'issuers.json' }],
+  [['--endpoints', 'hooks.json'], { ...DEFAULTS, endpoints: 'hooks.json' }],
   [['--no-sync'], { ...DEFAULTS, sync: false }],
   [['--help'], { kind: 'help' }],
   [['-h'], { kind: 'help' }],
@@ -82,6 +84,7 @@ test('the help names every option with its default', () => {
     '--storage S',
     '--policy F',
     '--token-server F',
+    '--endpoints F',
     '--no-sync',
     '--version',
     '--help, -h',

@@ -1,4 +1,4 @@
-/** `npm start -- --policy FILE`, `--trusts FILE` and `--token-server FILE`. */
+/** `npm start -- --policy FILE`, `--trusts FILE`, `--token-server FILE` and `--endpoints FILE`. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,10 +7,10 @@ import { withDocumentsOf, type DocumentFiles } from '../../../standalone/documen
 import { StartFailure } from '../../../standalone/start-failure.ts';
 import { OutsideIssuer } from '../../outside-issuer.ts';
 
-const NO_FILES: DocumentFiles = { policy: undefined, trusts: undefined, tokenServer: undefined };
+const NO_FILES: DocumentFiles = { policy: undefined, trusts: undefined, tokenServer: undefined, endpoints: undefined };
 const SERVER = (await OutsideIssuer.make()).document();
 /** Longer than any of them may be. */
-const TOO_LARGE = ' '.repeat(300_000);
+const TOO_LARGE = ' '.repeat(1_000_000);
 
 const scratch = mkdtempSync(join(tmpdir(), 'berth-documents-'));
 afterAll(() => {
@@ -61,6 +61,15 @@ describe.each([
     wrong: JSON.stringify({ ...JSON.parse(SERVER), algorithm: 'ES256' }),
     mistake: 'is no token server: algorithm: is not known here; docs/token-server.md has every key',
     both: 'both name a token server',
+  },
+  {
+    name: 'endpoints',
+    option: '--endpoints',
+    setting: 'BERTH_ENDPOINTS',
+    right: '{"endpoints":[{"name":"a","url":"https://hooks.example.com/berth"}]}',
+    wrong: '{"endpoints":[{"name":"a","url":"http://hooks.example.com/berth"}]}',
+    mistake: 'names no endpoints: endpoints[0].url: must begin with https://',
+    both: 'both name endpoints',
   },
 ])('$option', ({ name, option, setting, right, wrong, mistake, both }) => {
   it('gives what is in the file as if the setting had been given', () => {

@@ -5,12 +5,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withHtpasswdOf } from '../../../standalone/htpasswd-file.ts';
 import { StartFailure } from '../../../standalone/start-failure.ts';
 
+const LINE = `alice:$2y$05$${'a'.repeat(53)}\n`;
+
 let folder: string;
 let file: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'berth-people-'));
   file = join(folder, 'people');
-  writeFileSync(file, 'alice:hash\n');
+  writeFileSync(file, LINE);
 });
 afterAll(() => {
   rmSync(folder, { recursive: true });
@@ -27,7 +29,7 @@ function refusal(path: string, environment: Record<string, string> = {}): string
 }
 
 test('what stands in the file is the setting, and everything else stays', () => {
-  expect(withHtpasswdOf(file, { HOME: '/home/you' })).toEqual({ HOME: '/home/you', BERTH_HTPASSWD: 'alice:hash\n' });
+  expect(withHtpasswdOf(file, { HOME: '/home/you' })).toEqual({ HOME: '/home/you', BERTH_HTPASSWD: LINE });
   expect(withHtpasswdOf(undefined, { BERTH_HTPASSWD: 'bob:hash' })).toEqual({ BERTH_HTPASSWD: 'bob:hash' });
 });
 
@@ -39,6 +41,15 @@ test('a file and its setting together are refused', () => {
     '--htpasswd and BERTH_HTPASSWD_2 both name people. Give one of them.',
   );
   expect(refusal(file, { BERTH_HTPASSWD: '' })).toBeUndefined();
+});
+
+test('a line that will not do is told of with the option and the file', () => {
+  const wrong = join(folder, 'wrong');
+  writeFileSync(wrong, `${LINE}bob:secret\n`);
+  expect(refusal(wrong)).toMatch(/^--htpasswd \S+\/wrong line 2 has a hash for bob that is not bcrypt's/);
+  expect(refusal(wrong)).not.toContain('secret');
+  // A cost that is none is told of with the other settings.
+  expect(refusal(wrong, { BERTH_HTPASSWD_MAX_COST: 'high' })).toBeUndefined();
 });
 
 test('a file that is not there, and one that would leave the registry open, are refused by name', () => {

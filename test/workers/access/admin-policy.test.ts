@@ -119,6 +119,8 @@ describe('an explanation', () => {
     expect((await explain({ ...question, action: 'push' })).json).toMatchObject({
       allowed: false,
       rule: 'limits of the credential',
+      message:
+        'this credential of robot:explained is limited, and may not push to team/app. Whoever runs this registry can widen it: PATCH /admin/robots/explained.',
     });
     expect((await explain({ ...question, subject: 'robot:nobody' })).status).toBe(404);
   });
@@ -127,10 +129,14 @@ describe('an explanation', () => {
     await admin('POST', '/admin/accounts', { name: 'gone', groups: ['builders'] });
     const question = { subject: 'user:gone', repository: 'team/app', action: 'push' };
     expect((await explain(question)).json).toMatchObject({ allowed: true, signsIn: true });
+    expect((await explain(question)).text).not.toContain('"why"');
     await admin('PATCH', '/admin/accounts/gone', { disabled: true });
-    expect((await explain(question)).json).toMatchObject({ allowed: true, signsIn: false });
+    expect((await explain(question)).json).toMatchObject({ signsIn: false, why: 'it is disabled' });
     const slip = { ...question, subject: 'user:gonne', groups: ['builders'] };
-    expect((await explain(slip)).json).toMatchObject({ allowed: true, signsIn: false });
+    expect((await explain(slip)).json).toMatchObject({
+      ...{ allowed: true, signsIn: false },
+      why: 'no account and no line of htpasswd has this name',
+    });
   });
 
   it.each([

@@ -148,6 +148,7 @@ describe('POST /admin/access/explain', () => {
     const other = { ...claims, repository_owner_id: '8', ref: 'refs/heads/x' };
     expect(await (await ask({ subject: 'workload:github', claims: other })).json()).toMatchObject({
       ...{ allowed: false, signsIn: false },
+      why: 'the trust github does not let in a job with these claims: its claim repository_owner_id',
       close: [
         { rule: 'main', lacks: [{ part: 'claim' }] },
         { rule: 'people', lacks: [{ part: 'subject' }] },

@@ -1,0 +1,20 @@
+/** The request that an event comes from, as its event tells of it. */
+import type { Cause } from '../notifications/event.ts';
+import { boundedCause } from '../notifications/event.ts';
+import type { Context } from './context.ts';
+import { publicOrigin } from './location.ts';
+
+/** Undefined where events are off: then nothing is written down of it. */
+export function causeOf({ config, request, principal, circumstances, id, deployment }: Context): Cause | undefined {
+  if (!config.events) return undefined;
+  const { address } = circumstances;
+  return boundedCause({
+    requestId: id,
+    method: request.method,
+    origin: publicOrigin(request, config),
+    ...(address === undefined ? {} : { address }),
+    userAgent: request.headers.get('user-agent') ?? '',
+    actor: 'name' in principal ? { kind: principal.kind, name: principal.name } : { kind: principal.kind },
+    deployment,
+  });
+}

@@ -1,0 +1,71 @@
+/**
+ * Pulls as events. Nothing is written for a pull, so there is no outbox for them: an isolate gathers them for a moment and
+ * sends them after the answers, and only where an endpoint wants any. Those of an isolate that ends meanwhile are lost
+ * (docs/notifications.md says so).
+ */
+import { configuredEndpoints } from '../notifications/configured-endpoints.ts';
+import { boundedTarget, EVENT_VERSION } from '../notifications/event.ts';
+import type { EventTarget, RegistryEvent } from '../notifications/event.ts';
+import { newUuid } from '../notifications/uuid.ts';
+import { logEvent } from '../observability/log.ts';
+import { WorkMeter } from '../observability/work.ts';
+import { causeOf } from './cause.ts';
+import type { RepositoryContext } from './context.ts';
+
+export type PullKind = 'manifest.pull' | 'blob.pull';
+
+const GATHERED_MS = 500;
+/** Of one batch; a pull that comes when so many wait is not told of. */
+const MOST_GATHERED = 100;
+/** How long an isolate believes what endpoints want. */
+const BELIEVED_MS = 60_000;
+
+/** Of this isolate. */
+let gathered: RegistryEvent[] = [];
+let believed: { wanted: boolean; until: number } | undefined;
+
+/** @param context of a request that was answered with content, or with its head */
+export function notePull(context: RepositoryContext, kind: PullKind, target: EventTarget): void {
+  const now = Date.now();
+  if (believed !== undefined && now < believed.until && !believed.wanted) return;
+  if (gathered.length >= MOST_GATHERED) return;
+  const cause = causeOf(context);
+  if (cause === undefined) return;
+  const { repository } = context;
+  const event: RegistryEvent = {
+    version: EVENT_VERSION,
+    id: newUuid(now),
+    at: now,
+    kind,
+    repository,
+    target: boundedTarget(target),
+    cause,
+  };
+  gathered.push(event);
+  if (gathered.length === 1) context.hold(send(context));
+}
+
+async function send(context: RepositoryContext): Promise<void> {
+  try {
+    await scheduler.wait(GATHERED_MS);
+    const isWanted = await arePullsWanted(context);
+    const events = gathered;
+    gathered = [];
+    if (!isWanted) return;
+    await context.events.send(events.map((event) => ({ kind: 'event', event })));
+  } catch (error) {
+    gathered = [];
+    logEvent('warn', 'pull events lost', { error: String(error) });
+  }
+}
+
+async function arePullsWanted({ config, objects }: RepositoryContext): Promise<boolean> {
+  const now = Date.now();
+  if (believed !== undefined && now < believed.until) return believed.wanted;
+  const isConfigured = configuredEndpoints(config).some(({ events }) => PULLS.some((kind) => events.has(kind)));
+  const wanted = isConfigured || (await new WorkMeter().call(objects.eventLog().wantsAny(PULLS)));
+  believed = { wanted, until: now + BELIEVED_MS };
+  return wanted;
+}
+
+const PULLS: readonly PullKind[] = ['manifest.pull', 'blob.pull'];

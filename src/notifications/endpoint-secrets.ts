@@ -1,0 +1,139 @@
+/**
+ * The secrets of an endpoint that the admin API made: sealed where it is stored, `***` where it is shown, and kept where `***`
+ * is written back. They are in two places of a document: `headers` and `signingSecrets`.
+ */
+import { seal, unseal, type SealingKeys } from './sealing.ts';
+import { parseWebhookSecret } from './signature.ts';
+
+export const HIDDEN = '***';
+/** What a header of such a name holds is nobody's to read. */
+const CREDENTIAL_NAME = /authori[sz]ation|cookie|token|secret|passw|signature|credential|api-?key|auth-?key/i;
+const SENDABLE = /^[\u0020-\u007e]+$/;
+
+type Document = Readonly<Record<string, unknown>>;
+export type SealedDocument =
+  | { readonly ok: true; readonly document: Document }
+  | { readonly ok: false; readonly mistakes: readonly string[] }
+  /** There is a secret in it, and no key. */
+  | { readonly ok: false; readonly mistakes: 'no-key' };
+
+/** As it may be shown, in the form that it is written in. */
+export function withoutSecrets(document: Document): Document {
+  const { headers, signingSecrets, ...rest } = document;
+  return {
+    ...rest,
+    ...(isObject(headers)
+      ? {
+          headers: Object.fromEntries(
+            Object.entries(headers).map(([name, value]) => [
+              name,
+              typeof value === 'string' && CREDENTIAL_NAME.test(name) ? HIDDEN : hidden(value),
+            ]),
+          ),
+        }
+      : {}),
+    ...(Array.isArray(signingSecrets) ? { signingSecrets: signingSecrets.map(hidden) } : {}),
+  };
+}
+
+/**
+ * A document that was found right, as it is stored. What is kept is sealed anew, so that writing a document back is how
+ * its secrets come under a new key.
+ *
+ * @param before as it is stored now, if it is
+ */
+export async function withSealedSecrets(
+  given: Document,
+  before: Document | undefined,
+  name: string,
+  keys: SealingKeys | undefined,
+): Promise<SealedDocument> {
+  const mistakes: string[] = [];
+  const found = { isKeyMissing: false };
+  const place = `endpoint ${name}`;
+  const sealed = async (path: string, secret: string, kept: string | undefined): Promise<unknown> => {
+    if (secret === HIDDEN && kept === undefined) {
+      mistakes.push(`${path}: is ${HIDDEN}, and nothing is stored that it could stand for: write the secret itself`);
+      return undefined;
+    }
+    if (keys === undefined) {
+      found.isKeyMissing = true;
+      return undefined;
+    }
+    const plain = secret === HIDDEN && kept !== undefined ? await unseal(keys, place, kept) : secret;
+    if (plain === undefined) {
+      mistakes.push(`${path}: what is stored was encrypted with another BERTH_ENCRYPTION_KEY: write the secret itself`);
+      return undefined;
+    }
+    return { value: await seal(keys, place, plain) };
+  };
+
+  const headers: Record<string, unknown> = {};
+  for (const [header, value] of Object.entries(isObject(given['headers']) ? given['headers'] : {})) {
+    const path = `headers.${/^\w+$/.test(header) ? header : JSON.stringify(header)}`;
+    const secret = secretOf(value);
+    const text = secret ?? String(value);
+    if (!SENDABLE.test(text)) mistakes.push(`${path}: must be of printable ASCII characters`);
+    else if (secret !== undefined) headers[header] = await sealed(path, secret, storedHeader(before, header));
+    else if (CREDENTIAL_NAME.test(header)) {
+      mistakes.push(`${path}: is a secret by its name: write it as {"value": "…"}, so that it is stored encrypted`);
+    } else headers[header] = value;
+  }
+
+  const signing = Array.isArray(given['signingSecrets']) ? given['signingSecrets'].map(secretOf) : [];
+  const kept = keptInPlace(signing, storedSigning(before));
+  const signingSecrets: unknown[] = [];
+  for (const [index, secret = ''] of signing.entries()) {
+    const path = `signingSecrets[${String(index)}]`;
+    if (secret !== HIDDEN && parseWebhookSecret(secret) === undefined) {
+      mistakes.push(`${path}: must be whsec_ and 24 to 64 bytes in base64, or whsk_ and an Ed25519 key`);
+    } else signingSecrets.push(await sealed(path, secret, kept[index]));
+  }
+
+  if (mistakes.length > 0) return { ok: false, mistakes };
+  if (found.isKeyMissing) return { ok: false, mistakes: 'no-key' };
+  return {
+    ok: true,
+    document: {
+      ...given,
+      ...(given['headers'] === undefined ? {} : { headers }),
+      ...(given['signingSecrets'] === undefined ? {} : { signingSecrets }),
+    },
+  };
+}
+
+/**
+ * Which stored secret each `***` stands for: where there are as many of one as of the other, each for the next, so that a new
+ * secret may be put before the old one; otherwise the one at its own place.
+ */
+function keptInPlace(given: readonly unknown[], stored: readonly string[]): readonly (string | undefined)[] {
+  const isEach = given.filter((secret) => secret === HIDDEN).length === stored.length;
+  let used = 0;
+  return given.map((secret, index) => {
+    if (secret !== HIDDEN) return undefined;
+    used += 1;
+    return stored[isEach ? used - 1 : index];
+  });
+}
+
+function storedHeader(before: Document | undefined, name: string): string | undefined {
+  const headers = before?.['headers'];
+  return isObject(headers) && Object.hasOwn(headers, name) ? secretOf(headers[name]) : undefined;
+}
+
+function storedSigning(before: Document | undefined): string[] {
+  const secrets = before?.['signingSecrets'];
+  return Array.isArray(secrets) ? secrets.map(secretOf).filter((secret) => secret !== undefined) : [];
+}
+
+function secretOf(value: unknown): string | undefined {
+  return isObject(value) && typeof value['value'] === 'string' ? value['value'] : undefined;
+}
+
+function hidden(value: unknown): unknown {
+  return secretOf(value) === undefined ? value : { value: HIDDEN };
+}
+
+function isObject(value: unknown): value is Document {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,234 @@
+/**
+ * Delivers: reads the log, writes down each request before it is sent, has as many under way as the endpoint may get, and
+ * records how they ended. As soon as one ends the next is sent, so one slow call holds up no more than its own place.
+ *
+ * An open breaker stops all of it, reading too, so a dead endpoint costs the few rows of what was under way, however long
+ * it is dead and however much happens meanwhile.
+ */
+import { CLOSED, failed, stateOf } from '../../notifications/breaker.ts';
+import { retryDelayMs } from '../../notifications/retry.ts';
+import type { CallOutcome } from '../../notifications/webhook-call.ts';
+import { logEvent } from '../../observability/log.ts';
+import type { Database } from '../database.ts';
+import type { TaskOutcome } from '../tasks.ts';
+import { buryPending, buryRequest, type Pending } from './burying.ts';
+import { callReceiver } from './delivery-call.ts';
+import { LogReader, type Going, type Log } from './log-reader.ts';
+import type { Outbound } from './outbound.ts';
+import type { Readiness, ReadyEndpoint } from './ready-endpoint.ts';
+import type { Standing, Standings } from './standing.ts';
+
+/** Of one alarm. Then the next one goes on, and finds what is under way where it is. */
+const RUN_MS = 60_000;
+/** Beyond the time-out of its call, a request of which nothing is heard was lost. */
+const LEASE_EXTRA_MS = 30_000;
+const UNREADABLE_RETRY_MS = 600_000;
+const SHORTEST_PAUSE_MS = 10;
+export const DISABLED_REASON = 'the endpoint was disabled';
+const REFUSED_REASON = 'its receiver answered 410';
+
+interface Parts extends Pending {
+  readonly database: Database;
+  readonly standings: Standings;
+  readonly log: Log;
+  readonly outbound: Outbound;
+  readonly ready: (standing: Standing) => Promise<Readiness>;
+}
+
+export class Deliveries {
+  readonly #parts: Parts;
+  readonly #reader: LogReader;
+  /** By the ids of their requests. */
+  readonly #going = new Map<string, Promise<void>>();
+  #change = Promise.withResolvers<null>();
+  #hasRun = false;
+  #hasPlace = true;
+  #toldProblem: string | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#reader = new LogReader(parts);
+  }
+
+  /** The log has something new. While every place is taken that changes nothing. */
+  hear(): void {
+    this.#reader.hear();
+    if (this.#hasPlace) this.#notify();
+  }
+
+  /** The endpoint has changed. */
+  wake(): void {
+    this.#reader.hear();
+    this.#notify();
+  }
+
+  async run(began: number): Promise<TaskOutcome> {
+    this.#reader.hear();
+    for (let now = began; now < began + RUN_MS; now = Date.now()) {
+      const change = this.#change.promise;
+      const { outcome, until } = await this.#step(now);
+      if (this.#going.size === 0) return outcome;
+      await eitherOf(change, Math.min(until ?? Infinity, began + RUN_MS) - now);
+    }
+    return { again: Date.now() };
+  }
+
+  /** What a run ends with, if nothing is under way now; and when there is more to do, if nothing changes before. */
+  async #step(now: number): Promise<{ outcome: TaskOutcome; until?: number }> {
+    const { standings, waiting } = this.#parts;
+    const standing = standings.get();
+    if (standing === undefined) return { outcome: 'done' };
+    if (!this.#hasRun) waiting.endLeases(now);
+    this.#hasRun = true;
+    const readiness = await this.#parts.ready(standing);
+    if (readiness.kind === 'unknown') return { outcome: 'done' };
+    if (readiness.kind === 'unreadable') return this.#tell(standing.name, readiness.problem, now);
+    this.#toldProblem = undefined;
+    const { endpoint } = readiness;
+    if (standing.document === undefined) this.#followSetting(standing, endpoint);
+    if (standings.get()?.isDisabled !== false) {
+      if (this.#going.size === 0) await this.#buryAll();
+      return { outcome: 'done' };
+    }
+    await this.#fill(endpoint, now);
+    const opensAgainAt = standings.get()?.breaker.opensAgainAt;
+    const due = opensAgainAt !== undefined && now < opensAgainAt ? opensAgainAt : waiting.nextDue();
+    return due === undefined ? { outcome: 'done' } : { outcome: { again: due }, until: due };
+  }
+
+  /** Sends until no place is free, or nothing is left to send. */
+  async #fill(endpoint: ReadyEndpoint, now: number): Promise<void> {
+    const lease = now + endpoint.document.timeoutMs + LEASE_EXTRA_MS;
+    for (;;) {
+      const places = this.#freePlaces(endpoint, now);
+      this.#hasPlace = places > 0;
+      if (places === 0) return;
+      const going = await this.#next(endpoint, places, lease, now);
+      if (going.length === 0) return;
+      for (const request of going) this.#start(endpoint, request);
+    }
+  }
+
+  /** A breaker that is half open lets one through. */
+  #freePlaces({ document }: ReadyEndpoint, now: number): number {
+    const standing = this.#parts.standings.get();
+    if (standing === undefined || standing.isDisabled) return 0;
+    const state = stateOf(standing.breaker, now);
+    if (state === 'open') return 0;
+    return Math.max(0, (state === 'half-open' ? 1 : document.simultaneous) - this.#going.size);
+  }
+
+  async #next(endpoint: ReadyEndpoint, places: number, lease: number, now: number): Promise<readonly Going[]> {
+    const { standings, waiting, database, records } = this.#parts;
+    const isProbe = standings.get()?.breaker.opensAgainAt !== undefined;
+    const again = isProbe ? waiting.probe() : waiting.due(now, new Set(this.#going.keys()));
+    if (again === undefined) return this.#reader.fresh(endpoint.document, places, lease, now);
+    const [first, ...rest] = await this.#parts.log.events(again.members);
+    if (first !== undefined) return waiting.lease(again.id, lease) ? [{ ...again, events: [first, ...rest] }] : [];
+    database.transaction(() => {
+      buryRequest(records, again, now, 'the log no longer has it');
+      waiting.end(again, now);
+    });
+    return this.#next(endpoint, places, lease, now);
+  }
+
+  #start(endpoint: ReadyEndpoint, request: Going): void {
+    const call = this.#send(endpoint, request)
+      .catch((error: unknown) => {
+        logEvent('error', 'delivery not recorded', { endpoint: endpoint.document.name, error: String(error) });
+      })
+      .finally(() => {
+        this.#going.delete(request.id);
+        this.#notify();
+      });
+    this.#going.set(request.id, call);
+  }
+
+  async #send(endpoint: ReadyEndpoint, request: Going): Promise<void> {
+    const at = Date.now();
+    const [first, ...rest] = request.events;
+    const events = [first.event, ...rest.map(({ event }) => event)] as const;
+    const outcome = await callReceiver(this.#parts.outbound, endpoint, request.id, events);
+    // It may have been removed meanwhile.
+    if (this.#parts.standings.get() === undefined) return;
+    this.#parts.database.transaction(() => {
+      this.#record(endpoint, request, outcome, at);
+    });
+  }
+
+  #record({ document }: ReadyEndpoint, request: Going, outcome: CallOutcome, at: number): void {
+    const { waiting, records, standings } = this.#parts;
+    const now = Date.now();
+    const { id, attempts, begunAt } = request;
+    const attempt = { id, at, status: outcome.status, durationMs: now - at, answer: outcome.answer };
+    if (outcome.kind === 'delivered') {
+      waiting.end(request, now);
+      standings.setBreaker(CLOSED);
+      standings.count(request.events.length, 0);
+      records.attempted({ ...attempt, nextAt: undefined });
+      return;
+    }
+    standings.count(0, 1);
+    if (outcome.kind === 'gone') {
+      records.attempted({ ...attempt, nextAt: undefined });
+      standings.disable(document.url);
+      logEvent('warn', 'endpoint disabled', { endpoint: document.name, reason: REFUSED_REASON });
+      return;
+    }
+    const breaker = standings.get()?.breaker ?? CLOSED;
+    // What was under way when it opened says nothing new.
+    if (stateOf(breaker, now) !== 'open') {
+      standings.setBreaker(failed(breaker, now, outcome.retryAfterMs, Math.random()));
+    }
+    if (now - begunAt >= document.giveUpAfterMs) {
+      records.attempted({ ...attempt, nextAt: undefined });
+      const reason = `given up after ${String(attempts + 1)} attempts`;
+      buryRequest(records, request, now, reason);
+      waiting.end(request, now);
+      logEvent('warn', 'delivery given up', { endpoint: document.name, id, attempts: attempts + 1 });
+      return;
+    }
+    const due = now + retryDelayMs(attempts + 1, outcome.retryAfterMs, Math.random());
+    waiting.tryAgain(id, due);
+    records.attempted({ ...attempt, nextAt: due });
+  }
+
+  /** Nobody says when a setting changes. One whose receiver wanted no more stays disabled until it has another address. */
+  #followSetting({ isDisabled, refusedUrl }: Standing, { document }: ReadyEndpoint): void {
+    const { standings } = this.#parts;
+    if (document.disabled) {
+      if (!isDisabled) standings.disable(undefined);
+    } else if (isDisabled && refusedUrl !== document.url) standings.enable();
+  }
+
+  async #buryAll(): Promise<void> {
+    const { log, database, standings } = this.#parts;
+    const upTo = await log.last();
+    database.transaction(() => {
+      const standing = standings.get();
+      if (standing?.isDisabled !== true) return;
+      const reason = standing.refusedUrl === undefined ? DISABLED_REASON : REFUSED_REASON;
+      buryPending(this.#parts, upTo, Date.now(), reason);
+    });
+  }
+
+  #tell(endpoint: string, problem: string, now: number): { outcome: TaskOutcome } {
+    if (problem !== this.#toldProblem) logEvent('error', 'endpoint not usable', { endpoint, problem });
+    this.#toldProblem = problem;
+    return { outcome: { again: now + UNREADABLE_RETRY_MS } };
+  }
+
+  #notify(): void {
+    this.#change.resolve(null);
+    this.#change = Promise.withResolvers();
+  }
+}
+
+async function eitherOf(change: Promise<null>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const pause = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.max(SHORTEST_PAUSE_MS, ms));
+  });
+  await Promise.race([change, pause]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,215 @@
+/**
+ * One webhook: what it wants, how far it has read the log, what it has to try again, and what became of its deliveries. Each
+ * has an object of its own, so a slow or dead one is nobody else's business.
+ */
+import { DurableObject } from 'cloudflare:workers';
+import { configOf } from '../../config.ts';
+import { stateOf } from '../../notifications/breaker.ts';
+import { WorkMeter, type Answer } from '../../observability/work.ts';
+import { Database } from '../database.ts';
+import type { Reader } from '../event-log/messages.ts';
+import { Objects } from '../stubs.ts';
+import { Tasks } from '../tasks.ts';
+import { buryPending, type Pending } from './burying.ts';
+import { Deliveries, DISABLED_REASON } from './deliveries.ts';
+import type { ConfigureResult, EndpointFigures, PingResult, Replay, ReplayResult } from './messages.ts';
+import { outbound, type Outbound, type OutboundBindings } from './outbound.ts';
+import { ping } from './ping.ts';
+import { readyEndpoint, type Readiness } from './ready-endpoint.ts';
+import { Readings } from './readings.ts';
+import { Records, type Attempt, type DeadLetter } from './records.ts';
+import { Replays } from './replays.ts';
+import { MIGRATIONS } from './schema.ts';
+import { Standings, type Standing } from './standing.ts';
+import { summaryOf } from './stored-document.ts';
+import { Waiting } from './waiting.ts';
+
+type EndpointTask = 'deliver';
+/** Of a ping, where no setting says where clients reach the registry. */
+const NO_ORIGIN = 'https://registry.invalid';
+
+export class Endpoint extends DurableObject<Env & OutboundBindings> {
+  readonly #objects: Objects;
+  readonly #database: Database;
+  readonly #standings: Standings;
+  readonly #waiting: Waiting;
+  readonly #readings: Readings;
+  readonly #records: Records;
+  readonly #pending: Pending;
+  readonly #replays: Replays;
+  readonly #deliveries: Deliveries;
+  readonly #tasks: Tasks<EndpointTask>;
+  readonly #outbound: Outbound;
+  #known: { document: string | undefined; readiness: Readiness } | undefined;
+
+  constructor(ctx: DurableObjectState, env: Env & OutboundBindings) {
+    super(ctx, env);
+    const database = new Database(ctx.storage, 'Endpoint', MIGRATIONS);
+    const objects = new Objects(env);
+    this.#objects = objects;
+    this.#database = database;
+    this.#standings = new Standings(database);
+    this.#waiting = new Waiting(database);
+    this.#readings = new Readings(database);
+    this.#records = new Records(database);
+    this.#pending = { waiting: this.#waiting, readings: this.#readings, records: this.#records };
+    this.#replays = new Replays(this.#readings, this.#records);
+    this.#outbound = outbound(env);
+    this.#deliveries = new Deliveries({
+      database,
+      standings: this.#standings,
+      ...this.#pending,
+      log: {
+        read: async (after, until) => (await objects.eventLog().read(after, until)).result,
+        events: async (cursors) => (await objects.eventLog().events(cursors)).result,
+        last: async () => (await objects.eventLog().last()).result,
+      },
+      outbound: this.#outbound,
+      ready: (standing) => this.#ready(standing),
+    });
+    this.#tasks = new Tasks<EndpointTask>(ctx.storage, database, 'Endpoint', {
+      deliver: (_subject, now) => this.#deliveries.run(now),
+    });
+  }
+
+  /** Something was appended to the log. An endpoint of the setting is made by its first call. */
+  async wake({ name, since }: Reader): Promise<Answer<null>> {
+    this.#database.ensure();
+    this.#database.transaction(() => {
+      const standing = this.#standings.get();
+      if (standing === undefined || standing.since < since) this.#begin(name, undefined, since);
+      const now = Date.now();
+      // While its receiver is left alone, so is the alarm.
+      this.#tasks.add('deliver', '', Math.max(now, standing?.breaker.opensAgainAt ?? now));
+    });
+    this.#deliveries.hear();
+    await this.#tasks.arm();
+    return new WorkMeter().answer(null);
+  }
+
+  /**
+   * Makes an endpoint of the admin API, or changes what it is.
+   *
+   * @param document as it is stored, its secrets sealed @param since the cursor that its reader begins after
+   */
+  async configure(name: string, document: string, since: number): Promise<Answer<ConfigureResult>> {
+    this.#database.ensure();
+    const meter = new WorkMeter();
+    const missed = this.#standings.get()?.isDisabled === true ? await meter.call(this.#objects.eventLog().last()) : 0;
+    const result = this.#database.transaction(() => this.#change(name, document, since, missed));
+    if (result.kind === 'configured') this.#tasks.add('deliver', '', Date.now());
+    this.#deliveries.wake();
+    await this.#tasks.arm();
+    return meter.answer(result);
+  }
+
+  async remove(): Promise<Answer<null>> {
+    if (this.#database.opened()) await this.#database.drop();
+    await this.ctx.storage.deleteAlarm();
+    this.#deliveries.wake();
+    return new WorkMeter().answer(null);
+  }
+
+  /** As it is stored, its secrets sealed; `undefined` for one that the admin API has not made. */
+  document(): Answer<string | undefined> {
+    return new WorkMeter().answer(this.#standings.get()?.document);
+  }
+
+  figures(): Answer<EndpointFigures | undefined> {
+    const meter = new WorkMeter();
+    const standing = this.#standings.get();
+    if (standing === undefined) return meter.answer(undefined);
+    const { breaker, delivered, failed, isDisabled } = standing;
+    const state = stateOf(breaker, Date.now());
+    return meter.answer({
+      waiting: this.#waiting.count,
+      cursor: this.#readings.newest?.cursor ?? 0,
+      delivered,
+      failed,
+      deadLetters: this.#records.deadLetterCount,
+      oldestWaitingSince: this.#waiting.oldestBegunAt,
+      breaker: state,
+      opensAgainAt: state === 'open' ? breaker.opensAgainAt : undefined,
+      disabled: isDisabled,
+    });
+  }
+
+  /** Newest first. */
+  attempts(): Answer<Attempt[]> {
+    return new WorkMeter().answer(this.#database.opened() ? this.#records.attempts() : []);
+  }
+
+  /** Oldest first, after the one with this number. */
+  deadLetters(after: number, limit: number): Answer<DeadLetter[]> {
+    return new WorkMeter().answer(this.#database.opened() ? this.#records.deadLetters(after, limit) : []);
+  }
+
+  /** Has events sent again; a dead letter that is sent again is none any more. */
+  async replay(replay: Replay): Promise<Answer<ReplayResult>> {
+    const meter = new WorkMeter();
+    const standing = this.#standings.get();
+    if (standing === undefined) return meter.answer({ kind: 'begun', spans: 0 });
+    if (standing.isDisabled) return meter.answer({ kind: 'disabled' });
+    const asked = await this.#replays.asked(replay, this.#objects.eventLog(), meter);
+    const result = this.#database.transaction(() => {
+      this.#tasks.add('deliver', '', Date.now());
+      return this.#replays.begin(asked);
+    });
+    this.#deliveries.wake();
+    await this.#tasks.arm();
+    return meter.answer(result);
+  }
+
+  /** Sends a request that tells of nothing, at once, and tells how it ended. Nothing is written down. */
+  async ping(): Promise<Answer<PingResult>> {
+    const meter = new WorkMeter();
+    const standing = this.#standings.get();
+    const name = this.ctx.id.name ?? '';
+    const readiness = await (standing === undefined ? readyEndpoint(this.env, name, undefined) : this.#ready(standing));
+    switch (readiness.kind) {
+      case 'ready':
+        return meter.answer(await ping(this.#outbound, readiness.endpoint, configOf(this.env).publicUrl ?? NO_ORIGIN));
+      case 'unknown':
+        return meter.answer({ kind: 'not-sent', reason: 'there is no such endpoint' });
+      case 'unreadable':
+        return meter.answer({ kind: 'not-sent', reason: readiness.problem });
+    }
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#tasks.run(Date.now());
+  }
+
+  /** Read and opened once, since both take time. */
+  async #ready({ name, document }: Standing): Promise<Readiness> {
+    if (this.#known?.document === document && this.#known?.readiness.kind === 'ready') return this.#known.readiness;
+    const readiness = await readyEndpoint(this.env, name, document);
+    this.#known = { document, readiness };
+    return readiness;
+  }
+
+  #begin(name: string, document: string | undefined, since: number): void {
+    this.#standings.begin(name, document, since);
+    this.#readings.begin(since);
+    this.#waiting.clear();
+    this.#records.clear();
+  }
+
+  #change(name: string, document: string, since: number, missed: number): ConfigureResult {
+    const standing = this.#standings.get();
+    const { order, isDisabled } = summaryOf(document);
+    if (standing === undefined || standing.since < since) this.#begin(name, document, since);
+    else {
+      const waiting = this.#waiting.count;
+      if (order !== standing.ordering && waiting > 0 && !isDisabled) {
+        const reason = `the order changes only while nothing waits, and ${String(waiting)} requests do: wait, or disable it first`;
+        return { kind: 'refused', reason };
+      }
+      // What happened meanwhile is among the dead letters; what happens from now on is not.
+      if (standing.isDisabled) buryPending(this.#pending, missed, Date.now(), DISABLED_REASON);
+      this.#standings.change(document);
+    }
+    if (isDisabled) this.#standings.disable(undefined);
+    return { kind: 'configured' };
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Which requests an endpoint's next events make: what it wants of a page of the log, in batches, and, where it wants strict
+ * order, none of a repository while an earlier one of that is under way. Pure.
+ */
+import type { EndpointDocument } from '../../notifications/endpoint-document.ts';
+import { isWanted } from '../../notifications/wanted.ts';
+import type { LoggedEvent } from '../event-log/messages.ts';
+
+/** Of a batch, as JSON: sixteen of them have to fit into the memory of one object. */
+export const BATCH_CHARACTERS = 500_000;
+
+export interface PlannedRequest {
+  readonly events: readonly [LoggedEvent, ...LoggedEvent[]];
+  /** Whether it waits for an earlier one of its repository. */
+  readonly isBlocked: boolean;
+}
+
+export interface Plan {
+  readonly requests: readonly PlannedRequest[];
+  /** The cursor of the last event that was dealt with. */
+  readonly next: number;
+}
+
+interface Bounds {
+  /** Requests that may be sent now. */
+  readonly most: number;
+  /** Requests that may be written down, those that wait included. */
+  readonly mostWaiting: number;
+  /** Whether the repository has a request under way. */
+  readonly isBusy: (repository: string) => boolean;
+}
+
+type Rules = Pick<EndpointDocument, 'events' | 'repositories' | 'tags' | 'ignoreMediaTypes' | 'batch' | 'order'>;
+
+interface OpenRequest {
+  readonly events: [LoggedEvent, ...LoggedEvent[]];
+  readonly isBlocked: boolean;
+  characters: number;
+}
+
+/** @param from the cursor that the page begins after */
+export function plan(endpoint: Rules, page: readonly LoggedEvent[], from: number, bounds: Bounds): Plan {
+  const { batch, order } = endpoint;
+  const isOrdered = order === 'repository';
+  const requests: OpenRequest[] = [];
+  // A request of strict order is of one repository, so that it waits for no other.
+  const last = new Map<string, OpenRequest>();
+  let [next, sent] = [from, 0];
+  for (const logged of page) {
+    const { cursor, event } = logged;
+    if (isWanted(endpoint, event)) {
+      const key = isOrdered ? event.repository : '';
+      const open = last.get(key);
+      const characters = batch === 1 ? 0 : JSON.stringify(event).length;
+      if (open !== undefined && open.events.length < batch && open.characters + characters <= BATCH_CHARACTERS) {
+        open.events.push(logged);
+        open.characters += characters;
+      } else {
+        const isBlocked = isOrdered && (open !== undefined || bounds.isBusy(event.repository));
+        if (requests.length >= bounds.mostWaiting || (!isBlocked && sent >= bounds.most)) break;
+        const begun: OpenRequest = { events: [logged], isBlocked, characters };
+        requests.push(begun);
+        last.set(key, begun);
+        if (!isBlocked) sent += 1;
+      }
+    }
+    next = cursor;
+  }
+  return { requests, next };
+}

@@ -1,0 +1,74 @@
+/** The endpoints that read the log, each from its own cursor on: those of the admin API, and those of a setting. */
+import type { EventKind } from '../../notifications/event.ts';
+import type { Database } from '../database.ts';
+import type { ConfiguredReader, KnownReader, Origin, Reader } from './messages.ts';
+
+export class Readers {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  all(): Reader[] {
+    return this.#database.all<{ name: string; since: number }>('SELECT name, since FROM readers ORDER BY name');
+  }
+
+  /** Those of the admin API whose names come after this one, by name. */
+  ofAdmin(after: string, limit: number): string[] {
+    return this.#database
+      .all<{ name: string }>(
+        "SELECT name FROM readers WHERE origin = 'admin' AND name > ? ORDER BY name LIMIT ?",
+        after,
+        limit,
+      )
+      .map(({ name }) => name);
+  }
+
+  get(name: string): KnownReader | undefined {
+    const row = this.#database.first<{ since: number; origin: string }>(
+      'SELECT since, origin FROM readers WHERE name = ?',
+      name,
+    );
+    return row && { name, since: row.since, origin: row.origin === 'setting' ? 'setting' : 'admin' };
+  }
+
+  /** The cursor that it begins to read after: that of its first time. */
+  add(name: string, events: readonly EventKind[], since: number): number {
+    this.#put(name, events, since, 'admin');
+    return this.get(name)?.since ?? since;
+  }
+
+  remove(name: string): void {
+    this.#database.run('DELETE FROM readers WHERE name = ?', name);
+  }
+
+  /** Has those of the setting be what it says now. */
+  configure(configured: readonly ConfiguredReader[], since: number): void {
+    const names = new Set(configured.map(({ name }) => name));
+    const known = this.#database.all<{ name: string }>("SELECT name FROM readers WHERE origin = 'setting'");
+    for (const { name } of known) if (!names.has(name)) this.remove(name);
+    for (const { name, events } of configured) this.#put(name, events, since, 'setting');
+  }
+
+  wantsAny(kinds: readonly EventKind[]): boolean {
+    const wanted = this.#database.all<{ events: string }>('SELECT events FROM readers');
+    return wanted.some(({ events }) => events.split(' ').some((event) => kinds.some((kind) => kind === event)));
+  }
+
+  get count(): number {
+    return this.#database.first<{ count: number }>('SELECT count(*) AS count FROM readers')?.count ?? 0;
+  }
+
+  #put(name: string, events: readonly EventKind[], since: number, origin: Origin): void {
+    this.#database.run(
+      `INSERT INTO readers (name, since, events, origin) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET events = excluded.events, origin = excluded.origin
+       WHERE events <> excluded.events OR origin <> excluded.origin`,
+      name,
+      since,
+      events.join(' '),
+      origin,
+    );
+  }
+}

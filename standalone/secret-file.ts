@@ -1,0 +1,70 @@
+/**
+ * A secret that Berth makes by itself, in a file of its owner alone beside the data. It is never half there: it is written
+ * under another name first.
+ */
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
+
+const OWNER_ONLY = 0o600;
+
+/** What a file is called while it is written. */
+export function unfinishedName(name: string): string {
+  return `${name}.new`;
+}
+
+/**
+ * Undefined where there is none yet. Throws StartFailure where it cannot be read.
+ *
+ * @param remedy what its owner can do then
+ */
+export function readSecretFile(path: string, remedy: string): string | undefined {
+  try {
+    // A link would have somebody else's file made readable, or read.
+    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      fchmodSync(descriptor, OWNER_ONLY);
+      return readFileSync(descriptor, 'utf8').trimEnd();
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    throw new StartFailure(`${path} can't be read (${describeError(error)}). ${remedy}`, { cause: error });
+  }
+}
+
+/** In place of what is there. */
+export function writeSecretFile(directory: string, name: string, secret: string): void {
+  const unfinished = join(directory, unfinishedName(name));
+  rmSync(unfinished, { force: true });
+  const descriptor = openSync(unfinished, 'wx', OWNER_ONLY);
+  try {
+    writeSync(descriptor, `${secret}\n`);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(unfinished, join(directory, name));
+  syncDirectory(directory);
+}
+
+/** Otherwise a power cut could take the name back, after something was done with the secret. */
+function syncDirectory(path: string): void {
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,301 @@
+/** The log: each event once, in its repository's order, under one cursor; and who reads it. */
+import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
+import * as fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { RegistryEvent } from '../../../src/notifications/event.ts';
+import type { LoggedEvent, QueuedMessage } from '../../../src/objects/event-log/messages.ts';
+import { KEPT_MS } from '../../../src/objects/event-log/event-log.ts';
+import { LONGEST_PARKING_MS } from '../../../src/objects/event-log/order.ts';
+import { LogLines } from '../log-lines.ts';
+import { crash, newWorld, objects, passTime } from '../world.ts';
+import { consume, eventMessage, removeAll, Source, Webhook } from './deliveries.ts';
+
+const HOUR_MS = 3_600_000;
+const log = () => objects.eventLog();
+
+beforeEach(async () => {
+  await newWorld();
+  // No alarm rings by itself.
+  passTime(HOUR_MS);
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await removeAll();
+  vi.useRealTimers();
+});
+
+function append(...messages: readonly QueuedMessage[]) {
+  return log().append(messages, []);
+}
+
+/** Everything after a cursor. */
+async function readAll(after: number): Promise<LoggedEvent[]> {
+  const all: LoggedEvent[] = [];
+  for (let cursor = after; ;) {
+    const { result } = await log().read(cursor);
+    if (result.kind === 'gone') throw new Error('it is gone');
+    all.push(...result.events);
+    if (result.isEnd) return all;
+    cursor = result.next;
+  }
+}
+
+async function numbersSince(after: number, { name }: Source): Promise<(number | undefined)[]> {
+  return (await readAll(after))
+    .filter(({ event }) => event.repository === name)
+    .map(({ event }) => event.sequence?.number);
+}
+
+async function lastCursor(): Promise<number> {
+  return (await log().last()).result;
+}
+
+function lost({ id, repository, sequence }: RegistryEvent): QueuedMessage {
+  if (sequence === undefined) throw new Error('it has a number');
+  return { kind: 'lost', id, repository, sequence };
+}
+
+async function settleLog(): Promise<void> {
+  for (let round = 0; round < 20; round += 1) {
+    const at = await runInDurableObject(log(), (_object, { storage }) => storage.getAlarm());
+    if (at === null || at > Date.now()) return;
+    await runDurableObjectAlarm(log());
+  }
+}
+
+describe('the log', () => {
+  it('has an event once, however often the Queue brings it', async () => {
+    const [source, after] = [new Source('team/app'), await lastCursor()];
+    const events = source.take(3);
+    for (let time = 0; time < 3; time += 1) await append(...events.map(eventMessage));
+    await append(...events.map(eventMessage), ...events.map(eventMessage));
+    expect(await numbersSince(after, source)).toEqual([1, 2, 3]);
+  });
+
+  it('has an event that nothing counts once, too', async () => {
+    const [source, after] = [new Source('team/app'), await lastCursor()];
+    const { sequence: _none, ...pull } = source.next('manifest.pull');
+    for (let time = 0; time < 3; time += 1) await append(eventMessage(pull), eventMessage(pull));
+    expect((await readAll(after)).map(({ event }) => event.id)).toEqual([pull.id]);
+  });
+
+  it('gives out cursors without gaps', async () => {
+    const [source, after] = [new Source('team/app'), await lastCursor()];
+    for (let batch = 0; batch < 4; batch += 1) {
+      const { sequence: _none, ...pull } = source.next('manifest.pull');
+      await append(eventMessage(pull), eventMessage(pull));
+    }
+    expect((await readAll(after)).map(({ cursor }) => cursor - after)).toEqual([1, 2, 3, 4]);
+    expect(await lastCursor()).toBe(after + 4);
+  });
+
+  it('has the events of a repository in their order, in whatever order and however often they come', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.nat({ max: 7 }), { minLength: 1, maxLength: 20 }),
+        fc.infiniteStream(fc.integer({ min: 1, max: 5 })),
+        fc.array(fc.nat({ max: 7 }), { maxLength: 3 }),
+        async (order, sizes, gone) => {
+          const [source, other, after] = [new Source('team/a'), new Source('team/b'), await lastCursor()];
+          const [events, others] = [source.take(8), other.take(8)];
+          const messageAt = (index: number, of: RegistryEvent[]): QueuedMessage[] =>
+            of.slice(index, index + 1).map((event) => (gone.includes(index) ? lost(event) : eventMessage(event)));
+          // At the end each has come at least once.
+          const coming = [...order, 7, 6, 5, 4, 3, 2, 1, 0].flatMap((index) => [
+            ...messageAt(index, events),
+            ...messageAt(7 - index, others),
+          ]);
+          for (const size of sizes) {
+            await append(...coming.splice(0, size));
+            if (coming.length === 0) break;
+          }
+          const expected = [1, 2, 3, 4, 5, 6, 7, 8].filter((number) => !gone.includes(number - 1));
+          expect(await numbersSince(after, source)).toEqual(expected);
+          expect(await numbersSince(after, other)).toEqual(expected);
+          for (const { event, afterGap } of await readAll(after)) {
+            expect(afterGap === true).toBe(gone.includes((event.sequence?.number ?? 0) - 2));
+          }
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  it('keeps a repository that was made anew apart from the one before', async () => {
+    const [source, after] = [new Source('team/app'), await lastCursor()];
+    const anew = { ...source.next(), sequence: { incarnation: 'another', number: 1 } };
+    await append(eventMessage(source.next()), eventMessage(anew));
+    expect((await readAll(after)).map(({ event }) => event.sequence?.incarnation)).toEqual(['another']);
+  });
+
+  it('waits an hour for what is missing, then goes on with a mark, and wakes who reads it', async () => {
+    const lines = new LogLines();
+    const [source, other, webhook] = [new Source('team/app'), new Source('other/app'), new Webhook()];
+    await webhook.make();
+    const after = await lastCursor();
+    const events = source.take(6);
+    await consume([...events.slice(0, 1), ...events.slice(2, 4), ...events.slice(5), ...other.take(1)]);
+    await webhook.settle();
+    expect((await webhook.told()).sort()).toEqual([`${other.name} 1`, `${source.name} 1`].sort());
+    passTime(LONGEST_PARKING_MS - 1);
+    await settleLog();
+    expect(await numbersSince(after, source)).toEqual([1]);
+    passTime(1);
+    await settleLog();
+    expect(
+      (await readAll(after))
+        .filter(({ event }) => event.repository === source.name)
+        .map(({ event, afterGap }) => [event.sequence?.number, afterGap]),
+    ).toEqual([
+      [1, undefined],
+      [3, true],
+      [4, undefined],
+      [6, true],
+    ]);
+    expect(lines.text).toContain('events out of order for an hour');
+    await webhook.settle();
+    const told = (await webhook.told()).filter((number) => number.startsWith(`${source.name} `));
+    expect(told.sort()).toEqual([1, 3, 4, 6].map((number) => `${source.name} ${String(number)}`));
+    // Its place is taken, so it comes out of order; once, however often it comes.
+    for (let time = 0; time < 2; time += 1) await consume(events.slice(1, 2));
+    expect(await numbersSince(after, source)).toEqual([1, 3, 4, 6, 2]);
+    await consume([...events.slice(4, 5), ...source.take(1)]);
+    expect(await numbersSince(after, source)).toEqual([1, 3, 4, 6, 2, 5, 7]);
+  });
+
+  it('has each of many that were given up, when it comes', async () => {
+    const [source, after] = [new Source('team/app'), await lastCursor()];
+    const events = source.take(8);
+    await append(...[7].map((index) => eventMessage(events[index] ?? source.next())));
+    passTime(LONGEST_PARKING_MS);
+    await settleLog();
+    expect(await numbersSince(after, source)).toEqual([8]);
+    for (const index of [3, 0, 6, 3, 1]) await append(eventMessage(events[index] ?? source.next()));
+    expect(await numbersSince(after, source)).toEqual([8, 4, 1, 7, 2]);
+  });
+
+  it('drops what is older than seven days, tells a reader that comes too late, and never uses a cursor twice', async () => {
+    const [source, webhook] = [new Source('team/app'), new Webhook()];
+    await webhook.answers({ status: 500 });
+    await webhook.make({ giveUpAfterDays: 6, simultaneous: 1 });
+    const after = await lastCursor();
+    await consume(source.take(7));
+    for (let attempt = 0; attempt < 6; attempt += 1) await webhook.passToAlarm();
+    passTime(KEPT_MS + HOUR_MS);
+    await settleLog();
+    // Otherwise it may still have in memory what it has read.
+    await webhook.crash();
+    expect((await log().read(after + 1)).result).toEqual({ kind: 'gone', oldest: after + 7 });
+    expect((await log().read(0)).result).toMatchObject({ kind: 'page', events: [], isEnd: true });
+    expect((await log().events([after + 1])).result).toEqual([]);
+    await webhook.answers({});
+    await consume(source.take(2));
+    await webhook.drain();
+    expect((await webhook.told()).slice(-2).sort()).toEqual([`${source.name} 8`, `${source.name} 9`]);
+    const letters = await webhook.deadLetters();
+    expect(letters.every(({ reason }) => reason.startsWith('the log no longer has'))).toBe(true);
+    const missed = letters.flatMap(({ first, last }) =>
+      Array.from({ length: last - first + 1 }, (_, index) => first + index),
+    );
+    expect(missed.sort((one, another) => one - another)).toEqual([1, 2, 3, 4, 5, 6, 7].map((number) => after + number));
+    expect(await lastCursor()).toBe(after + 9);
+  });
+
+  it('is read in pages of bounded length', async () => {
+    const [source, after] = [new Source('team/app'), await lastCursor()];
+    const annotations = { padding: 'x'.repeat(95_000) };
+    for (let batch = 0; batch < 5; batch += 1) {
+      await append(
+        ...Array.from({ length: 10 }, () => eventMessage(source.next('manifest.push', { target: { annotations } }))),
+      );
+    }
+    for (let batch = 0; batch < 3; batch += 1) await append(...source.take(100).map(eventMessage));
+    const { result } = await log().read(after);
+    expect(result).toMatchObject({ kind: 'page', isEnd: false });
+    expect(JSON.stringify(result).length).toBeLessThan(2_200_000);
+    expect((await readAll(after)).length).toBe(350);
+    expect((await log().read(after, after + 3)).result).toMatchObject({ next: after + 3, isEnd: true });
+  });
+
+  it('takes a batch wholly or not at all', async () => {
+    const [source, after] = [new Source('team/app'), await lastCursor()];
+    const wrong = source.next();
+    const numbered = (number: number) => ({ sequence: { incarnation: 'a', number } });
+    const refused = async () => {
+      await append(
+        eventMessage(source.next('manifest.push', numbered(1))),
+        eventMessage({ ...wrong, ...numbered(Number.NaN) }),
+      );
+    };
+    await expect(refused()).rejects.toThrow('NOT NULL');
+    expect(await readAll(after)).toEqual([]);
+  });
+
+  it('is as it was after a crash', async () => {
+    const [source, after] = [new Source('team/app'), await lastCursor()];
+    const events = source.take(4);
+    await append(...events.slice(2).map(eventMessage));
+    await crash(log());
+    await append(...events.slice(0, 2).map(eventMessage));
+    await crash(log());
+    expect(await numbersSince(after, source)).toEqual([1, 2, 3, 4]);
+  });
+});
+
+describe('a reader', () => {
+  it('of the admin API begins after what there is, and where it began before if it is added again', async () => {
+    const source = new Source('team/app');
+    await append(...source.take(3).map(eventMessage));
+    const since = (await log().addReader('reader-one', ['manifest.push'])).result;
+    expect(since).toBe(await lastCursor());
+    await append(...source.take(3).map(eventMessage));
+    expect((await log().addReader('reader-one', ['manifest.pull'])).result).toBe(since);
+    expect((await append()).result.readers).toEqual([{ name: 'reader-one', since }]);
+    expect((await log().wantsAny(['manifest.pull', 'blob.pull'])).result).toBe(true);
+    expect((await log().wantsAny(['manifest.push'])).result).toBe(false);
+    await log().removeReader('reader-one');
+    expect((await append()).result.readers).toEqual([]);
+  });
+
+  it('of a setting gets the batch that it is new with, and none once the setting no longer names it', async () => {
+    const source = new Source('team/app');
+    const since = await lastCursor();
+    const configured = [{ name: 'reader-two', events: ['manifest.push' as const] }];
+    await log().addReader('reader-one', ['manifest.push']);
+    const first = await log().append(source.take(2).map(eventMessage), configured);
+    expect(first.result).toEqual({
+      upTo: since + 2,
+      readers: [
+        { name: 'reader-one', since },
+        { name: 'reader-two', since },
+      ],
+    });
+    const second = await log().append(source.take(2).map(eventMessage), []);
+    expect(second.result.readers.map(({ name }) => name)).toEqual(['reader-one']);
+    const third = await log().append(source.take(2).map(eventMessage), configured);
+    expect(third.result.readers[1]).toEqual({ name: 'reader-two', since: since + 4 });
+    await log().append([], []);
+    await log().removeReader('reader-one');
+  });
+
+  it('that can not be woken holds up neither the batch nor the others, and is woken later', async () => {
+    const lines = new LogLines();
+    const [source, broken, webhook] = [new Source('team/app'), new Webhook(), new Webhook()];
+    await broken.make();
+    await webhook.make();
+    await runInDurableObject(broken.stub, (_object, { storage }) => {
+      storage.sql.exec('ALTER TABLE tasks RENAME TO hidden');
+    });
+    await consume(source.take(2));
+    await webhook.settle();
+    expect((await webhook.told()).length).toBe(2);
+    expect(lines.text).toContain('endpoint not woken');
+    await runInDurableObject(broken.stub, (_object, { storage }) => {
+      storage.sql.exec('ALTER TABLE hidden RENAME TO tasks');
+    });
+    passTime(60_000);
+    await settleLog();
+    await broken.settle();
+    expect((await broken.told()).length).toBe(2);
+  });
+});
