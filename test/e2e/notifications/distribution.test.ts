@@ -84,7 +84,9 @@ describe(`what Berth and distribution ${VERSION} tell a webhook`, () => {
 });
 
 function endpointsAt(url: string): string {
-  return JSON.stringify({ endpoints: [{ name: 'a', url, events: ALL_EVENTS, format: 'distribution-v1' }] });
+  return JSON.stringify({
+    endpoints: [{ name: 'a', url, events: ALL_EVENTS, format: 'distribution-v1', references: true }],
+  });
 }
 
 /** Debian's configuration, with an endpoint. */
