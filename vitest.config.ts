@@ -11,6 +11,8 @@ import { STORE_SERVICES, storeBindings } from './test/store-bindings.ts';
 
 /** A few hundred objects and uploads of many parts, beside other test files on a small machine. */
 const WORKERS_TIMEOUT_MS = 60_000;
+/** Whoever tests a workerd waits for it half of the time. */
+const WORKERS = 2;
 /** Real clients and processes take their time on a small machine. */
 const E2E_TIMEOUT_MS = 240_000;
 
@@ -23,6 +25,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           environment: 'node',
+          maxWorkers: WORKERS,
           sequence: { groupOrder: 0 },
         },
       },
@@ -45,6 +48,7 @@ export default defineConfig({
           setupFiles: ['test/workers/pool-repair.ts'],
           testTimeout: WORKERS_TIMEOUT_MS,
           hookTimeout: WORKERS_TIMEOUT_MS,
+          maxWorkers: WORKERS,
           sequence: { groupOrder: 0 },
         },
       },
