@@ -5,7 +5,8 @@
 import * as v from 'valibot';
 import { claimConditions, type ClaimCondition } from './claims.ts';
 import { parseNetwork, type Network } from './networks.ts';
-import { parsePattern, tagPatternProblem, type Pattern } from './patterns.ts';
+import { repositoryPattern, tagPattern } from './pattern-schemas.ts';
+import type { Pattern } from './patterns.ts';
 import { ACTIONS, type Action } from './principal.ts';
 import { line, list, namedOnce, parseSettingDocument, text, type DocumentForm } from './setting-document.ts';
 
@@ -79,24 +80,6 @@ const subject = v.pipe(
   }),
 );
 
-const pattern = v.pipe(
-  text,
-  v.rawTransform(({ dataset, addIssue, NEVER }): Pattern => {
-    const result = parsePattern(dataset.value);
-    if (result.ok) return result.pattern;
-    addIssue({ message: result.message });
-    return NEVER;
-  }),
-);
-
-const tagPattern = v.pipe(
-  text,
-  v.check(
-    (given) => tagPatternProblem(given) === undefined,
-    ({ input }) => tagPatternProblem(input) ?? '',
-  ),
-);
-
 const network = v.pipe(
   text,
   v.rawTransform(({ dataset, addIssue, NEVER }): Network => {
@@ -117,7 +100,7 @@ const RuleSchema = v.pipe(
   v.strictObject({
     name: line(LONGEST_RULE_NAME_CHARACTERS),
     subjects: list(subject, MOST_SUBJECTS),
-    repositories: list(pattern, MOST_PATTERNS),
+    repositories: list(repositoryPattern, MOST_PATTERNS),
     actions: list(v.picklist([...ACTIONS, '*'], 'must be one of pull, push, delete, *'), ACTIONS.length + 1),
     overwrite: v.optional(v.boolean('must be true or false')),
     mutableTags: v.optional(list(tagPattern, MOST_TAG_PATTERNS)),

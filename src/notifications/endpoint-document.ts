@@ -7,7 +7,8 @@
  */
 import * as v from 'valibot';
 import { line, list, namedOnce, parseSettingDocument, text, type DocumentResult } from '../auth/setting-document.ts';
-import { parsePattern, tagPatternProblem, type Pattern } from '../auth/patterns.ts';
+import { repositoryPattern, tagPattern } from '../auth/pattern-schemas.ts';
+import type { Pattern } from '../auth/patterns.ts';
 import { destinationProblem, type DestinationRules } from './destination.ts';
 import { EVENT_KINDS, type EventKind } from './event.ts';
 import { parseTemplate, type Template } from './template.ts';
@@ -70,24 +71,6 @@ const wholeNumber = (least: number, most: number) => {
   return v.pipe(v.number(problem), v.integer(problem), v.minValue(least, problem), v.maxValue(most, problem));
 };
 
-const pattern = v.pipe(
-  text,
-  v.rawTransform(({ dataset, addIssue, NEVER }): Pattern => {
-    const result = parsePattern(dataset.value);
-    if (result.ok) return result.pattern;
-    addIssue({ message: result.message });
-    return NEVER;
-  }),
-);
-
-const tagPattern = v.pipe(
-  text,
-  v.check(
-    (given) => tagPatternProblem(given) === undefined,
-    ({ input }) => tagPatternProblem(input) ?? '',
-  ),
-);
-
 const template = v.pipe(
   v.strictObject({ template: v.unknown() }),
   v.rawTransform(({ dataset, addIssue, NEVER }): Template => {
@@ -135,7 +118,7 @@ function endpointSchema(rules: DestinationRules, secretsFrom: 'bindings' | 'valu
         list(v.picklist(EVENT_KINDS, `must be one of ${EVENT_KINDS.join(', ')}`), EVENT_KINDS.length),
         [...DEFAULT_EVENTS],
       ),
-      repositories: v.optional(list(pattern, MOST_PATTERNS)),
+      repositories: v.optional(list(repositoryPattern, MOST_PATTERNS)),
       tags: v.optional(list(tagPattern, MOST_PATTERNS)),
       ignoreMediaTypes: v.optional(list(line(255), MOST_PATTERNS), undefined),
       format: v.optional(
