@@ -6,6 +6,7 @@ import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { OCI_MANIFEST } from '../../../src/oci/media-type.ts';
 import {
+  chunked,
   contentLength,
   demand,
   descriptorOf,
@@ -100,6 +101,14 @@ describe('what a change writes', () => {
     }
     for (let time = 0; time < 2; time += 1) demand(await sendOn('PUT', `${path}?digest=${blob.digest}`), 201);
     expect(await shorts(name)).toEqual(['1 blob.push']);
+  });
+
+  it('has what a client says of itself also where the upload went through its own object, whatever the letters', async () => {
+    const agent = 'caf\u00e9/1';
+    const opened = demand(await sendOn('POST', `/v2/${name}/blobs/uploads/`), 202);
+    const path = `${opened.headers.get('location') ?? ''}?digest=${blob.digest}`;
+    demand(await sendOn('PUT', path, { body: chunked(blob.bytes, 10), headers: { 'user-agent': agent } }), 201);
+    expect((await outboxOf(name))[0]?.cause.userAgent).toBe(agent);
   });
 
   it('of a mount names where from', async () => {
