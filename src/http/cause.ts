@@ -1,6 +1,5 @@
 /** The request that an event comes from, as its event tells of it. */
-import type { Cause } from '../notifications/event.ts';
-import { boundedCause } from '../notifications/event.ts';
+import { boundedCause, type Cause } from '../notifications/event.ts';
 import type { Context } from './context.ts';
 import { publicOrigin } from './location.ts';
 

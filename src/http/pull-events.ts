@@ -4,9 +4,7 @@
  * (docs/notifications.md says so).
  */
 import { configuredEndpoints } from '../notifications/configured-endpoints.ts';
-import { boundedTarget, EVENT_VERSION } from '../notifications/event.ts';
-import type { EventTarget, RegistryEvent } from '../notifications/event.ts';
-import { newUuid } from '../notifications/uuid.ts';
+import { newEvent, type EventTarget, type RegistryEvent } from '../notifications/event.ts';
 import { logEvent } from '../observability/log.ts';
 import { WorkMeter } from '../observability/work.ts';
 import { causeOf } from './cause.ts';
@@ -32,16 +30,7 @@ export function notePull(context: RepositoryContext, kind: PullKind, target: Eve
   const cause = causeOf(context);
   if (cause === undefined) return;
   const { repository } = context;
-  const event: RegistryEvent = {
-    version: EVENT_VERSION,
-    id: newUuid(now),
-    at: now,
-    kind,
-    repository,
-    target: boundedTarget(target),
-    cause,
-  };
-  gathered.push(event);
+  gathered.push(newEvent(now, { kind, repository, target, cause }));
   if (gathered.length === 1) context.hold(send(context));
 }
 

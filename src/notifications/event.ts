@@ -9,6 +9,7 @@ import * as v from 'valibot';
 import type { Digest } from '../oci/digest.ts';
 import type { Tag } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
+import { newUuid } from './uuid.ts';
 
 /** Raised when a field changes its meaning; new fields do not raise it. */
 export const EVENT_VERSION = 1;
@@ -108,4 +109,12 @@ export function boundedTarget({ annotations, references, ...target }: EventTarge
   const isShort = annotations !== undefined && JSON.stringify(annotations).length <= LONGEST_ANNOTATIONS_CHARACTERS;
   const isFew = references !== undefined && references.length <= MOST_REFERENCES;
   return { ...target, ...(isShort ? { annotations } : {}), ...(isFew ? { references } : {}) };
+}
+
+/** One that happens now. @param now in ms since the epoch */
+export function newEvent(
+  now: number,
+  happened: Pick<RegistryEvent, 'kind' | 'repository' | 'target' | 'cause' | 'sequence'>,
+): RegistryEvent {
+  return { version: EVENT_VERSION, id: newUuid(now), at: now, ...happened, target: boundedTarget(happened.target) };
 }

@@ -1,6 +1,5 @@
 /** A request that says only that requests arrive: the administrator's test of an endpoint. */
-import { EVENT_VERSION, type RegistryEvent } from '../../notifications/event.ts';
-import { newUuid } from '../../notifications/uuid.ts';
+import { newEvent, type RegistryEvent } from '../../notifications/event.ts';
 import { parseRepositoryName } from '../../oci/repository-name.ts';
 import { callReceiver } from './delivery-call.ts';
 import type { PingResult } from './messages.ts';
@@ -9,25 +8,21 @@ import type { ReadyEndpoint } from './ready-endpoint.ts';
 
 /** No log has it, and no deployment follows the making of a repository. */
 function pingEvent(origin: string, now: number): RegistryEvent {
-  const id = newUuid(now);
   const repository = parseRepositoryName('berth-ping');
   if (repository === undefined) throw new Error('it is a name');
-  return {
-    version: EVENT_VERSION,
-    id,
-    at: now,
+  return newEvent(now, {
     kind: 'repository.create',
     repository,
     target: {},
     cause: {
-      requestId: id,
+      requestId: '',
       method: 'POST',
       origin,
       userAgent: 'Berth',
       actor: { kind: 'berth', name: 'ping' },
       deployment: '',
     },
-  };
+  });
 }
 
 /** @param origin where clients reach the registry */

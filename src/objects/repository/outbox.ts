@@ -7,9 +7,8 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Config } from '../../config.ts';
-import { boundedCause, boundedTarget, EVENT_VERSION } from '../../notifications/event.ts';
+import { newEvent } from '../../notifications/event.ts';
 import type { Cause, EventKind, EventSequence, EventTarget, RegistryEvent } from '../../notifications/event.ts';
-import { newUuid } from '../../notifications/uuid.ts';
 import { parseWrittenEvent } from '../../notifications/written-event.ts';
 import { logEvent } from '../../observability/log.ts';
 import { parseRepositoryName } from '../../oci/repository-name.ts';
@@ -88,16 +87,7 @@ export class Outbox {
     if (identity === undefined || repository === undefined)
       throw new Error('an event of a repository without identity');
     const { incarnation, events: number } = identity;
-    const event: RegistryEvent = {
-      version: EVENT_VERSION,
-      id: newUuid(now),
-      at: now,
-      kind,
-      repository,
-      sequence: { incarnation, number },
-      target: boundedTarget(target),
-      cause: boundedCause(cause),
-    };
+    const event = newEvent(now, { kind, repository, target, cause, sequence: { incarnation, number } });
     this.#database.run('INSERT INTO outbox (number, at, body) VALUES (?, ?, ?)', number, now, bodyOf(event));
     this.#tasks.add('drain', '', now);
   }
@@ -121,14 +111,6 @@ export class Outbox {
       }
     }
     return { again: now };
-  }
-
-  /** Rows that the Queue would not take, by their numbers. */
-  setAside(): { number: number; reason: string }[] {
-    if (!this.#database.opened()) return [];
-    return this.#database.all<{ number: number; reason: string }>(
-      'SELECT number, reason FROM set_aside ORDER BY number',
-    );
   }
 
   #hasRefusedHead(): boolean {
