@@ -50,7 +50,7 @@ export async function withSealedSecrets(
 ): Promise<SealedDocument> {
   const mistakes: string[] = [];
   const found = { isKeyMissing: false };
-  const place = `endpoint ${name}`;
+  const place = placeOf(name);
   const sealed = async (path: string, secret: string, kept: string | undefined): Promise<unknown> => {
     if (secret === HIDDEN && kept === undefined) {
       mistakes.push(`${path}: is ${HIDDEN}, and nothing is stored that it could stand for: write the secret itself`);
@@ -100,6 +100,41 @@ export async function withSealedSecrets(
       ...(given['signingSecrets'] === undefined ? {} : { signingSecrets }),
     },
   };
+}
+
+export type OpenedDocument =
+  { readonly ok: true; readonly document: unknown } | { readonly ok: false; readonly problem: string };
+
+/** A stored document with its secrets as they were given. */
+export async function withOpenSecrets(
+  stored: unknown,
+  name: string,
+  keys: SealingKeys | undefined,
+): Promise<OpenedDocument> {
+  if (!isObject(stored)) return { ok: true, document: stored };
+  const problems: string[] = [];
+  const open = async (item: unknown): Promise<unknown> => {
+    const sealed = secretOf(item);
+    if (sealed === undefined) return item;
+    const value = keys === undefined ? undefined : await unseal(keys, placeOf(name), sealed);
+    if (keys === undefined) problems.push('its secrets are encrypted, and BERTH_ENCRYPTION_KEY is not set');
+    else if (value === undefined) problems.push('its secrets were encrypted with another BERTH_ENCRYPTION_KEY');
+    return { value };
+  };
+  const { headers, signingSecrets, ...rest } = stored;
+  const document: Record<string, unknown> = { ...rest };
+  if (isObject(headers)) {
+    const entries = Object.entries(headers).map(async ([header, value]) => [header, await open(value)] as const);
+    document['headers'] = Object.fromEntries(await Promise.all(entries));
+  }
+  if (Array.isArray(signingSecrets)) document['signingSecrets'] = await Promise.all(signingSecrets.map(open));
+  const [problem] = problems;
+  return problem === undefined ? { ok: true, document } : { ok: false, problem };
+}
+
+/** What was sealed for one endpoint does not open as another's. */
+function placeOf(name: string): string {
+  return `endpoint ${name}`;
 }
 
 /**

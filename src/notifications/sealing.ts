@@ -3,6 +3,7 @@
  * of its data. While the key is replaced there are two: what is stored opens with either, and is sealed with the first.
  */
 import { Buffer } from 'node:buffer';
+import type { Config } from '../config.ts';
 
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
@@ -19,6 +20,15 @@ export function parseSealingKey(text: string): Uint8Array | undefined {
   if (!/^[A-Za-z0-9+/]{43}=$/.test(text)) return undefined;
   const bytes = Buffer.from(text, 'base64');
   return bytes.byteLength === KEY_BYTES ? bytes : undefined;
+}
+
+/** Undefined where the setting has no key. */
+export function sealingKeysOf({
+  encryptionKey,
+  previousEncryptionKey,
+}: Pick<Config, 'encryptionKey' | 'previousEncryptionKey'>): SealingKeys | undefined {
+  const current = parseSealingKey(encryptionKey ?? '');
+  return current && { current, previous: parseSealingKey(previousEncryptionKey ?? '') };
 }
 
 /** @param place where it is stored: what was sealed for one place does not open in another */

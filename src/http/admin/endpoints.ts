@@ -2,11 +2,10 @@
  * Endpoints of events: `/admin/endpoints` and `/admin/endpoints/<name>`. Those of the setting are shown, and changed there
  * alone. Secrets are sealed before they leave this isolate, and shown to nobody.
  */
-import type { Config } from '../../config.ts';
 import { destinationRulesOf } from '../../notifications/configured-endpoints.ts';
 import { MOST_ENDPOINTS, parseEndpoint, type EndpointDocument } from '../../notifications/endpoint-document.ts';
 import { withoutSecrets, withSealedSecrets } from '../../notifications/endpoint-secrets.ts';
-import { parseSealingKey, type SealingKeys } from '../../notifications/sealing.ts';
+import { sealingKeysOf } from '../../notifications/sealing.ts';
 import { parseJsonDocument } from '../../oci/json-document.ts';
 import { conflict, notFound, shownTime } from '../account-answers.ts';
 import { auditChange } from '../audit.ts';
@@ -134,11 +133,6 @@ async function figuresOf({ meter, objects, circumstances }: AdminContext, name: 
     opensAgain: shownTime(opensAgainAt),
     disabled: figures.disabled,
   };
-}
-
-function sealingKeysOf({ encryptionKey, previousEncryptionKey }: Config): SealingKeys | undefined {
-  const current = parseSealingKey(encryptionKey ?? '');
-  return current && { current, previous: parseSealingKey(previousEncryptionKey ?? '') };
 }
 
 function shown({ name, origin, document }: KnownEndpoint) {

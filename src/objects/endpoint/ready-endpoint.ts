@@ -3,9 +3,10 @@
  * stored sealed. Whatever is missing or can't be read keeps the endpoint from delivering, and is told in one line.
  */
 import { configOf, type Config } from '../../config.ts';
-import { configuredEndpoints } from '../../notifications/configured-endpoints.ts';
+import { configuredEndpoints, destinationRulesOf } from '../../notifications/configured-endpoints.ts';
 import { parseEndpoint, type EndpointDocument, type SecretValue } from '../../notifications/endpoint-document.ts';
-import { parseSealingKey, unseal, type SealingKeys } from '../../notifications/sealing.ts';
+import { withOpenSecrets } from '../../notifications/endpoint-secrets.ts';
+import { sealingKeysOf } from '../../notifications/sealing.ts';
 import { parseWebhookSecret, type WebhookSecret } from '../../notifications/signature.ts';
 
 export interface ReadyEndpoint {
@@ -43,39 +44,12 @@ function fromSetting(config: Config, name: string): EndpointDocument | undefined
 }
 
 async function fromStore(config: Config, name: string, stored: string): Promise<EndpointDocument> {
-  const unsealed: unknown = await withoutSeals(JSON.parse(stored), sealingKeys(config), `endpoint ${name}`);
+  const opened = await withOpenSecrets(JSON.parse(stored), name, sealingKeysOf(config));
+  if (!opened.ok) throw new Unreadable(opened.problem);
   // Looked at again: what a setting allowed then it may not allow now.
-  const result = parseEndpoint(JSON.stringify(unsealed), {
-    allowPrivate: config.webhooksPrivate,
-    ownHosts: config.publicUrl === undefined ? [] : [new URL(config.publicUrl).hostname],
-  });
+  const result = parseEndpoint(JSON.stringify(opened.document), destinationRulesOf(config));
   if (!result.ok) throw new Unreadable(result.mistakes.join('; '));
   return result.value;
-}
-
-function sealingKeys({ encryptionKey, previousEncryptionKey }: Config): SealingKeys | undefined {
-  const current = parseSealingKey(encryptionKey ?? '');
-  return current && { current, previous: parseSealingKey(previousEncryptionKey ?? '') };
-}
-
-/** Secrets are in two places of a document; a template may hold objects of any form. */
-async function withoutSeals(document: unknown, keys: SealingKeys | undefined, place: string): Promise<unknown> {
-  if (!isObject(document)) return document;
-  const open = async (item: unknown): Promise<unknown> => {
-    if (!isObject(item) || typeof item['value'] !== 'string') return item;
-    if (keys === undefined) throw new Unreadable('its secrets are encrypted, and BERTH_ENCRYPTION_KEY is not set');
-    const value = await unseal(keys, place, item['value']);
-    if (value === undefined) throw new Unreadable('its secrets were encrypted with another BERTH_ENCRYPTION_KEY');
-    return { value };
-  };
-  const { headers, signingSecrets, ...rest } = document;
-  const opened: Record<string, unknown> = { ...rest };
-  if (isObject(headers)) {
-    const entries = Object.entries(headers).map(async ([name, value]) => [name, await open(value)] as const);
-    opened['headers'] = Object.fromEntries(await Promise.all(entries));
-  }
-  if (Array.isArray(signingSecrets)) opened['signingSecrets'] = await Promise.all(signingSecrets.map(open));
-  return opened;
 }
 
 function withSecrets(document: EndpointDocument, env: Env): ReadyEndpoint {
@@ -113,8 +87,4 @@ function bound(env: object, binding: string): string {
   const value: unknown = Reflect.get(env, binding);
   if (typeof value === 'string' && value !== '') return value;
   throw new Unreadable(`there is no secret ${binding}: make it with wrangler secret put ${binding}`);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
