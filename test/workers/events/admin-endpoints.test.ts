@@ -1,9 +1,9 @@
 /** Endpoints by the admin API: made, shown without their secrets, changed, tried, sent again and deleted. */
 import * as v from 'valibot';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { admin, ask, type Told } from '../access/administration.ts';
-import { crash, newWorld, objects } from '../world.ts';
-import { consume, removeAll, Source, Webhook } from './deliveries.ts';
+import { crash, objects } from '../world.ts';
+import { consume, eachAheadOfTheClock, Source, Webhook } from './deliveries.ts';
 
 const KEY = btoa('k'.repeat(32));
 const SETTINGS = { BERTH_EVENTS: 'on', BERTH_ENCRYPTION_KEY: KEY };
@@ -19,18 +19,17 @@ const put = (document: Record<string, unknown> = {}, settings: Record<string, st
 const stored = async () => (await hook.stub.document()).result ?? '';
 const endpointOf = ({ json }: Told) => v.parse(v.record(v.string(), v.unknown()), json['endpoint']);
 
-/** It is sent so many; its alarm may ring by itself. */
+/** It is sent so many, whenever that is. */
 const heard = (count: number) =>
   hook.until(async () => {
-    await hook.settle();
+    await hook.passToAlarm();
     return (await hook.told()).length >= count;
   });
 
-beforeEach(async () => {
-  await newWorld();
+eachAheadOfTheClock();
+beforeEach(() => {
   hook = new Webhook();
 });
-afterEach(removeAll);
 
 describe('an endpoint of the admin API', () => {
   it('is made, shown, listed, changed and deleted', async () => {

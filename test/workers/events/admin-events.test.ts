@@ -1,11 +1,11 @@
 /** What happened, by the admin API: page by page, and live. */
 import { runInDurableObject } from 'cloudflare:test';
 import * as v from 'valibot';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { ADMIN, admin, SETTINGS as ADMINISTRATION } from '../access/administration.ts';
 import { sendWith } from '../client.ts';
-import { crash, newWorld, objects, passTime } from '../world.ts';
-import { consume, removeAll, Source } from './deliveries.ts';
+import { crash, objects, passTime } from '../world.ts';
+import { consume, eachAheadOfTheClock, Source } from './deliveries.ts';
 
 const SETTINGS = { BERTH_EVENTS: 'on' };
 const MOST_STREAMS = 20;
@@ -78,12 +78,11 @@ async function stream(query = '', headers: Record<string, string> = {}): Promise
   return new Stream(response);
 }
 
-beforeEach(newWorld);
+eachAheadOfTheClock();
 afterEach(async () => {
   for (const one of [...open]) await one.close();
   // Leases of streams that a test left.
   await crash(objects.eventLog());
-  await removeAll();
 });
 
 describe('the list of events', () => {

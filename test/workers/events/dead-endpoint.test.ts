@@ -1,22 +1,13 @@
 /** What a dead endpoint costs while it is dead: its store stays as it is, row by row, whatever it misses. */
 import { runInDurableObject } from 'cloudflare:test';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { newWorld, passTime } from '../world.ts';
-import { consume, removeAll, Source, Webhook } from './deliveries.ts';
+import { expect, it } from 'vitest';
+import { consume, eachAheadOfTheClock, Source, Webhook } from './deliveries.ts';
 
 const BATCHES = 10;
 /** As the Queue's consumer gets them. */
 const BATCH_EVENTS = 100;
 
-beforeEach(async () => {
-  await newWorld();
-  // No alarm rings by itself.
-  passTime(3_600_000);
-});
-afterEach(async () => {
-  await removeAll();
-  vi.useRealTimers();
-});
+eachAheadOfTheClock();
 
 /** Every row of every table, but for what the platform keeps itself. */
 function storeOf({ stub }: Webhook): Promise<Record<string, unknown[]>> {

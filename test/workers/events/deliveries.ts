@@ -2,7 +2,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import * as v from 'valibot';
-import { vi } from 'vitest';
+import { afterEach, beforeEach, vi } from 'vitest';
 import {
   EVENT_VERSION,
   type EventKind,
@@ -15,11 +15,12 @@ import { parseRepositoryName, type RepositoryName } from '../../../src/oci/repos
 import type { ConfiguredReader, QueuedMessage } from '../../../src/objects/event-log/messages.ts';
 import { consumeEvents } from '../../../src/objects/consume-events.ts';
 import { wrapped } from '../faults.ts';
-import { crash, objects, passTime } from '../world.ts';
+import { crash, newWorld, objects, passTime } from '../world.ts';
 
 const POLL_MS = 5;
 const POLLS = 4_000;
 const ALARM_ROUNDS = 50;
+const AHEAD_MS = 3_600_000;
 
 export interface Received {
   readonly url: string;
@@ -174,9 +175,20 @@ export class Webhook {
   }
 }
 
-/** Of the test that has ended: the next one wakes none of them. */
-export async function removeAll(): Promise<void> {
-  for (const webhook of [...webhooks]) await webhook.remove();
+/**
+ * Each test of the file begins with no endpoint, so far ahead of the machine's clock that no alarm rings by itself: in a world
+ * whose date stands still, one that rang before its time would be put off for ever.
+ */
+export function eachAheadOfTheClock(): void {
+  beforeEach(async () => {
+    await newWorld();
+    passTime(AHEAD_MS);
+  });
+  afterEach(async () => {
+    vi.restoreAllMocks();
+    for (const webhook of [...webhooks]) await webhook.remove();
+    vi.useRealTimers();
+  });
 }
 
 const Envelope = v.pipe(

@@ -2,14 +2,13 @@
  * Deliveries with one fault at each step: a call that fails or whose caller crashes, before it is made or after it was
  * answered. Between the calls there are only transactions, so these are also the moments before and after each write.
  */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { RegistryEvent } from '../../../src/notifications/event.ts';
 import { faults, type FaultKind } from '../faults.ts';
 import { LogLines } from '../log-lines.ts';
-import { newWorld, objects, passTime } from '../world.ts';
-import { consume, removeAll, Source, Webhook } from './deliveries.ts';
+import { objects } from '../world.ts';
+import { consume, eachAheadOfTheClock, Source, Webhook } from './deliveries.ts';
 
-const HOUR_MS = 3_600_000;
 const FAILURES: readonly FaultKind[] = ['fail-before', 'fail-after'];
 const CRASHES: readonly FaultKind[] = ['crash-before', 'crash-after'];
 const POINTS = [
@@ -26,16 +25,7 @@ const FAULTS = POINTS.flatMap((point) =>
 );
 const TIMES = [0, 1];
 
-beforeEach(async () => {
-  await newWorld();
-  // No alarm rings by itself.
-  passTime(HOUR_MS);
-});
-afterEach(async () => {
-  vi.restoreAllMocks();
-  await removeAll();
-  vi.useRealTimers();
-});
+eachAheadOfTheClock();
 
 /** As the Queue does: until the consumer has taken it. */
 async function bring(events: readonly RegistryEvent[]): Promise<void> {

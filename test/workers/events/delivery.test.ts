@@ -1,22 +1,13 @@
 /** How an endpoint delivers: what, when, how often, and what becomes of what it can't deliver. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { FAILURES_UNTIL_OPEN } from '../../../src/notifications/breaker.ts';
-import { passTime, newWorld, objects } from '../world.ts';
-import { consume, numbersOf, removeAll, Source, tagged, Webhook } from './deliveries.ts';
+import { objects } from '../world.ts';
+import { consume, numbersOf, eachAheadOfTheClock, Source, tagged, Webhook } from './deliveries.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-beforeEach(async () => {
-  await newWorld();
-  // No alarm rings by itself.
-  passTime(HOUR_MS);
-});
-afterEach(async () => {
-  await removeAll();
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-});
+eachAheadOfTheClock();
 
 /** Jitter that is no jitter: each delay is as long as it may be. */
 function fullDelays(): void {

@@ -1,25 +1,14 @@
 /** What an endpoint goes through: disabled, replayed, tried, removed; and the bounds of its store. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { runInDurableObject } from 'cloudflare:test';
 import { Database } from '../../../src/objects/database.ts';
 import { MOST_DEAD_LETTERS, Records } from '../../../src/objects/endpoint/records.ts';
 import { MIGRATIONS } from '../../../src/objects/endpoint/schema.ts';
 import { MOST_WAITING } from '../../../src/objects/endpoint/waiting.ts';
-import { passTime, newWorld, objects } from '../world.ts';
-import { consume, removeAll, Source, Webhook } from './deliveries.ts';
+import { passTime, objects } from '../world.ts';
+import { consume, eachAheadOfTheClock, Source, Webhook } from './deliveries.ts';
 
-const HOUR_MS = 3_600_000;
-
-beforeEach(async () => {
-  await newWorld();
-  // No alarm rings by itself.
-  passTime(HOUR_MS);
-});
-afterEach(async () => {
-  await removeAll();
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-});
+eachAheadOfTheClock();
 
 describe('a disabled endpoint', () => {
   it('is what one becomes whose receiver answers 410, until it is changed', async () => {

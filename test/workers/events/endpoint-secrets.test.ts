@@ -2,28 +2,19 @@
 import { createHmac, createPrivateKey, createPublicKey, verify } from 'node:crypto';
 import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseSealingKey, seal } from '../../../src/notifications/sealing.ts';
 import { readyEndpoint } from '../../../src/objects/endpoint/ready-endpoint.ts';
 import { LogLines } from '../log-lines.ts';
-import { newWorld, passTime } from '../world.ts';
-import { consume, removeAll, Source, Webhook, type Received } from './deliveries.ts';
+import { passTime } from '../world.ts';
+import { consume, eachAheadOfTheClock, Source, Webhook, type Received } from './deliveries.ts';
 
-const HOUR_MS = 3_600_000;
 const KEY = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 const OLDER_KEY = 'ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=';
 const HMAC_SECRETS = ['whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz', 'whsec_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4'];
 const ED25519_SECRET = `whsk_${Buffer.alloc(32, 7).toString('base64')}`;
 
-beforeEach(async () => {
-  await newWorld();
-  passTime(HOUR_MS);
-});
-afterEach(async () => {
-  vi.restoreAllMocks();
-  await removeAll();
-  vi.useRealTimers();
-});
+eachAheadOfTheClock();
 
 function sealed(key: string, name: string, secret: string): Promise<string> {
   const current = parseSealingKey(key);

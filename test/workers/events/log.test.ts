@@ -1,28 +1,19 @@
 /** The log: each event once, in its repository's order, under one cursor; and who reads it. */
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import * as fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { RegistryEvent } from '../../../src/notifications/event.ts';
 import type { LoggedEvent, QueuedMessage } from '../../../src/objects/event-log/messages.ts';
 import { KEPT_MS } from '../../../src/objects/event-log/event-log.ts';
 import { LONGEST_PARKING_MS } from '../../../src/objects/event-log/order.ts';
 import { LogLines } from '../log-lines.ts';
-import { crash, newWorld, objects, passTime } from '../world.ts';
-import { consume, eventMessage, removeAll, Source, Webhook } from './deliveries.ts';
+import { crash, objects, passTime } from '../world.ts';
+import { consume, eventMessage, eachAheadOfTheClock, Source, Webhook } from './deliveries.ts';
 
 const HOUR_MS = 3_600_000;
 const log = () => objects.eventLog();
 
-beforeEach(async () => {
-  await newWorld();
-  // No alarm rings by itself.
-  passTime(HOUR_MS);
-});
-afterEach(async () => {
-  vi.restoreAllMocks();
-  await removeAll();
-  vi.useRealTimers();
-});
+eachAheadOfTheClock();
 
 function append(...messages: readonly QueuedMessage[]) {
   return log().append(messages, []);
