@@ -68,13 +68,19 @@ export async function withSealedSecrets(
     return { value: await seal(keys, place, plain) };
   };
 
+  // A stored header goes nowhere that it was not written for. What signs is never sent.
+  const isElsewhere = before !== undefined && originOf(given) !== originOf(before);
   const headers: Record<string, unknown> = {};
   for (const [header, value] of Object.entries(isObject(given['headers']) ? given['headers'] : {})) {
     const path = `headers.${/^\w+$/.test(header) ? header : JSON.stringify(header)}`;
     const secret = secretOf(value);
     const text = secret ?? String(value);
     if (!SENDABLE.test(text)) mistakes.push(`${path}: must be of printable ASCII characters`);
-    else if (secret !== undefined) headers[header] = await sealed(path, secret, storedHeader(before, header));
+    else if (secret === HIDDEN && isElsewhere) {
+      mistakes.push(
+        `${path}: is ${HIDDEN}, and the address is another than what it was stored for: write the secret itself`,
+      );
+    } else if (secret !== undefined) headers[header] = await sealed(path, secret, storedHeader(before, header));
     else if (CREDENTIAL_NAME.test(header)) {
       mistakes.push(`${path}: is a secret by its name: write it as {"value": "…"}, so that it is stored encrypted`);
     } else headers[header] = value;
@@ -149,6 +155,10 @@ function keptInPlace(given: readonly unknown[], stored: readonly string[]): read
     used += 1;
     return stored[isEach ? used - 1 : index];
   });
+}
+
+function originOf({ url }: Document): string | undefined {
+  return typeof url === 'string' && URL.canParse(url) ? new URL(url).origin : undefined;
 }
 
 function storedHeader(before: Document | undefined, name: string): string | undefined {

@@ -35,16 +35,18 @@ const ADOPT_ROUNDS = 3;
  *
  * `own` and `other`: the repository serves the digest, by this key or by another. `refused`: the key was disowned or
  * doomed meanwhile. `outbox-full`, `retry` and `store-full`: nothing is lost; the same again, once there is space.
+ *
+ * @param adopt its argument says whether this is the first time: an upload is told of once
  */
 export async function settleOwner(
   { objects, store, meter }: Judges,
   digest: Digest,
   own: Location,
-  adopt: () => Promise<AdoptResult>,
+  adopt: (isFirst: boolean) => Promise<AdoptResult>,
 ): Promise<'own' | 'other' | 'refused' | 'outbox-full' | 'retry' | 'store-full'> {
   try {
     for (let round = 0; round < ADOPT_ROUNDS; round += 1) {
-      const adopted = await adopt();
+      const adopted = await adopt(round === 0);
       if (adopted.kind !== 'linked') return adopted.kind;
       const verdict = await judgeWinner(objects, store, meter, digest, own, adopted.location);
       if (verdict !== 'adopt-again') return verdict;

@@ -42,6 +42,7 @@ export class Deliveries {
   readonly #going = new Map<string, Promise<void>>();
   #change = Promise.withResolvers<null>();
   #hasRun = false;
+  #isRunning = false;
   #hasPlace = true;
   #toldProblem: string | undefined;
 
@@ -50,10 +51,15 @@ export class Deliveries {
     this.#reader = new LogReader(parts);
   }
 
-  /** The log has something new. While every place is taken that changes nothing. */
-  hear(): void {
+  /**
+   * The log has something new. While every place is taken that changes nothing.
+   *
+   * @returns whether a run is under way: it does not end before it has seen to that
+   */
+  hear(): boolean {
     this.#reader.hear();
     if (this.#hasPlace) this.#notify();
+    return this.#isRunning;
   }
 
   /** The endpoint has changed. */
@@ -63,12 +69,22 @@ export class Deliveries {
   }
 
   async run(began: number): Promise<TaskOutcome> {
+    this.#isRunning = true;
+    try {
+      return await this.#untilIdle(began);
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  async #untilIdle(began: number): Promise<TaskOutcome> {
     this.#reader.hear();
     for (let now = began; now < began + RUN_MS; now = Date.now()) {
       const change = this.#change.promise;
+      const heard = this.#reader.heard;
       const { outcome, until } = await this.#step(now);
-      if (this.#going.size === 0) return outcome;
-      await eitherOf(change, Math.min(until ?? Infinity, began + RUN_MS) - now);
+      if (this.#going.size > 0) await eitherOf(change, Math.min(until ?? Infinity, began + RUN_MS) - now);
+      else if (this.#reader.heard === heard) return outcome;
     }
     return { again: Date.now() };
   }

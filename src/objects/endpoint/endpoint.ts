@@ -72,17 +72,22 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
     });
   }
 
-  /** Something was appended to the log. An endpoint of the setting is made by its first call. */
-  async wake({ name, since }: Reader): Promise<Answer<null>> {
+  /**
+   * Something was appended to the log. An endpoint of the setting is made by its first call, and one that the admin API made is
+   * the setting's from the first call on in which it is.
+   */
+  async wake({ name, since, origin }: Reader): Promise<Answer<null>> {
     this.#database.ensure();
     this.#database.transaction(() => {
       const standing = this.#standings.get();
       if (standing === undefined || standing.since < since) this.#begin(name, undefined, since);
+      else if (origin === 'setting' && standing.document !== undefined) this.#standings.change(undefined);
+      // Who delivers already goes on by itself: nothing is written, so that a stalled receiver costs the others nothing.
+      if (this.#deliveries.hear()) return;
       const now = Date.now();
       // While its receiver is left alone, so is the alarm.
       this.#tasks.add('deliver', '', Math.max(now, standing?.breaker.opensAgainAt ?? now));
     });
-    this.#deliveries.hear();
     await this.#tasks.arm();
     return new WorkMeter().answer(null);
   }

@@ -64,6 +64,11 @@ export class LogReader {
     this.#heard += 1;
   }
 
+  /** How often that was said. */
+  get heard(): number {
+    return this.#heard;
+  }
+
   /** Reads on, and writes down what is to be sent together with how far was read. Empty: there is nothing now. */
   async fresh(document: EndpointDocument, places: number, lease: number, now: number): Promise<Going[]> {
     for (;;) {

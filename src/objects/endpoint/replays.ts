@@ -1,7 +1,8 @@
 /** What an administrator wants sent again, as spans of the log. */
 import type { WorkMeter } from '../../observability/work.ts';
 import type { Objects } from '../stubs.ts';
-import { joined, runsOf, type Span } from './spans.ts';
+import type { Span } from '../event-log/messages.ts';
+import { joined, runsOf } from './spans.ts';
 import type { Replay, ReplayResult } from './messages.ts';
 import type { Readings } from './readings.ts';
 import { MOST_DEAD_LETTERS, type Records } from './records.ts';

@@ -1,10 +1,5 @@
-/** Parts of the log, by their first and last cursors. Pure. */
-
-/** Both ends are included. */
-export interface Span {
-  readonly first: number;
-  readonly last: number;
-}
+/** Parts of the log, put together. Pure. */
+import type { Span } from '../event-log/messages.ts';
 
 /** Numbers that follow one another, as spans. @param numbers in their order */
 export function runsOf(numbers: readonly number[]): Span[] {

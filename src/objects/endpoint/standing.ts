@@ -68,8 +68,8 @@ export class Standings {
   }
 
   /** What was changed may have mended it: nothing of the receiver's past counts. */
-  change(document: string): void {
-    this.#database.run('UPDATE endpoint SET document = ?', document);
+  change(document: string | undefined): void {
+    this.#database.run('UPDATE endpoint SET document = ?', document ?? null);
     this.enable();
     this.setBreaker(CLOSED);
   }

@@ -10,7 +10,7 @@ import { WorkMeter, type Answer } from '../../observability/work.ts';
 import { Database } from '../database.ts';
 import { Objects } from '../stubs.ts';
 import { Tasks, type TaskOutcome } from '../tasks.ts';
-import { backlogAfter } from './finding.ts';
+import { backlogAfter, spanBetween } from './finding.ts';
 import { Followers, FOLLOW_WAIT_MS } from './following.ts';
 import type {
   AppendResult,
@@ -18,9 +18,10 @@ import type {
   ConfiguredReader,
   EventPage,
   FollowResult,
-  KnownReader,
   LoggedEvent,
   QueuedMessage,
+  Reader,
+  Span,
 } from './messages.ts';
 import { Order, parseStoredBody } from './order.ts';
 import { Readers } from './readers.ts';
@@ -133,16 +134,10 @@ export class EventLog extends DurableObject<Env> {
   }
 
   /** The cursors of the first and the last event that were appended in a span of time (ms since the epoch, both ends included). */
-  spanOf(from: number, to: number): Answer<{ first: number; last: number } | undefined> {
+  spanOf(from: number, to: number): Answer<Span | undefined> {
     const meter = new WorkMeter();
     if (!this.#database.opened()) return meter.answer(undefined);
-    const span = this.#database.first<{ first: number | null; last: number | null }>(
-      'SELECT min(cursor) AS first, max(cursor) AS last FROM events WHERE appended_at BETWEEN ? AND ?',
-      from,
-      to,
-    );
-    const [first, last] = [span?.first ?? undefined, span?.last ?? undefined];
-    return meter.answer(first === undefined || last === undefined ? undefined : { first, last });
+    return meter.answer(spanBetween(this.#database, from, to));
   }
 
   /** The cursor of the newest event that there ever was. */
@@ -182,7 +177,7 @@ export class EventLog extends DurableObject<Env> {
   }
 
   /** One of them, and how many there are, those of the setting included. */
-  reader(name: string): Answer<{ reader: KnownReader | undefined; count: number }> {
+  reader(name: string): Answer<{ reader: Reader | undefined; count: number }> {
     const meter = new WorkMeter();
     if (!this.#database.opened()) return meter.answer({ reader: undefined, count: 0 });
     return meter.answer({ reader: this.#readers.get(name), count: this.#readers.count });
@@ -242,7 +237,7 @@ export class EventLog extends DurableObject<Env> {
   }
 
   async #wake(name: string): Promise<TaskOutcome> {
-    const reader = this.#readers.all().find((candidate) => candidate.name === name);
+    const reader = this.#readers.get(name);
     if (reader !== undefined) await this.#objects.endpoint(name).wake(reader);
     return 'done';
   }

@@ -12,13 +12,17 @@ export interface Reader {
   readonly name: string;
   /** The cursor that it begins to read after. */
   readonly since: number;
+  /** A name that the setting takes from the admin API is the setting's from then on. */
+  readonly origin: Origin;
 }
 
 /** Where an endpoint is from. */
 export type Origin = 'setting' | 'admin';
 
-export interface KnownReader extends Reader {
-  readonly origin: Origin;
+/** A part of the log, by its first and last cursors; both are included. */
+export interface Span {
+  readonly first: number;
+  readonly last: number;
 }
 
 /** What lies in the log behind a cursor. */

@@ -1,7 +1,13 @@
 /** The endpoints that read the log, each from its own cursor on: those of the admin API, and those of a setting. */
 import type { EventKind } from '../../notifications/event.ts';
 import type { Database } from '../database.ts';
-import type { ConfiguredReader, KnownReader, Origin, Reader } from './messages.ts';
+import type { ConfiguredReader, Origin, Reader } from './messages.ts';
+
+interface Row extends Record<string, string | number> {
+  name: string;
+  since: number;
+  origin: string;
+}
 
 export class Readers {
   readonly #database: Database;
@@ -11,7 +17,7 @@ export class Readers {
   }
 
   all(): Reader[] {
-    return this.#database.all<{ name: string; since: number }>('SELECT name, since FROM readers ORDER BY name');
+    return this.#database.all<Row>('SELECT name, since, origin FROM readers ORDER BY name').map(readerOf);
   }
 
   /** Those of the admin API whose names come after this one, by name. */
@@ -25,12 +31,9 @@ export class Readers {
       .map(({ name }) => name);
   }
 
-  get(name: string): KnownReader | undefined {
-    const row = this.#database.first<{ since: number; origin: string }>(
-      'SELECT since, origin FROM readers WHERE name = ?',
-      name,
-    );
-    return row && { name, since: row.since, origin: row.origin === 'setting' ? 'setting' : 'admin' };
+  get(name: string): Reader | undefined {
+    const query = 'SELECT name, since, origin FROM readers WHERE name = ?';
+    return this.#database.all<Row>(query, name).map(readerOf)[0];
   }
 
   /** The cursor that it begins to read after: that of its first time. */
@@ -71,4 +74,8 @@ export class Readers {
       origin,
     );
   }
+}
+
+function readerOf({ name, since, origin }: Row): Reader {
+  return { name, since, origin: origin === 'setting' ? 'setting' : 'admin' };
 }

@@ -223,8 +223,10 @@ export class DirectWrites {
   ): Promise<CommitResult> {
     const store = metered(this.#store, meter);
     const own: Location = { store: store.name, key, size };
-    const adopt = async (): Promise<AdoptResult> =>
-      this.#attempts.offer(key, leaseUntil) ? this.#adopt(meter, digest, own, told) : { kind: 'refused' };
+    const adopt = async (isFirst: boolean): Promise<AdoptResult> =>
+      this.#attempts.offer(key, leaseUntil)
+        ? this.#adopt(meter, digest, own, isFirst ? told : undefined)
+        : { kind: 'refused' };
     this.#closing.add(session.id);
     try {
       const settled = await settleOwner({ objects: this.#objects, store, meter }, digest, own, adopt);

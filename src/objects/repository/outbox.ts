@@ -143,6 +143,8 @@ export class Outbox {
   async #refused(row: Row, reason: string): Promise<{ isOver: boolean; refusals: number }> {
     const refusals = row.refusals + 1;
     this.#database.run('UPDATE outbox SET refusals = ? WHERE number = ?', refusals, row.number);
+    const { repository } = parseWrittenEvent(row.body);
+    logEvent('warn', 'events not sent', { repository, number: row.number, refusals, reason });
     if (refusals < REFUSALS_UNTIL_TRIAL) return { isOver: false, refusals };
     for (let round = 0; round < TRIAL_ROUNDS; round += 1) {
       if ((await this.#send([{ kind: 'probe' }])) !== undefined) return { isOver: false, refusals };

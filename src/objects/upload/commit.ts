@@ -164,8 +164,8 @@ export async function adoptStored(
     return { kind: 'unknown' };
   }
   const own = { store: store.name, key: session.key, size: session.size ?? 0 };
-  const settled = await settleOwner({ objects, store, meter }, digest, own, () =>
-    meter.call(objects.repository(name).adopt(name, digest, own, cause)),
+  const settled = await settleOwner({ objects, store, meter }, digest, own, (isFirst) =>
+    meter.call(objects.repository(name).adopt(name, digest, own, isFirst ? cause : undefined)),
   );
   switch (settled) {
     case 'own':

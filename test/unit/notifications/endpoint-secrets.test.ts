@@ -72,6 +72,37 @@ describe('signing secrets that are written back', () => {
   });
 });
 
+describe('a header that is written back', () => {
+  const sealedAt = async (url: string) => ({
+    url,
+    headers: { authorization: { value: await seal(OLD, PLACE, 'Bearer x') } },
+  });
+  const headers = { authorization: hidden };
+
+  it.each(['https://a.example/hook', 'https://a.example/other?way=1', 'HTTPS://A.example:443/'])(
+    'is kept for the same host: %s',
+    async (url) => {
+      const result = await withSealedSecrets({ url, headers }, await sealedAt('https://a.example/hook'), NAME, KEYS);
+      if (!result.ok) throw new Error(String(result.mistakes));
+      const { value } = v.parse(
+        v.object({ authorization: v.object({ value: v.string() }) }),
+        result.document['headers'],
+      ).authorization;
+      expect(await unseal(KEYS, PLACE, value)).toBe('Bearer x');
+    },
+  );
+
+  it.each([
+    'https://b.example/hook',
+    'http://a.example/hook',
+    'https://a.example:8443/hook',
+    'https://a.example.b.example/',
+  ])('is refused for another: %s', async (url) => {
+    const result = await withSealedSecrets({ url, headers }, await sealedAt('https://a.example/hook'), NAME, KEYS);
+    expect(result).toEqual({ ok: false, mistakes: [expect.stringMatching(/^headers\.authorization: .*another/)] });
+  });
+});
+
 describe('a document without a key to seal with', () => {
   it('is stored as it is where it has no secret', async () => {
     const document = { name: NAME, headers: { 'x-plain': 'red' } };

@@ -126,6 +126,8 @@ it('keeps everything while the Queue takes nothing, and sends it once it does', 
     }
     expect(rows()).toBe(130);
     expect(setAside()).toEqual([]);
+    const told = log.events.filter(({ event }) => event === 'events not sent');
+    expect(told.at(-1)).toMatchObject({ level: 'warn', number: 1, reason: 'Error: refused' });
     queue.refuses = () => false;
     expect(await outbox.drain(Date.now())).toBe('done');
   });

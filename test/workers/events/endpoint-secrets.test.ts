@@ -164,6 +164,18 @@ describe('an endpoint of the setting', () => {
     expect((await webhook.told()).slice(2).sort()).toEqual([`${source.name} 4`, `${source.name} 5`]);
   });
 
+  it('that the admin API made before is the setting’s as soon as it names it', async () => {
+    const [source, webhook, moved] = [new Source('team/app'), new Webhook(), new Webhook()];
+    await webhook.make();
+    await source.append(1, []);
+    await webhook.settle();
+    await withSettings(webhook, { BERTH_ENDPOINTS: setting({ url: moved.url }, webhook) });
+    await source.append(1, [{ name: webhook.name, events: ['manifest.push'] }]);
+    await webhook.settle();
+    expect([await webhook.told(), await moved.told()]).toEqual([[`${source.name} 1`], [`${source.name} 2`]]);
+    expect((await webhook.stub.document()).result).toBeUndefined();
+  });
+
   it('takes its secrets from the bindings that it names, and says which one is missing', async () => {
     const lines = new LogLines();
     const [source, webhook] = [new Source('team/app'), new Webhook()];

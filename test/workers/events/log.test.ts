@@ -241,7 +241,7 @@ describe('a reader', () => {
     expect(since).toBe(await lastCursor());
     await append(...source.take(3).map(eventMessage));
     expect((await log().addReader('reader-one', ['manifest.pull'])).result).toBe(since);
-    expect((await append()).result.readers).toEqual([{ name: 'reader-one', since }]);
+    expect((await append()).result.readers).toEqual([{ name: 'reader-one', since, origin: 'admin' }]);
     expect((await log().wantsAny(['manifest.pull', 'blob.pull'])).result).toBe(true);
     expect((await log().wantsAny(['manifest.push'])).result).toBe(false);
     await log().removeReader('reader-one');
@@ -257,14 +257,14 @@ describe('a reader', () => {
     expect(first.result).toEqual({
       upTo: since + 2,
       readers: [
-        { name: 'reader-one', since },
-        { name: 'reader-two', since },
+        { name: 'reader-one', since, origin: 'admin' },
+        { name: 'reader-two', since, origin: 'setting' },
       ],
     });
     const second = await log().append(source.take(2).map(eventMessage), []);
     expect(second.result.readers.map(({ name }) => name)).toEqual(['reader-one']);
     const third = await log().append(source.take(2).map(eventMessage), configured);
-    expect(third.result.readers[1]).toEqual({ name: 'reader-two', since: since + 4 });
+    expect(third.result.readers[1]).toEqual({ name: 'reader-two', since: since + 4, origin: 'setting' });
     await log().append([], []);
     await log().removeReader('reader-one');
   });

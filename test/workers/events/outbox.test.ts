@@ -3,6 +3,7 @@
  * is refused writes none, and past the bound none is made.
  */
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { OCI_MANIFEST } from '../../../src/oci/media-type.ts';
 import {
@@ -19,7 +20,7 @@ import {
   textBytes,
 } from '../client.ts';
 import { LogLines } from '../log-lines.ts';
-import { newBlob, newWorld, passTime, repositoryName, settle, type Blob } from '../world.ts';
+import { mapped, newBlob, newWorld, objects, passTime, repositoryName, settle, type Blob } from '../world.ts';
 import { deleteOn, EVENTS_ON, inShort, outboxOf, postBlob, pushImageOn, putOn, sendOn } from './eventful.ts';
 
 let log: LogLines;
@@ -101,6 +102,17 @@ describe('what a change writes', () => {
     }
     for (let time = 0; time < 2; time += 1) demand(await sendOn('PUT', `${path}?digest=${blob.digest}`), 201);
     expect(await shorts(name)).toEqual(['1 blob.push']);
+  });
+
+  it('is one event for an upload whose repository adopts it more than once', async () => {
+    demand(await postBlob(name, blob), 201);
+    // Bytes that are lost, in a directory that has forgotten them: adopting goes round, and comes to nothing.
+    await env.BLOBS.delete((await mapped(blob.digest))?.key ?? '');
+    await runInDurableObject(objects.directory(blob.digest), (_object, { storage }) => {
+      storage.sql.exec('DELETE FROM claims; DELETE FROM blobs');
+    });
+    expect((await postBlob(name, blob)).status).toBe(503);
+    expect(await shorts(name)).toEqual(['1 blob.push', '2 blob.push']);
   });
 
   it('has what a client says of itself also where the upload went through its own object, whatever the letters', async () => {
