@@ -111,6 +111,12 @@ export class Webhook {
     return runInDurableObject(this.stub, (_object, { storage }) => storage.getAlarm());
   }
 
+  /** What its alarm is to see to. */
+  tasks(): Promise<unknown[]> {
+    const query = 'SELECT kind, due, attempts FROM tasks';
+    return runInDurableObject(this.stub, (_object, { storage }) => storage.sql.exec(query).toArray());
+  }
+
   /** Rings its alarm while that is due. */
   async settle(): Promise<void> {
     for (let round = 0; round < ALARM_ROUNDS; round += 1) {

@@ -93,15 +93,17 @@ describe('an endpoint', () => {
     expect(await webhook.figures()).toMatchObject({ waiting: 0, delivered: 25 });
   });
 
-  it('is woken without waiting for its deliveries', async () => {
+  it('is woken without waiting for its deliveries, and without a write while it makes some', async () => {
     const [source, webhook] = [new Source('team/app'), new Webhook()];
     await webhook.answers({ isHeld: true });
     await webhook.make({ simultaneous: 1 });
     await consume(source.take(1));
     const running = webhook.settle();
     await webhook.until(async () => (await webhook.underWay()) === 1);
+    const planned = await webhook.tasks();
     await consume(source.take(1));
     expect(await webhook.underWay()).toBe(1);
+    expect(await webhook.tasks()).toEqual(planned);
     await webhook.answers({});
     await webhook.release();
     await running;
