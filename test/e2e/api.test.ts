@@ -71,7 +71,7 @@ const PASSWORD = 'a password of this page';
 
 let berth: BerthProcess;
 beforeAll(async () => {
-  berth = await startBerth({ environment: { BERTH_ADMIN_PASSWORD: PASSWORD } });
+  berth = await startBerth({ environment: { BERTH_ADMIN_PASSWORD: PASSWORD, BERTH_EVENTS: 'on' } });
   known.set('admin', `Basic ${Buffer.from(`admin:${PASSWORD}`).toString('base64')}`);
 });
 afterAll(async () => {
