@@ -1,10 +1,11 @@
 /**
  * Whether a receiver is worth calling. After some failures in a row its breaker opens: nothing is sent until a time, then one
- * probe, whose end closes the breaker or opens it for longer. So a dead receiver costs a call now and then.
+ * probe, whose end closes the breaker or opens it for longer. So a dead receiver costs a call now and then. One that says itself
+ * when it wants to be called again (`Retry-After`) is left alone until then, after the first failure too.
  *
  * A pure value: its owner stores it.
  */
-import { retryDelayMs } from './retry.ts';
+import { LONGEST_RETRY_MS, retryDelayMs } from './retry.ts';
 
 export const FAILURES_UNTIL_OPEN = 5;
 
@@ -19,14 +20,16 @@ export const CLOSED: Breaker = { failures: 0, opensAgainAt: undefined };
 
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
+/** A time that lies further ahead than any that is written was written by a clock that has been put right since. */
 export function stateOf({ opensAgainAt }: Breaker, now: number): BreakerState {
   if (opensAgainAt === undefined) return 'closed';
-  return now < opensAgainAt ? 'open' : 'half-open';
+  return now < opensAgainAt && opensAgainAt <= now + LONGEST_RETRY_MS ? 'open' : 'half-open';
 }
 
 export function failed({ failures }: Breaker, now: number, retryAfterMs: number | undefined, random: number): Breaker {
   const total = failures + 1;
-  if (total < FAILURES_UNTIL_OPEN) return { failures: total, opensAgainAt: undefined };
-  const attempts = total - FAILURES_UNTIL_OPEN + 1;
+  const isAsked = retryAfterMs !== undefined && retryAfterMs > 0;
+  if (total < FAILURES_UNTIL_OPEN && !isAsked) return { failures: total, opensAgainAt: undefined };
+  const attempts = Math.max(1, total - FAILURES_UNTIL_OPEN + 1);
   return { failures: total, opensAgainAt: now + retryDelayMs(attempts, retryAfterMs, random) };
 }

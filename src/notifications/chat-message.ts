@@ -1,8 +1,8 @@
 /** An event in one line that a person reads, and the body in which Slack takes it. */
 import { fieldOf } from './event-fields.ts';
-import type { EventKind, RegistryEvent } from './event.ts';
+import type { LoggedKind, RegistryEvent } from './event.ts';
 
-const VERBS: Readonly<Record<EventKind, string>> = {
+const VERBS: Readonly<Record<LoggedKind, string>> = {
   'manifest.push': 'pushed',
   'manifest.pull': 'pulled',
   'manifest.delete': 'deleted',
@@ -20,6 +20,8 @@ const DIGEST_CHARACTERS = 19;
 /** `alice pushed team/app:1.2 (sha256:0123456789ab)` */
 export function sentence(event: RegistryEvent): string {
   const { kind, repository, cause, target } = event;
+  if (kind === 'ping')
+    return `This is a ping of the registry at ${new URL(cause.origin).host}: its messages arrive here`;
   const who = cause.actor.name ?? cause.actor.kind;
   const name = target.tag === undefined ? repository : `${repository}:${target.tag}`;
   const digest = target.digest === undefined ? '' : ` (${target.digest.slice(0, DIGEST_CHARACTERS)})`;

@@ -10,7 +10,7 @@ import { line, list, namedOnce, parseSettingDocument, text, type DocumentResult 
 import { repositoryPattern, tagPattern } from '../auth/pattern-schemas.ts';
 import type { Pattern } from '../auth/patterns.ts';
 import { destinationProblem, type DestinationRules } from './destination.ts';
-import { EVENT_KINDS, type EventKind } from './event.ts';
+import { EVENT_KINDS, type EventKind, type LoggedKind } from './event.ts';
 import { parseTemplate, type Template } from './template.ts';
 
 const REFERENCE = 'docs/notifications.md';
@@ -21,7 +21,7 @@ const MOST_PATTERNS = 100;
 const MOST_HEADERS = 20;
 const LONGEST_HEADER_CHARACTERS = 2_048;
 const MOST_SIGNING_SECRETS = 2;
-const MOST_SIMULTANEOUS = 16;
+const MOST_CONCURRENCY = 16;
 const LONGEST_TIMEOUT_SECONDS = 30;
 const MOST_BATCHED = 100;
 const LONGEST_GIVE_UP_DAYS = 6;
@@ -57,14 +57,14 @@ export interface EndpointDocument {
   /** How many events a request may carry. */
   readonly batch: number;
   readonly timeoutMs: number;
-  readonly simultaneous: number;
+  readonly concurrency: number;
   readonly giveUpAfterMs: number;
   readonly order: 'any' | 'repository';
   readonly disabled: boolean;
 }
 
 /** What an endpoint gets that does not say: what a deployment follows. */
-const DEFAULT_EVENTS: readonly EventKind[] = ['manifest.push', 'manifest.delete', 'tag.delete'];
+const DEFAULT_EVENTS: readonly LoggedKind[] = ['manifest.push', 'manifest.delete', 'tag.delete'];
 
 const wholeNumber = (least: number, most: number) => {
   const problem = `must be a whole number from ${String(least)} to ${String(most)}`;
@@ -131,7 +131,7 @@ function endpointSchema(rules: DestinationRules, secretsFrom: 'bindings' | 'valu
       references: v.optional(v.boolean('must be true or false'), false),
       batch: v.optional(wholeNumber(1, MOST_BATCHED), 1),
       timeoutSeconds: v.optional(wholeNumber(1, LONGEST_TIMEOUT_SECONDS), 10),
-      simultaneous: v.optional(wholeNumber(1, MOST_SIMULTANEOUS), 4),
+      concurrency: v.optional(wholeNumber(1, MOST_CONCURRENCY), 4),
       giveUpAfterDays: v.optional(wholeNumber(1, LONGEST_GIVE_UP_DAYS), 3),
       order: v.optional(v.picklist(['any', 'repository'], 'must be any or repository'), 'any'),
       disabled: v.optional(v.boolean('must be true or false'), false),

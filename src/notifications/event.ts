@@ -35,7 +35,9 @@ export const EVENT_KINDS = [
   'repository.empty',
 ] as const;
 
-export type EventKind = (typeof EVENT_KINDS)[number];
+export type LoggedKind = (typeof EVENT_KINDS)[number];
+/** A `ping` tells of nothing but that requests arrive: no log has it, and nobody asks for it. */
+export type EventKind = LoggedKind | 'ping';
 
 interface EventDescriptor {
   readonly mediaType: string;

@@ -44,6 +44,7 @@ export async function callWebhook(
       signal: AbortSignal.timeout(timeoutMs),
     });
     const { status } = response;
+    // The status has said all that counts: what comes of the body is shown, whatever becomes of the rest.
     const answer = withoutSecrets(await startOf(response), secrets);
     if (status >= 200 && status < 300) return { kind: 'delivered', status, answer };
     if (status === 410) return { kind: 'gone', status, answer };
@@ -74,7 +75,7 @@ async function startOf({ body }: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   while (size < LONGEST_ANSWER_BYTES) {
-    const next: { readonly done: boolean; readonly value?: unknown } = await reader.read();
+    const next: { readonly value?: unknown } = await reader.read().catch(() => ({}));
     if (!(next.value instanceof Uint8Array)) break;
     chunks.push(next.value);
     size += next.value.byteLength;

@@ -11,6 +11,7 @@ import { conflict, notFound, shownTime } from '../account-answers.ts';
 import { auditChange } from '../audit.ts';
 import { query } from '../context.ts';
 import { mistakes, readText } from '../json-body.ts';
+import { publicOrigin } from '../location.ts';
 import { cutPage, listAnswer, nextLink, pageSizeOf } from '../pages.ts';
 import type { AdminContext } from './administrator.ts';
 import {
@@ -113,6 +114,9 @@ async function readEndpoint(
   if (json.name !== name) throw mistakes([`name: must be ${name}, as in the address, or be left out`]);
   const result = parseEndpoint(JSON.stringify(json), destinationRulesOf(context.config));
   if (!result.ok) throw mistakes(result.mistakes);
+  if (new URL(result.value.url).host === new URL(publicOrigin(context.request, context.config)).host) {
+    throw mistakes(["url: must not be the registry's own address"]);
+  }
   return { json, document: result.value };
 }
 

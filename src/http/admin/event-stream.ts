@@ -28,7 +28,7 @@ const MOST_READS = 400;
 const ASKED_AGAIN_MS = 60_000;
 const FULL_RETRY_SECONDS = 15;
 /** How long a client waits until it comes again. */
-const OPENING = 'retry: 2000\n\n';
+const COMES_AGAIN_MS = 2_000;
 const HEARTBEAT = ':\n\n';
 
 type Filter = (event: RegistryEvent) => boolean;
@@ -55,7 +55,8 @@ export async function streamEvents(context: AdminContext): Promise<Response> {
   const body = new ReadableStream<Uint8Array>(
     {
       start: (controller) => {
-        controller.enqueue(new TextEncoder().encode(OPENING));
+        // The id counts though no event comes with it: who is cut off before the first one goes on from here.
+        controller.enqueue(new TextEncoder().encode(`retry: ${String(COMES_AGAIN_MS)}\nid: ${String(after)}\n\n`));
       },
       pull: async (controller) => {
         const text = await reader.next();
@@ -104,6 +105,7 @@ class StreamReader {
       // A deployment, or rights that ended: a client that comes again is told which.
       const isRefusal = error instanceof RegistryError;
       if (!isRefusal) logEvent('warn', 'event stream ended', { id: this.#context.id, error: String(error) });
+      await this.end().catch(() => undefined);
       return undefined;
     }
   }

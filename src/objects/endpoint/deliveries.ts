@@ -43,6 +43,9 @@ export class Deliveries {
   #change = Promise.withResolvers<null>();
   #hasRun = false;
   #isRunning = false;
+  /** Which address requests go to, and of which endpoint of this name: what was under way before says nothing of these. */
+  #address = 0;
+  #life = 0;
   #hasPlace = true;
   #toldProblem: string | undefined;
 
@@ -62,10 +65,22 @@ export class Deliveries {
     return this.#isRunning;
   }
 
-  /** The endpoint has changed. */
+  /** There is something to do that nobody heard of the log. */
   wake(): void {
     this.#reader.hear();
     this.#notify();
+  }
+
+  /** What the endpoint is was changed: what its receiver was until now does not count any more. */
+  changed(): void {
+    this.#address += 1;
+    this.wake();
+  }
+
+  /** It is gone, or another one of the same name: how calls end that are under way is nobody's business. */
+  ended(): void {
+    this.#life += 1;
+    this.changed();
   }
 
   async run(began: number): Promise<TaskOutcome> {
@@ -79,6 +94,7 @@ export class Deliveries {
 
   async #untilIdle(began: number): Promise<TaskOutcome> {
     this.#reader.hear();
+    this.#parts.waiting.endFarFuture(began);
     for (let now = began; now < began + RUN_MS; now = Date.now()) {
       const change = this.#change.promise;
       const heard = this.#reader.heard;
@@ -131,7 +147,7 @@ export class Deliveries {
     if (standing === undefined || standing.isDisabled) return 0;
     const state = stateOf(standing.breaker, now);
     if (state === 'open') return 0;
-    return Math.max(0, (state === 'half-open' ? 1 : document.simultaneous) - this.#going.size);
+    return Math.max(0, (state === 'half-open' ? 1 : document.concurrency) - this.#going.size);
   }
 
   async #next(endpoint: ReadyEndpoint, places: number, lease: number, now: number): Promise<readonly Going[]> {
@@ -162,40 +178,46 @@ export class Deliveries {
 
   async #send(endpoint: ReadyEndpoint, request: Going): Promise<void> {
     const at = Date.now();
+    const [address, life] = [this.#address, this.#life];
     const [first, ...rest] = request.events;
     const events = [first.event, ...rest.map(({ event }) => event)] as const;
     const outcome = await callReceiver(this.#parts.outbound, endpoint, request.id, events);
     // It may have been removed meanwhile.
-    if (this.#parts.standings.get() === undefined) return;
+    if (life !== this.#life || this.#parts.standings.get() === undefined) return;
     this.#parts.database.transaction(() => {
-      this.#record(endpoint, request, outcome, at);
+      this.#record(endpoint, request, outcome, { at, isOfOldAddress: address !== this.#address });
     });
   }
 
-  #record({ document }: ReadyEndpoint, request: Going, outcome: CallOutcome, at: number): void {
+  #record(
+    { document }: ReadyEndpoint,
+    request: Going,
+    outcome: CallOutcome,
+    { at, isOfOldAddress }: { readonly at: number; readonly isOfOldAddress: boolean },
+  ): void {
     const { waiting, records, standings } = this.#parts;
     const now = Date.now();
     const { id, attempts, begunAt } = request;
     const attempt = { id, at, status: outcome.status, durationMs: now - at, answer: outcome.answer };
+    const breaker = standings.get()?.breaker ?? CLOSED;
+    // What was under way when it opened says nothing new.
+    const isTelling = !isOfOldAddress && stateOf(breaker, now) !== 'open';
     if (outcome.kind === 'delivered') {
       waiting.end(request, now);
-      standings.setBreaker(CLOSED);
+      if (isTelling) standings.setBreaker(CLOSED);
       standings.count(request.events.length, 0);
       records.attempted({ ...attempt, nextAt: undefined });
       return;
     }
     standings.count(0, 1);
-    if (outcome.kind === 'gone') {
+    if (outcome.kind === 'gone' && !isOfOldAddress) {
       records.attempted({ ...attempt, nextAt: undefined });
       standings.disable(document.url);
       logEvent('warn', 'endpoint disabled', { endpoint: document.name, reason: REFUSED_REASON });
       return;
     }
-    const breaker = standings.get()?.breaker ?? CLOSED;
-    // What was under way when it opened says nothing new.
-    if (stateOf(breaker, now) !== 'open') {
-      standings.setBreaker(failed(breaker, now, outcome.retryAfterMs, Math.random()));
-    }
+    const retryAfterMs = outcome.kind === 'failed' ? outcome.retryAfterMs : undefined;
+    if (isTelling) standings.setBreaker(failed(breaker, now, retryAfterMs, Math.random()));
     if (now - begunAt >= document.giveUpAfterMs) {
       records.attempted({ ...attempt, nextAt: undefined });
       const reason = `given up after ${String(attempts + 1)} attempts`;
@@ -204,7 +226,7 @@ export class Deliveries {
       logEvent('warn', 'delivery given up', { endpoint: document.name, id, attempts: attempts + 1 });
       return;
     }
-    const due = now + retryDelayMs(attempts + 1, outcome.retryAfterMs, Math.random());
+    const due = now + retryDelayMs(attempts + 1, retryAfterMs, Math.random());
     waiting.tryAgain(id, due);
     records.attempted({ ...attempt, nextAt: due });
   }

@@ -8,8 +8,29 @@ import type { ReadyEndpoint } from './ready-endpoint.ts';
 
 const USER_AGENT = 'Berth-Webhook/1';
 
+const OWN_ADDRESS = "the address is the registry's own, as this event's client reached it: change the url";
+
 /** Never throws. @param id the header `webhook-id`, the same at each attempt */
 export async function callReceiver(
+  outbound: Outbound,
+  endpoint: ReadyEndpoint,
+  id: string,
+  events: readonly [RegistryEvent, ...RegistryEvent[]],
+): Promise<CallOutcome> {
+  const { host } = new URL(endpoint.document.url);
+  if (events.some(({ cause }) => new URL(cause.origin).host === host)) return notSent(OWN_ADDRESS);
+  try {
+    return await call(outbound, endpoint, id, events);
+  } catch (error) {
+    return notSent(String(error));
+  }
+}
+
+function notSent(answer: string): CallOutcome {
+  return { kind: 'failed', status: undefined, answer, retryAfterMs: undefined };
+}
+
+async function call(
   outbound: Outbound,
   { document, headers, signingSecrets, secretTexts }: ReadyEndpoint,
   id: string,

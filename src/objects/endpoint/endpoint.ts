@@ -4,10 +4,10 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import { configOf } from '../../config.ts';
-import { stateOf } from '../../notifications/breaker.ts';
+import { CLOSED, stateOf } from '../../notifications/breaker.ts';
 import { WorkMeter, type Answer } from '../../observability/work.ts';
 import { Database } from '../database.ts';
-import type { Reader } from '../event-log/messages.ts';
+import type { Origin, Reader } from '../event-log/messages.ts';
 import { Objects } from '../stubs.ts';
 import { Tasks } from '../tasks.ts';
 import { buryPending, type Pending } from './burying.ts';
@@ -25,6 +25,7 @@ import { summaryOf } from './stored-document.ts';
 import { Waiting } from './waiting.ts';
 
 type EndpointTask = 'deliver';
+const LEFT_OUT_REASON = 'the setting did not name the endpoint for a while';
 /** Of a ping, where no setting says where clients reach the registry. */
 const NO_ORIGIN = 'https://registry.invalid';
 
@@ -79,14 +80,14 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
   async wake({ name, since, origin }: Reader): Promise<Answer<null>> {
     this.#database.ensure();
     this.#database.transaction(() => {
-      const standing = this.#standings.get();
-      if (standing === undefined || standing.since < since) this.#begin(name, undefined, since);
-      else if (origin === 'setting' && standing.document !== undefined) this.#standings.change(undefined);
+      this.#accept(name, since, origin);
       // Who delivers already goes on by itself: nothing is written, so that a stalled receiver costs the others nothing.
       if (this.#deliveries.hear()) return;
       const now = Date.now();
+      const breaker = this.#standings.get()?.breaker ?? CLOSED;
       // While its receiver is left alone, so is the alarm.
-      this.#tasks.add('deliver', '', Math.max(now, standing?.breaker.opensAgainAt ?? now));
+      const isOpen = stateOf(breaker, now) === 'open';
+      this.#tasks.add('deliver', '', isOpen ? (breaker.opensAgainAt ?? now) : now);
     });
     await this.#tasks.arm();
     return new WorkMeter().answer(null);
@@ -103,7 +104,7 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
     const missed = this.#standings.get()?.isDisabled === true ? await meter.call(this.#objects.eventLog().last()) : 0;
     const result = this.#database.transaction(() => this.#change(name, document, since, missed));
     if (result.kind === 'configured') this.#tasks.add('deliver', '', Date.now());
-    this.#deliveries.wake();
+    this.#deliveries.changed();
     await this.#tasks.arm();
     return meter.answer(result);
   }
@@ -111,7 +112,7 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
   async remove(): Promise<Answer<null>> {
     if (this.#database.opened()) await this.#database.drop();
     await this.ctx.storage.deleteAlarm();
-    this.#deliveries.wake();
+    this.#deliveries.ended();
     return new WorkMeter().answer(null);
   }
 
@@ -193,11 +194,27 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
     return readiness;
   }
 
+  /** What the log says of it. One of the setting that was left out for long, and is named again, keeps what it missed as dead letters. */
+  #accept(name: string, since: number, origin: Origin): void {
+    const standing = this.#standings.get();
+    if (standing === undefined) this.#begin(name, undefined, since);
+    else if (standing.since < since) {
+      buryPending(this.#pending, since, Date.now(), LEFT_OUT_REASON);
+      this.#standings.begin(name, undefined, since);
+      this.#readings.begin(since);
+      this.#deliveries.changed();
+    } else if (origin === 'setting' && standing.document !== undefined) {
+      this.#standings.change(undefined);
+      this.#deliveries.changed();
+    }
+  }
+
   #begin(name: string, document: string | undefined, since: number): void {
     this.#standings.begin(name, document, since);
     this.#readings.begin(since);
     this.#waiting.clear();
     this.#records.clear();
+    this.#deliveries.ended();
   }
 
   #change(name: string, document: string, since: number, missed: number): ConfigureResult {

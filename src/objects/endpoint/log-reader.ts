@@ -10,7 +10,7 @@ import type { Pending } from './burying.ts';
 import { plan, type PlannedRequest } from './planning.ts';
 import type { Reading } from './readings.ts';
 import type { Standings } from './standing.ts';
-import { MOST_WAITING, type WaitingRequest } from './waiting.ts';
+import { MOST_BLOCKED, MOST_WAITING, type WaitingRequest } from './waiting.ts';
 
 export interface Log {
   readonly read: (after: number, until: number | undefined) => Promise<EventPage>;
@@ -120,9 +120,11 @@ export class LogReader {
     if (standing === undefined || standing.isDisabled) return { kind: 'stop' };
     if (!this.#isStill(reading)) return { kind: 'on' };
     if (!this.#isInItsOrder(document, standing.ordering)) return { kind: 'stop' };
+    const blocked = document.order === 'repository' ? waiting.blockedCount : 0;
     const { requests, next } = plan(document, page.events, reading.cursor, {
       most: places,
-      mostWaiting: MOST_WAITING - waiting.count,
+      mostWaiting: MOST_WAITING - (waiting.count - blocked),
+      mostBlocked: MOST_BLOCKED - blocked,
       isBusy: (repository) => waiting.isAnyOf(repository),
     });
     const isWhole = next === (page.events.at(-1)?.cursor ?? reading.cursor);

@@ -6,12 +6,11 @@ import type { PingResult } from './messages.ts';
 import type { Outbound } from './outbound.ts';
 import type { ReadyEndpoint } from './ready-endpoint.ts';
 
-/** No log has it, and no deployment follows the making of a repository. */
 function pingEvent(origin: string, now: number): RegistryEvent {
   const repository = parseRepositoryName('berth-ping');
   if (repository === undefined) throw new Error('it is a name');
   return newEvent(now, {
-    kind: 'repository.create',
+    kind: 'ping',
     repository,
     target: {},
     cause: {

@@ -24,8 +24,9 @@ export interface Plan {
 interface Bounds {
   /** Requests that may be sent now. */
   readonly most: number;
-  /** Requests that may be written down, those that wait included. */
+  /** Requests that may be written down; and those that wait for an earlier one of their repository. */
   readonly mostWaiting: number;
+  readonly mostBlocked: number;
   /** Whether the repository has a request under way. */
   readonly isBusy: (repository: string) => boolean;
 }
@@ -45,7 +46,7 @@ export function plan(endpoint: Rules, page: readonly LoggedEvent[], from: number
   const requests: OpenRequest[] = [];
   // A request of strict order is of one repository, so that it waits for no other.
   const last = new Map<string, OpenRequest>();
-  let [next, sent] = [from, 0];
+  let [next, sent, blocked] = [from, 0, 0];
   for (const logged of page) {
     const { cursor, event } = logged;
     if (isWanted(endpoint, event)) {
@@ -57,11 +58,12 @@ export function plan(endpoint: Rules, page: readonly LoggedEvent[], from: number
         open.characters += characters;
       } else {
         const isBlocked = isOrdered && (open !== undefined || bounds.isBusy(event.repository));
-        if (requests.length >= bounds.mostWaiting || (!isBlocked && sent >= bounds.most)) break;
+        if (isBlocked ? blocked >= bounds.mostBlocked : sent >= Math.min(bounds.most, bounds.mostWaiting)) break;
         const begun: OpenRequest = { events: [logged], isBlocked, characters };
         requests.push(begun);
         last.set(key, begun);
-        if (!isBlocked) sent += 1;
+        if (isBlocked) blocked += 1;
+        else sent += 1;
       }
     }
     next = cursor;

@@ -3,10 +3,15 @@
  * first sent, so that a crash repeats it as it was (Standard Webhooks wants one id for all attempts of a message).
  */
 import * as v from 'valibot';
+import { LONGEST_RETRY_MS } from '../../notifications/retry.ts';
 import type { Database } from '../database.ts';
 
 /** From here on nothing new is read: what fails must not fill the store. */
 export const MOST_WAITING = 1_000;
+/** Where order counts, what waits for an earlier event of its repository: one that is stuck should hold up no other. */
+export const MOST_BLOCKED = 5_000;
+/** Nothing is put off for longer, not even with a lease behind it. */
+const FAR_FUTURE_MS = 2 * LONGEST_RETRY_MS;
 
 export interface WaitingRequest {
   /** The header `webhook-id`. */
@@ -40,6 +45,13 @@ export class Waiting {
 
   get count(): number {
     return this.#database.first<{ count: number }>('SELECT count(*) AS count FROM waiting')?.count ?? 0;
+  }
+
+  /** Of these, what waits for an earlier event of its repository. */
+  get blockedCount(): number {
+    return (
+      this.#database.first<{ count: number }>('SELECT count(*) AS count FROM waiting WHERE due IS NULL')?.count ?? 0
+    );
   }
 
   get oldestBegunAt(): number | undefined {
@@ -98,6 +110,16 @@ export class Waiting {
   /** What was under way when the object ended was perhaps not sent. */
   endLeases(now: number): void {
     this.#database.run('UPDATE waiting SET due = ?, leased = 0 WHERE leased = 1', now);
+  }
+
+  /** A clock that was ahead, and has been put right, would have them wait until then. */
+  endFarFuture(now: number): void {
+    this.#database.run(
+      'UPDATE waiting SET due = ?, begun_at = min(begun_at, ?) WHERE due > ?',
+      now,
+      now,
+      now + FAR_FUTURE_MS,
+    );
   }
 
   nextDue(): number | undefined {

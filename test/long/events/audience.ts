@@ -43,7 +43,7 @@ export class Audience {
   static async start(random: Seeded): Promise<Audience> {
     const well = answering(200);
     const failing = failingBy(() => random.chance(0.5));
-    const turning = byTurns(answering(429, { 'retry-after': '1' }), well, answering(500), well);
+    const turning = byTurns(answering(429, { 'retry-after': '0' }), well, answering(500), well);
     return new Audience([
       await listener('well', well, {}),
       await listener('failing', atMost(MOST_FAILURES, failing), {}),
@@ -56,7 +56,7 @@ export class Audience {
   /** What Berth is started with. */
   get environment(): Record<string, string> {
     const endpoints = this.#listeners.map(({ told: { name }, receiver: { url }, fields }) => ({
-      ...{ name, url, events: EVENTS, order: 'repository', simultaneous: 8, format: 'distribution-v1' },
+      ...{ name, url, events: EVENTS, order: 'repository', concurrency: 8, format: 'distribution-v1' },
       ...{ signingSecrets: [{ binding: 'CAMPAIGN_SECRET' }], ...fields },
     }));
     return {

@@ -36,6 +36,7 @@ const pages = fc
 const bounds = fc.record({
   most: fc.nat({ max: 6 }),
   mostWaiting: fc.nat({ max: 8 }),
+  mostBlocked: fc.nat({ max: 8 }),
   busy: fc.subarray(REPOSITORIES),
   batch: fc.integer({ min: 1, max: 4 }),
   order: fc.constantFrom('any', 'repository'),
@@ -70,11 +71,13 @@ describe('a plan', () => {
           isBusy: (repository) => busy.some((known) => known === repository),
         });
         const free = made.requests.filter(({ isBlocked }) => !isBlocked);
-        expect(made.requests.length).toBeLessThanOrEqual(most.mostWaiting);
-        expect(free.length).toBeLessThanOrEqual(most.most);
+        const blocked = made.requests.length - free.length;
+        const mostFree = Math.min(most.most, most.mostWaiting);
+        expect(blocked).toBeLessThanOrEqual(most.mostBlocked);
+        expect(free.length).toBeLessThanOrEqual(mostFree);
         for (const { events } of made.requests) expect(events.length).toBeLessThanOrEqual(batch);
         const isWhole = made.next >= (page.at(-1)?.cursor ?? 10);
-        if (!isWhole) expect(made.requests.length === most.mostWaiting || free.length === most.most).toBe(true);
+        if (!isWhole) expect(blocked === most.mostBlocked || free.length === mostFree).toBe(true);
       }),
     );
   });
@@ -107,6 +110,7 @@ describe('a plan', () => {
     const { requests, next } = plan(endpoint({ batch: 100 }), page, 0, {
       most: 16,
       mostWaiting: 16,
+      mostBlocked: 0,
       isBusy: () => false,
     });
     expect(next).toBe(20);

@@ -53,18 +53,18 @@ describe.each(['any', 'repository'])('with order %s, and batches of three', (ord
         const [one, other, webhook] = [new Source('team/a'), new Source('team/b'), new Webhook()];
         // So that what has failed is asked of the log again; and a time in which it is disabled.
         await webhook.answers({ status: 500 }, {}, { status: 500 }, {});
-        await webhook.make({ order, batch: 3, simultaneous: 2 });
+        await webhook.make({ order, batch: 3, concurrency: 2 });
         faults.inject(point, kind, nth);
         await bring([...one.take(4), ...other.take(4)]);
         await webhook.settle();
         await bring(one.take(3));
         await webhook.drain();
-        await webhook.change({ order, batch: 3, simultaneous: 2, disabled: true });
+        await webhook.change({ order, batch: 3, concurrency: 2, disabled: true });
         await webhook.settle();
         await bring(other.take(2));
         await webhook.passToAlarm();
-        await webhook.change({ order, batch: 3, simultaneous: 2 }).catch(() => undefined);
-        await webhook.change({ order, batch: 3, simultaneous: 2 });
+        await webhook.change({ order, batch: 3, concurrency: 2 }).catch(() => undefined);
+        await webhook.change({ order, batch: 3, concurrency: 2 });
         await webhook.stub.replay({ kind: 'dead-letters', numbers: 'all' });
         await bring(one.take(1));
         await webhook.drain();
@@ -94,7 +94,7 @@ describe('an object that ends', () => {
   it('while calls are under way repeats those at once when it is back, and no others', async () => {
     const [source, webhook] = [new Source('team/app'), new Webhook()];
     await webhook.answers({ isHeld: true });
-    await webhook.make({ simultaneous: 3 });
+    await webhook.make({ concurrency: 3 });
     await consume(source.take(10));
     const running = webhook.settle();
     await webhook.until(async () => (await webhook.underWay()) === 3);

@@ -1,7 +1,7 @@
 /** How an endpoint delivers: what, when, how often, and what becomes of what it can't deliver. */
 import { describe, expect, it, vi } from 'vitest';
 import { FAILURES_UNTIL_OPEN } from '../../../src/notifications/breaker.ts';
-import { objects } from '../world.ts';
+import { objects, passTime } from '../world.ts';
 import { consume, numbersOf, eachAheadOfTheClock, Source, tagged, Webhook } from './deliveries.ts';
 
 const HOUR_MS = 3_600_000;
@@ -66,7 +66,7 @@ describe('an endpoint', () => {
   it('has no more calls under way than it may have', async () => {
     const [source, webhook] = [new Source('team/app'), new Webhook()];
     await webhook.answers({ isHeld: true });
-    await webhook.make({ simultaneous: 3 });
+    await webhook.make({ concurrency: 3 });
     await consume(source.take(10));
     const running = webhook.settle();
     await webhook.until(async () => (await webhook.underWay()) === 3);
@@ -80,7 +80,7 @@ describe('an endpoint', () => {
   it('gets on with the others while one call is slow, also with events that come meanwhile', async () => {
     const [source, webhook] = [new Source('team/app'), new Webhook()];
     await webhook.answers({ isHeld: true }, {});
-    await webhook.make({ simultaneous: 2 });
+    await webhook.make({ concurrency: 2 });
     await consume(source.take(20));
     const running = webhook.settle();
     await webhook.until(async () => (await webhook.received()).length === 20);
@@ -96,7 +96,7 @@ describe('an endpoint', () => {
   it('is woken without waiting for its deliveries, and without a write while it makes some', async () => {
     const [source, webhook] = [new Source('team/app'), new Webhook()];
     await webhook.answers({ isHeld: true });
-    await webhook.make({ simultaneous: 1 });
+    await webhook.make({ concurrency: 1 });
     await consume(source.take(1));
     const running = webhook.settle();
     await webhook.until(async () => (await webhook.underWay()) === 1);
@@ -115,7 +115,7 @@ describe('a batch', () => {
   it('has as many events as it may, and keeps its members and its id at each attempt', async () => {
     const [source, webhook] = [new Source('team/app'), new Webhook()];
     await webhook.answers({ status: 500 }, {});
-    await webhook.make({ batch: 3, simultaneous: 1 });
+    await webhook.make({ batch: 3, concurrency: 1 });
     await consume(source.take(5));
     await webhook.settle();
     await consume(source.take(2));
@@ -131,7 +131,7 @@ describe('a batch', () => {
 
   it('is a body of bounded length', async () => {
     const [source, webhook] = [new Source('team/app'), new Webhook()];
-    await webhook.make({ batch: 100, simultaneous: 16 });
+    await webhook.make({ batch: 100, concurrency: 16 });
     const annotations = { padding: 'x'.repeat(90_000) };
     for (let batch = 0; batch < 4; batch += 1) {
       await consume(Array.from({ length: 20 }, () => source.next('manifest.push', { target: { annotations } })));
@@ -147,7 +147,7 @@ describe('strict order', () => {
   it('sends no event of a repository before the last one of it was taken', async () => {
     const [one, other, webhook] = [new Source('team/a'), new Source('team/b'), new Webhook()];
     await webhook.answers({ status: 500 }, { status: 503 }, { status: 500 }, {});
-    await webhook.make({ order: 'repository', simultaneous: 8 });
+    await webhook.make({ order: 'repository', concurrency: 8 });
     await consume([...one.take(5), ...other.take(5)]);
     await consume([...one.take(5), ...other.take(5)]);
     await webhook.drain();
@@ -245,6 +245,23 @@ describe('a failed call', () => {
     expect(await webhook.figures()).toMatchObject({ waiting: 0, delivered: 1, failed: 1 });
   });
 
+  it('with Retry-After has its receiver left alone by every request until then', async () => {
+    fullDelays();
+    const [source, webhook] = [new Source('team/app'), new Webhook()];
+    await webhook.answers({ status: 429, headers: { 'retry-after': '3600' } }, {});
+    await webhook.make({ concurrency: 1 });
+    await consume(source.take(2));
+    const before = Date.now();
+    await webhook.settle();
+    await consume(source.take(2));
+    await webhook.settle();
+    expect((await webhook.received()).length).toBe(1);
+    await webhook.passToAlarm();
+    expect(Date.now() - before).toBeGreaterThanOrEqual(HOUR_MS);
+    await webhook.drain();
+    expect(await webhook.figures()).toMatchObject({ breaker: 'closed', delivered: 4, failed: 1 });
+  });
+
   it('that gets no answer in time is one, whatever becomes of the answer', async () => {
     const [source, webhook] = [new Source('team/app'), new Webhook()];
     await webhook.answers({ isHeld: true }, {});
@@ -288,7 +305,7 @@ describe('the breaker', () => {
     fullDelays();
     const [source, webhook] = [new Source('team/app'), new Webhook()];
     await webhook.answers({ status: 500 });
-    await webhook.make({ simultaneous: 16 });
+    await webhook.make({ concurrency: 16 });
     await consume(source.take(50));
     await webhook.settle();
     const burst = (await webhook.received()).length;
@@ -304,6 +321,21 @@ describe('the breaker', () => {
     await webhook.drain();
     expect(new Set(await webhook.told())).toEqual(new Set(source.numbers(50)));
     expect(await webhook.figures()).toMatchObject({ breaker: 'closed', waiting: 0, delivered: 50 });
+  });
+
+  it('does not stay open until a time that a clock wrote which was ahead', async () => {
+    const [source, webhook] = [new Source('team/app'), new Webhook()];
+    const now = Date.now();
+    await webhook.answers({ status: 500 });
+    await webhook.make();
+    passTime(365 * DAY_MS);
+    await consume(source.take(1));
+    for (let attempt = 0; attempt < FAILURES_UNTIL_OPEN + 1; attempt += 1) await webhook.passToAlarm();
+    vi.setSystemTime(now + HOUR_MS);
+    await webhook.answers({});
+    await consume(source.take(1));
+    await webhook.settle();
+    expect(await webhook.figures()).toMatchObject({ breaker: 'closed', waiting: 0, delivered: 2 });
   });
 
   it('keeps the store of a dead endpoint as it is, however much it misses', async () => {

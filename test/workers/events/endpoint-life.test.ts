@@ -4,17 +4,47 @@ import { runInDurableObject } from 'cloudflare:test';
 import { Database } from '../../../src/objects/database.ts';
 import { MOST_DEAD_LETTERS, Records } from '../../../src/objects/endpoint/records.ts';
 import { MIGRATIONS } from '../../../src/objects/endpoint/schema.ts';
-import { MOST_WAITING } from '../../../src/objects/endpoint/waiting.ts';
+import { MOST_BLOCKED, MOST_WAITING } from '../../../src/objects/endpoint/waiting.ts';
 import { passTime, objects } from '../world.ts';
 import { consume, eachAheadOfTheClock, Source, Webhook } from './deliveries.ts';
 
 eachAheadOfTheClock();
 
+describe('an endpoint that gets another address', () => {
+  it('is not disabled by a 410 that its old one still answers', async () => {
+    const [source, old, webhook] = [new Source('team/app'), new Webhook(), new Webhook()];
+    await old.answers({ status: 410, isHeld: true });
+    await webhook.make({ url: old.url });
+    await consume(source.take(1));
+    const running = webhook.settle();
+    await webhook.until(async () => (await old.underWay()) === 1);
+    await webhook.change({});
+    await old.release();
+    await running;
+    await webhook.drain();
+    expect(await webhook.figures()).toMatchObject({ disabled: false, waiting: 0, delivered: 1 });
+    expect(await webhook.told()).toEqual(source.numbers(1));
+  });
+
+  it('is not left alone for what its old one failed at', async () => {
+    const [source, old, webhook] = [new Source('team/app'), new Webhook(), new Webhook()];
+    await old.answers({ status: 500, isHeld: true });
+    await webhook.make({ url: old.url, concurrency: 8 });
+    await consume(source.take(8));
+    const running = webhook.settle();
+    await webhook.until(async () => (await old.underWay()) === 8);
+    await webhook.change({ concurrency: 8 });
+    await old.release();
+    await running;
+    expect(await webhook.figures()).toMatchObject({ breaker: 'closed', failed: 8 });
+  });
+});
+
 describe('a disabled endpoint', () => {
   it('is what one becomes whose receiver answers 410, until it is changed', async () => {
     const [source, webhook] = [new Source('team/app'), new Webhook()];
     await webhook.answers({ status: 410 });
-    await webhook.make({ simultaneous: 1 });
+    await webhook.make({ concurrency: 1 });
     await consume(source.take(3));
     await webhook.settle();
     expect((await webhook.received()).length).toBe(1);
@@ -65,22 +95,36 @@ describe('a disabled endpoint', () => {
 });
 
 describe('bounds', () => {
+  it('hold for what waits: in strict order a repository that is stuck holds up no other', async () => {
+    const [stuck, other, webhook] = [new Source('team/stuck'), new Source('team/other'), new Webhook()];
+    await webhook.answers({ isHeld: true }, {});
+    await webhook.make({ order: 'repository' });
+    for (let batch = 0; batch < MOST_WAITING / 100 + 1; batch += 1) await consume(stuck.take(100));
+    await consume(other.take(1));
+    const running = webhook.settle();
+    await webhook.until(async () => (await webhook.received()).length === 2);
+    expect(await webhook.told()).toContain(`${other.name} 1`);
+    await webhook.release();
+    await running;
+    expect(await webhook.figures()).toMatchObject({ waiting: 0, delivered: MOST_WAITING + 101 });
+  });
+
   it('hold for what waits: past it nothing new is read, and nothing of it is lost', async () => {
     const [source, webhook] = [new Source('team/app'), new Webhook()];
     await webhook.answers({ status: 500 });
     // In strict order each further event of the repository waits for the first.
     await webhook.make({ order: 'repository' });
-    for (let batch = 0; batch < 12; batch += 1) await consume(source.take(100));
+    for (let batch = 0; batch < MOST_BLOCKED / 100 + 2; batch += 1) await consume(source.take(100));
     await webhook.settle();
-    expect(await webhook.rows('waiting')).toBe(MOST_WAITING);
+    expect(await webhook.rows('waiting')).toBe(MOST_BLOCKED + 1);
     await consume(source.take(100));
     await webhook.passToAlarm();
-    expect(await webhook.rows('waiting')).toBe(MOST_WAITING);
+    expect(await webhook.rows('waiting')).toBe(MOST_BLOCKED + 1);
     // What was not read is not lost either.
     await webhook.change({ disabled: true });
     await webhook.settle();
     const missed = (await webhook.deadLetters()).reduce((sum, { first, last }) => sum + last - first + 1, 0);
-    expect(missed).toBe(1_300);
+    expect(missed).toBe(MOST_BLOCKED + 300);
     expect(await webhook.rows('waiting')).toBe(0);
   });
 
@@ -148,7 +192,7 @@ describe('a replay', () => {
 
   it('does not keep new events waiting', async () => {
     const [source, webhook] = [new Source('team/app'), new Webhook()];
-    await webhook.make({ simultaneous: 1 });
+    await webhook.make({ concurrency: 1 });
     await consume(source.take(20));
     await webhook.settle();
     const last = (await objects.eventLog().last()).result;

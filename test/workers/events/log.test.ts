@@ -168,7 +168,7 @@ describe('the log', () => {
   it('drops what is older than seven days, tells a reader that comes too late, and never uses a cursor twice', async () => {
     const [source, webhook] = [new Source('team/app'), new Webhook()];
     await webhook.answers({ status: 500 });
-    await webhook.make({ giveUpAfterDays: 6, simultaneous: 1 });
+    await webhook.make({ giveUpAfterDays: 6, concurrency: 1 });
     const after = await lastCursor();
     await consume(source.take(7));
     for (let attempt = 0; attempt < 6; attempt += 1) await webhook.passToAlarm();
