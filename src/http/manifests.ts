@@ -25,6 +25,8 @@ import { notePull } from './pull-events.ts';
 import { warning } from './warning.ts';
 
 /** A list of referrers copies them, so what they may weigh is bounded. */
+/** Given by one push. */
+const MOST_TAGS = 50;
 const LARGEST_REFERRER_ANNOTATIONS_BYTES = 64 * 1024;
 
 export async function getManifest(context: RepositoryContext): Promise<Response> {
@@ -151,6 +153,12 @@ function unknownManifest(reference: Reference): RegistryError {
 /** The tags that a push moves: the one in the path, or those of `?tag=` beside a digest (end-7b). */
 function tagsFor({ url }: RepositoryContext, reference: Reference): Tag[] {
   const named = [...new Set(url.searchParams.getAll('tag'))].map(tagOf);
+  if (named.length > MOST_TAGS) {
+    throw new RegistryError('TAG_INVALID', {
+      status: 414,
+      message: `a push gives at most ${String(MOST_TAGS)} tags: push the same manifest again with the others`,
+    });
+  }
   if (reference.kind === 'digest') return named;
   if (named.length === 0) return [reference.tag];
   throw new RegistryError('UNSUPPORTED', {

@@ -8,6 +8,8 @@
 import { LONGEST_RETRY_MS, retryDelayMs } from './retry.ts';
 
 export const FAILURES_UNTIL_OPEN = 5;
+/** The first pause is as long as that before a third attempt: four seconds at most. */
+const FIRST_PAUSE_ATTEMPTS = 3;
 
 export interface Breaker {
   /** In a row. */
@@ -26,10 +28,18 @@ export function stateOf({ opensAgainAt }: Breaker, now: number): BreakerState {
   return now < opensAgainAt && opensAgainAt <= now + LONGEST_RETRY_MS ? 'open' : 'half-open';
 }
 
+/** What is said of the request and not of the receiver, which is well. */
+const OF_THE_REQUEST: ReadonlySet<number | undefined> = new Set([400, 413, 415, 422]);
+
+/** Whether an answer with this status shows that the receiver is at work; undefined: there was none. */
+export function isAtWork(status: number | undefined): boolean {
+  return OF_THE_REQUEST.has(status);
+}
+
 export function failed({ failures }: Breaker, now: number, retryAfterMs: number | undefined, random: number): Breaker {
   const total = failures + 1;
   const isAsked = retryAfterMs !== undefined && retryAfterMs > 0;
   if (total < FAILURES_UNTIL_OPEN && !isAsked) return { failures: total, opensAgainAt: undefined };
-  const attempts = Math.max(1, total - FAILURES_UNTIL_OPEN + 1);
+  const attempts = Math.max(1, total - FAILURES_UNTIL_OPEN + FIRST_PAUSE_ATTEMPTS);
   return { failures: total, opensAgainAt: now + retryDelayMs(attempts, retryAfterMs, random) };
 }

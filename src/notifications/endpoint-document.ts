@@ -29,7 +29,8 @@ export const ENDPOINT_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/;
 const BINDING_NAME = /^[A-Za-z_]\w{0,99}$/;
 /** Set by Berth, or by what carries the request. */
-const OWN_HEADERS = /^(?:host|content-length|content-type|transfer-encoding|connection|user-agent|webhook-.*)$/i;
+const OWN_HEADERS =
+  /^(?:host|content-(?:length|type|encoding)|transfer-encoding|connection|keep-alive|upgrade|expect|te|trailer|date|http2-settings|user-agent|(?:webhook|proxy|sec|cf)-.*)$/i;
 
 const FORMATS = ['distribution', 'distribution-v1', 'cloudevents', 'slack', 'github'] as const;
 type FormatName = (typeof FORMATS)[number];

@@ -7,10 +7,16 @@ import { parseWebhookSecret } from './signature.ts';
 
 export const HIDDEN = '***';
 /** What a header of such a name holds is nobody's to read. */
-const CREDENTIAL_NAME = /authori[sz]ation|cookie|token|secret|passw|signature|credential|api-?key|auth-?key/i;
-const SENDABLE = /^[\u0020-\u007e]+$/;
+const CREDENTIAL_NAME = /authori[sz]ation|cookie|token|secret|passw|signature|credential|key/i;
+/** No space at either end, which would be cut off on the way, and what comes back would not be known again. */
+const SENDABLE = /^[\u0021-\u007e](?:[\u0020-\u007e]*[\u0021-\u007e])?$/;
 
 type Document = Readonly<Record<string, unknown>>;
+
+export function isCredentialName(header: string): boolean {
+  return CREDENTIAL_NAME.test(header);
+}
+
 export type SealedDocument =
   | { readonly ok: true; readonly document: Document }
   | { readonly ok: false; readonly mistakes: readonly string[] }
@@ -75,7 +81,8 @@ export async function withSealedSecrets(
     const path = `headers.${/^\w+$/.test(header) ? header : JSON.stringify(header)}`;
     const secret = secretOf(value);
     const text = secret ?? String(value);
-    if (!SENDABLE.test(text)) mistakes.push(`${path}: must be of printable ASCII characters`);
+    if (!SENDABLE.test(text))
+      mistakes.push(`${path}: must be of printable ASCII characters, with no space at its ends`);
     else if (secret === HIDDEN && isElsewhere) {
       mistakes.push(
         `${path}: is ${HIDDEN}, and the address is another than what it was stored for: write the secret itself`,

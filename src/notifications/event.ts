@@ -16,10 +16,12 @@ export const EVENT_VERSION = 1;
 
 const LONGEST_USER_AGENT_CHARACTERS = 512;
 const LONGEST_NAME_CHARACTERS = 255;
+const LONGEST_ORIGIN_CHARACTERS = 255;
+const NO_ORIGIN = 'http://registry.invalid';
 /** Of an event that tells what a manifest refers to; a longer list is left out. */
 const MOST_REFERENCES = 100;
-/** As JSON; longer ones are left out, and whoever needs them pulls the manifest. */
-const LONGEST_ANNOTATIONS_CHARACTERS = 16_384;
+/** Of annotations, and of references, as JSON; longer ones are left out, and whoever needs them pulls the manifest. */
+const LARGEST_LIST_BYTES = 16_384;
 
 /** What an event is about, and what was done to it. A push of a tag is the push of a manifest with `tag`. */
 export const EVENT_KINDS = [
@@ -101,6 +103,8 @@ export function boundedCause(cause: Cause): Cause {
   const { kind, name } = cause.actor;
   return {
     ...cause,
+    // Where no setting says it, it is what the client named.
+    origin: cause.origin.length > LONGEST_ORIGIN_CHARACTERS ? NO_ORIGIN : cause.origin,
     userAgent: cause.userAgent.slice(0, LONGEST_USER_AGENT_CHARACTERS),
     actor: { kind, ...(name === undefined ? {} : { name: name.slice(0, LONGEST_NAME_CHARACTERS) }) },
   };
@@ -108,9 +112,16 @@ export function boundedCause(cause: Cause): Cause {
 
 /** Without lists that are too long for a message. */
 export function boundedTarget({ annotations, references, ...target }: EventTarget): EventTarget {
-  const isShort = annotations !== undefined && JSON.stringify(annotations).length <= LONGEST_ANNOTATIONS_CHARACTERS;
   const isFew = references !== undefined && references.length <= MOST_REFERENCES;
-  return { ...target, ...(isShort ? { annotations } : {}), ...(isFew ? { references } : {}) };
+  return {
+    ...target,
+    ...(annotations !== undefined && isShort(annotations) ? { annotations } : {}),
+    ...(isFew && isShort(references) ? { references } : {}),
+  };
+}
+
+function isShort(list: object): boolean {
+  return new TextEncoder().encode(JSON.stringify(list)).byteLength <= LARGEST_LIST_BYTES;
 }
 
 /** One that happens now. @param now in ms since the epoch */

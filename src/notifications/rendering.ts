@@ -4,7 +4,7 @@ import { CLOUD_EVENT_BATCH_TYPE, CLOUD_EVENT_TYPE, cloudEvent } from './cloud-ev
 import { envelope, ENVELOPE_TYPES } from './distribution-envelope.ts';
 import type { EndpointDocument } from './endpoint-document.ts';
 import type { RegistryEvent } from './event.ts';
-import { render } from './template.ts';
+import { render, type Template } from './template.ts';
 
 const JSON_TYPE = 'application/json';
 
@@ -13,7 +13,10 @@ export interface Rendered {
   readonly body: string;
 }
 
-/** @param events one, or up to `batch` */
+/** A template can place a field a thousand times. */
+const LARGEST_TEMPLATED_CHARACTERS = 262_144;
+
+/** Throws where a template makes too much of an event. @param events one, or up to `batch` */
 export function renderedBody(
   { format, batch, references }: Pick<EndpointDocument, 'format' | 'batch' | 'references'>,
   given: readonly [RegistryEvent, ...RegistryEvent[]],
@@ -34,8 +37,16 @@ export function renderedBody(
     case 'github':
       return json(JSON_TYPE, githubDispatch(first));
     default:
-      return json(JSON_TYPE, render(format, first));
+      return templated(format, first);
   }
+}
+
+function templated(template: Template, event: RegistryEvent): Rendered {
+  const rendered = json(JSON_TYPE, render(template, event));
+  if (rendered.body.length <= LARGEST_TEMPLATED_CHARACTERS) return rendered;
+  throw new Error(
+    `the template makes more than ${String(LARGEST_TEMPLATED_CHARACTERS)} characters of an event: let it place less`,
+  );
 }
 
 function withoutReferences({ target: { references: _left, ...target }, ...event }: RegistryEvent): RegistryEvent {

@@ -17,6 +17,11 @@ export interface WebhookRequest {
   readonly secrets: readonly string[];
 }
 
+/** What makes the call: `fetch` itself, or a service that looks at addresses. */
+export interface Caller {
+  fetch(url: string, init: RequestInit): Promise<Response>;
+}
+
 export type CallOutcome =
   | { readonly kind: 'delivered'; readonly status: number; readonly answer: string }
   /** The receiver wants no more: 410. */
@@ -31,7 +36,7 @@ export type CallOutcome =
 
 /** Never throws. */
 export async function callWebhook(
-  fetcher: Pick<Fetcher, 'fetch'>,
+  fetcher: Caller,
   { url, headers, body, timeoutMs, secrets }: WebhookRequest,
   now: () => number,
 ): Promise<CallOutcome> {
@@ -65,7 +70,7 @@ function reasonOf(error: unknown): string {
   const text = String(error);
   // All that workerd says where it got no connection.
   return text.includes('internal error; reference')
-    ? 'no connection: the name has no address, or one that may not be called'
+    ? 'no connection, or no HTTP in it: the name may have no address, or one that may not be called, or the receiver broke off'
     : text;
 }
 

@@ -58,6 +58,15 @@ describe('tags beside a digest', () => {
     expect((await getManifest(name, 'one')).status).toBe(404);
   });
 
+  it('are fifty at most, and more are 414 and change nothing', async () => {
+    const body = imageOf(blob, { annotations: { tags: 'fifty' } });
+    const tags = (count: number) => Array.from({ length: count }, (_, index) => `tag=f${String(index)}`).join('&');
+    const digest = await sha256(body);
+    expect(await refusal(push(digest, body, `?${tags(51)}`))).toMatchObject({ status: 414, code: 'TAG_INVALID' });
+    expect((await getManifest(name, 'f0')).status).toBe(404);
+    expect((await push(digest, body, `?${tags(50)}`)).status).toBe(201);
+  });
+
   it('beyond what an address may hold are 414', async () => {
     const body = imageOf(blob);
     const many = Array.from({ length: 700 }, (_, index) => `tag=t${String(index)}`).join('&');

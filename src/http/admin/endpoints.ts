@@ -136,6 +136,7 @@ async function figuresOf({ meter, objects, circumstances }: AdminContext, name: 
     breaker,
     opensAgain: shownTime(opensAgainAt),
     disabled: figures.disabled,
+    problem: figures.problem ?? null,
   };
 }
 

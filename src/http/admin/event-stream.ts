@@ -52,6 +52,7 @@ export async function streamEvents(context: AdminContext): Promise<Response> {
   }
   if (first.kind === 'gone') throw dropped(first.oldest);
   const reader = new StreamReader(context, { id, filter, first });
+  let silent: ReturnType<typeof setTimeout> | undefined;
   const body = new ReadableStream<Uint8Array>(
     {
       start: (controller) => {
@@ -59,9 +60,17 @@ export async function streamEvents(context: AdminContext): Promise<Response> {
         controller.enqueue(new TextEncoder().encode(`retry: ${String(COMES_AGAIN_MS)}\nid: ${String(after)}\n\n`));
       },
       pull: async (controller) => {
+        clearTimeout(silent);
         const text = await reader.next();
-        if (text === undefined) controller.close();
-        else controller.enqueue(new TextEncoder().encode(text));
+        if (text === undefined) {
+          controller.close();
+          return;
+        }
+        controller.enqueue(new TextEncoder().encode(text));
+        // Who takes nothing asks for nothing, and would keep its connection.
+        silent = setTimeout(() => {
+          controller.error(new Error('the client takes nothing'));
+        }, LONGEST_TAKING_MS);
       },
       cancel: () => reader.end(),
     },

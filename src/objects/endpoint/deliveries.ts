@@ -5,7 +5,7 @@
  * An open breaker stops all of it, reading too, so a dead endpoint costs the few rows of what was under way, however long
  * it is dead and however much happens meanwhile.
  */
-import { CLOSED, failed, stateOf } from '../../notifications/breaker.ts';
+import { CLOSED, failed, isAtWork, stateOf, type Breaker } from '../../notifications/breaker.ts';
 import { retryDelayMs } from '../../notifications/retry.ts';
 import type { CallOutcome } from '../../notifications/webhook-call.ts';
 import { logEvent } from '../../observability/log.ts';
@@ -22,8 +22,10 @@ import type { Standing, Standings } from './standing.ts';
 const RUN_MS = 60_000;
 /** Beyond the time-out of its call, a request of which nothing is heard was lost. */
 const LEASE_EXTRA_MS = 30_000;
-const UNREADABLE_RETRY_MS = 600_000;
+const UNREADABLE_RETRY_MS = 60_000;
 const SHORTEST_PAUSE_MS = 10;
+/** What a dead receiver may come to have waiting, since each second probe of it is something new. */
+const MOST_PROBES = 50;
 export const DISABLED_REASON = 'the endpoint was disabled';
 const REFUSED_REASON = 'its receiver answered 410';
 
@@ -42,6 +44,7 @@ export class Deliveries {
   readonly #going = new Map<string, Promise<void>>();
   #change = Promise.withResolvers<null>();
   #hasRun = false;
+  #hasProbedNew = true;
   #isRunning = false;
   /** Which address requests go to, and of which endpoint of this name: what was under way before says nothing of these. */
   #address = 0;
@@ -63,6 +66,11 @@ export class Deliveries {
     this.#reader.hear();
     if (this.#hasPlace) this.#notify();
     return this.#isRunning;
+  }
+
+  /** Why nothing can be sent, if it can't. */
+  get problem(): string | undefined {
+    return this.#toldProblem;
   }
 
   /** There is something to do that nobody heard of the log. */
@@ -153,6 +161,10 @@ export class Deliveries {
   async #next(endpoint: ReadyEndpoint, places: number, lease: number, now: number): Promise<readonly Going[]> {
     const { standings, waiting, database, records } = this.#parts;
     const isProbe = standings.get()?.breaker.opensAgainAt !== undefined;
+    if (isProbe && this.#isNewProbed()) {
+      const fresh = await this.#reader.fresh(endpoint.document, 1, lease, now);
+      if (fresh.length > 0) return fresh;
+    }
     const again = isProbe ? waiting.probe() : waiting.due(now, new Set(this.#going.keys()));
     if (again === undefined) return this.#reader.fresh(endpoint.document, places, lease, now);
     const [first, ...rest] = await this.#parts.log.events(again.members);
@@ -162,6 +174,12 @@ export class Deliveries {
       waiting.end(again, now);
     });
     return this.#next(endpoint, places, lease, now);
+  }
+
+  /** A receiver that takes everything but what waits would never be seen to be well: each second probe is something new. */
+  #isNewProbed(): boolean {
+    this.#hasProbedNew = !this.#hasProbedNew && this.#parts.waiting.count < MOST_PROBES;
+    return this.#hasProbedNew;
   }
 
   #start(endpoint: ReadyEndpoint, request: Going): void {
@@ -204,7 +222,7 @@ export class Deliveries {
     const isTelling = !isOfOldAddress && stateOf(breaker, now) !== 'open';
     if (outcome.kind === 'delivered') {
       waiting.end(request, now);
-      if (isTelling) standings.setBreaker(CLOSED);
+      if (isTelling) this.#setBreaker(document.name, breaker, CLOSED, outcome);
       standings.count(request.events.length, 0);
       records.attempted({ ...attempt, nextAt: undefined });
       return;
@@ -217,7 +235,8 @@ export class Deliveries {
       return;
     }
     const retryAfterMs = outcome.kind === 'failed' ? outcome.retryAfterMs : undefined;
-    if (isTelling) standings.setBreaker(failed(breaker, now, retryAfterMs, Math.random()));
+    const next = isAtWork(outcome.status) ? CLOSED : failed(breaker, now, retryAfterMs, Math.random());
+    if (isTelling) this.#setBreaker(document.name, breaker, next, outcome);
     if (now - begunAt >= document.giveUpAfterMs) {
       records.attempted({ ...attempt, nextAt: undefined });
       const reason = `given up after ${String(attempts + 1)} attempts`;
@@ -228,7 +247,22 @@ export class Deliveries {
     }
     const due = now + retryDelayMs(attempts + 1, retryAfterMs, Math.random());
     waiting.tryAgain(id, due);
-    records.attempted({ ...attempt, nextAt: due });
+    const { opensAgainAt } = standings.get()?.breaker ?? CLOSED;
+    records.attempted({ ...attempt, nextAt: opensAgainAt ?? due });
+  }
+
+  /** The log tells of an endpoint that is left alone, and of one that is well again. */
+  #setBreaker(endpoint: string, before: Breaker, now: Breaker, { status, answer }: CallOutcome): void {
+    this.#parts.standings.setBreaker(now);
+    const [was, is] = [before.opensAgainAt !== undefined, now.opensAgainAt !== undefined];
+    if (!was && is)
+      logEvent('warn', 'endpoint left alone', {
+        endpoint,
+        failures: now.failures,
+        ...(status === undefined ? {} : { status }),
+        answer,
+      });
+    if (was && !is) logEvent('info', 'endpoint back', { endpoint });
   }
 
   /** Nobody says when a setting changes. One whose receiver wanted no more stays disabled until it has another address. */

@@ -137,6 +137,7 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
       breaker: state,
       opensAgainAt: state === 'open' ? breaker.opensAgainAt : undefined,
       disabled: isDisabled,
+      problem: this.#deliveries.problem,
     });
   }
 
@@ -173,13 +174,33 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
     const name = this.ctx.id.name ?? '';
     const readiness = await (standing === undefined ? readyEndpoint(this.env, name, undefined) : this.#ready(standing));
     switch (readiness.kind) {
-      case 'ready':
-        return meter.answer(await ping(this.#outbound, readiness.endpoint, configOf(this.env).publicUrl ?? NO_ORIGIN));
+      case 'ready': {
+        const result = await ping(this.#outbound, readiness.endpoint, configOf(this.env).publicUrl ?? NO_ORIGIN);
+        if (result.kind === 'answered' && result.isDelivered) await this.#answersAgain();
+        return meter.answer(result);
+      }
       case 'unknown':
         return meter.answer({ kind: 'not-sent', reason: 'there is no such endpoint' });
       case 'unreadable':
         return meter.answer({ kind: 'not-sent', reason: readiness.problem });
     }
+  }
+
+  /** Whoever pings has mended something: what waits is looked at, and who answered 410 once is asked again. */
+  async #answersAgain(): Promise<void> {
+    const standing = this.#standings.get();
+    if (standing === undefined) return;
+    if (standing.isDisabled && standing.refusedUrl === undefined) return;
+    const missed = standing.isDisabled ? (await this.#objects.eventLog().last()).result : 0;
+    this.#database.transaction(() => {
+      if (this.#standings.get()?.since !== standing.since) return;
+      if (standing.isDisabled) buryPending(this.#pending, missed, Date.now(), DISABLED_REASON);
+      this.#standings.enable();
+      this.#standings.setBreaker(CLOSED);
+      this.#tasks.add('deliver', '', Date.now());
+    });
+    this.#deliveries.wake();
+    await this.#tasks.arm();
   }
 
   override async alarm(): Promise<void> {

@@ -18,6 +18,8 @@ export interface EndpointFigures {
   /** Where the breaker is open: until when. */
   readonly opensAgainAt: number | undefined;
   readonly disabled: boolean;
+  /** Why nothing can be sent, as far as it was tried. */
+  readonly problem: string | undefined;
 }
 
 /** `refused`: nothing was changed, for a reason that a person can act on. */

@@ -6,8 +6,8 @@ import type { EndpointDocument } from '../../notifications/endpoint-document.ts'
 import { isWanted } from '../../notifications/wanted.ts';
 import type { LoggedEvent } from '../event-log/messages.ts';
 
-/** Of a batch, as JSON: sixteen of them have to fit into the memory of one object. */
-export const BATCH_CHARACTERS = 500_000;
+/** Of a batch, as JSON: a hundred endpoints may have sixteen of them under way. A single event is shorter. */
+export const BATCH_BYTES = 131_072;
 
 export interface PlannedRequest {
   readonly events: readonly [LoggedEvent, ...LoggedEvent[]];
@@ -36,7 +36,7 @@ type Rules = Pick<EndpointDocument, 'events' | 'repositories' | 'tags' | 'ignore
 interface OpenRequest {
   readonly events: [LoggedEvent, ...LoggedEvent[]];
   readonly isBlocked: boolean;
-  characters: number;
+  bytes: number;
 }
 
 /** @param from the cursor that the page begins after */
@@ -52,14 +52,14 @@ export function plan(endpoint: Rules, page: readonly LoggedEvent[], from: number
     if (isWanted(endpoint, event)) {
       const key = isOrdered ? event.repository : '';
       const open = last.get(key);
-      const characters = batch === 1 ? 0 : JSON.stringify(event).length;
-      if (open !== undefined && open.events.length < batch && open.characters + characters <= BATCH_CHARACTERS) {
+      const bytes = batch === 1 ? 0 : Buffer.byteLength(JSON.stringify(event));
+      if (open !== undefined && open.events.length < batch && open.bytes + bytes <= BATCH_BYTES) {
         open.events.push(logged);
-        open.characters += characters;
+        open.bytes += bytes;
       } else {
         const isBlocked = isOrdered && (open !== undefined || bounds.isBusy(event.repository));
         if (isBlocked ? blocked >= bounds.mostBlocked : sent >= Math.min(bounds.most, bounds.mostWaiting)) break;
-        const begun: OpenRequest = { events: [logged], isBlocked, characters };
+        const begun: OpenRequest = { events: [logged], isBlocked, bytes };
         requests.push(begun);
         last.set(key, begun);
         if (isBlocked) blocked += 1;

@@ -5,7 +5,7 @@
 import { configOf, type Config } from '../../config.ts';
 import { configuredEndpoints, destinationRulesOf } from '../../notifications/configured-endpoints.ts';
 import { parseEndpoint, type EndpointDocument, type SecretValue } from '../../notifications/endpoint-document.ts';
-import { withOpenSecrets } from '../../notifications/endpoint-secrets.ts';
+import { isCredentialName, withOpenSecrets } from '../../notifications/endpoint-secrets.ts';
 import { sealingKeysOf } from '../../notifications/sealing.ts';
 import { parseWebhookSecret, type WebhookSecret } from '../../notifications/signature.ts';
 
@@ -55,7 +55,7 @@ async function fromStore(config: Config, name: string, stored: string): Promise<
 function withSecrets(document: EndpointDocument, env: Env): ReadyEndpoint {
   const texts: string[] = [];
   const secretOf = (secret: SecretValue): string => {
-    const text = 'value' in secret ? secret.value : bound(env, secret.binding);
+    const text = ('value' in secret ? secret.value : bound(env, secret.binding)).trim();
     texts.push(text);
     return text;
   };
@@ -65,6 +65,7 @@ function withSecrets(document: EndpointDocument, env: Env): ReadyEndpoint {
       typeof value === 'string' ? value : secretOf(value),
     ]),
   );
+  for (const [name, value] of Object.entries(headers)) if (isCredentialName(name)) texts.push(value);
   const signingSecrets = document.signingSecrets.map((secret) => {
     const parsed = parseWebhookSecret(secretOf(secret));
     if (parsed !== undefined) return parsed;
@@ -77,7 +78,7 @@ function withSecrets(document: EndpointDocument, env: Env): ReadyEndpoint {
 /** `Bearer abc` is no secret without `abc`; and who knows the address of a chat's webhook can write there. */
 function shownNowhere(url: string, secrets: readonly string[]): string[] {
   const { pathname, search } = new URL(url);
-  const parts = [...secrets.flatMap((secret) => secret.split(/[\s_]/).slice(1)), `${pathname}${search}`];
+  const parts = [...secrets.flatMap((secret) => secret.split(/[\s_=:,"]+/)), `${pathname}${search}`];
   const all = [...secrets, url, ...parts.filter(({ length }) => length >= SHORTEST_PART_CHARACTERS)];
   const escaped = all.map((text) => JSON.stringify(text).slice(1, -1));
   return [...new Set([...all, ...escaped])].sort((one, other) => other.length - one.length);

@@ -115,7 +115,10 @@ export class ManifestChanges {
     return link === undefined ? undefined : { kind: 'linked', linkId: link.id };
   }
 
-  /** A push is one event for each of its tags, or one where it has none. */
+  /**
+   * A push is one event for each of its tags, or one where it has none. What may be long stands in the first alone: many tags of one
+   * request would make a hundred times its bytes of it.
+   */
   #tellPush(
     { digest, mediaType, size, artifactType, subject }: NewManifest,
     { tags, told }: PushTarget,
@@ -131,14 +134,16 @@ export class ManifestChanges {
       ...{ mediaType, digest, size },
       ...(artifactType === undefined ? {} : { artifactType }),
       ...(subject === undefined ? {} : { subject }),
+    };
+    const lists = {
       ...(annotations === undefined ? {} : { annotations }),
       ...(references === undefined ? {} : { references }),
     };
-    if (tags.length === 0) outbox.write('manifest.push', target, cause, now);
+    if (tags.length === 0) outbox.write('manifest.push', { ...target, ...lists }, cause, now);
     for (const [index, tag] of tags.entries()) {
       const previousDigest = before[index];
       const moved = previousDigest === undefined ? { tag } : { tag, previousDigest };
-      outbox.write('manifest.push', { ...target, ...moved }, cause, now);
+      outbox.write('manifest.push', { ...target, ...(index === 0 ? lists : {}), ...moved }, cause, now);
     }
   }
 

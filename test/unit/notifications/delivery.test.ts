@@ -64,10 +64,20 @@ describe('a breaker', () => {
     for (let count = 1; count < FAILURES_UNTIL_OPEN; count += 1) breaker = failed(breaker, AT, undefined, 1);
     expect(stateOf(breaker, AT)).toBe('closed');
     breaker = failed(breaker, AT, undefined, 1);
-    expect(breaker.opensAgainAt).toBe(AT + 1_000);
-    expect([stateOf(breaker, AT + 999), stateOf(breaker, AT + 1_000)]).toEqual(['open', 'half-open']);
-    breaker = failed(breaker, AT + 1_000, undefined, 1);
-    expect(breaker.opensAgainAt).toBe(AT + 3_000);
+    expect(breaker.opensAgainAt).toBe(AT + 4_000);
+    expect([stateOf(breaker, AT + 3_999), stateOf(breaker, AT + 4_000)]).toEqual(['open', 'half-open']);
+    breaker = failed(breaker, AT + 4_000, undefined, 1);
+    expect(breaker.opensAgainAt).toBe(AT + 12_000);
+  });
+
+  it('opens at the first failure for as long as the receiver asks for', () => {
+    expect(failed(CLOSED, AT, 60_000, 1)).toEqual({ failures: 1, opensAgainAt: AT + 60_000 });
+    expect(failed(CLOSED, AT, 0, 1)).toEqual({ failures: 1, opensAgainAt: undefined });
+  });
+
+  it('does not believe a time beyond the longest pause, which a clock wrote that was ahead', () => {
+    const breaker = { failures: 9, opensAgainAt: AT + LONGEST_RETRY_MS + 1 };
+    expect([stateOf(breaker, AT), stateOf(breaker, AT + 1)]).toEqual(['half-open', 'open']);
   });
 
   it('stays open as long as the receiver asks for', () => {

@@ -4,6 +4,7 @@ import { githubDispatch, sentence, slackMessage } from '../../../src/notificatio
 import { cloudEvent } from '../../../src/notifications/cloud-event.ts';
 import { envelope } from '../../../src/notifications/distribution-envelope.ts';
 import { boundedCause, boundedTarget, EVENT_KINDS } from '../../../src/notifications/event.ts';
+import { renderedBody } from '../../../src/notifications/rendering.ts';
 import { parseTemplate, render, type Template } from '../../../src/notifications/template.ts';
 import { DIGEST, event, manifestTarget, name, OTHER_DIGEST, tag } from './events.ts';
 
@@ -160,20 +161,31 @@ describe('a template', () => {
   });
 });
 
+it('a template that makes too much of an event is told, and nothing is sent of it', () => {
+  const format = parsed({ text: '{url} '.repeat(2_500) });
+  const rendered = () => renderedBody({ format, batch: 1, references: false }, [event()]);
+  expect(rendered).toThrow('let it place less');
+});
+
 describe('what is of any length', () => {
   it('is cut where a client wrote it', () => {
     const long = { ...event().cause, userAgent: 'a'.repeat(10_000), actor: { kind: 'user', name: 'b'.repeat(1_000) } };
     const { userAgent, actor } = boundedCause(long);
     expect([userAgent.length, actor.name?.length]).toEqual([512, 255]);
+    // A host may have as many characters as it likes where no setting says it.
+    expect(boundedCause({ ...long, origin: `http://${'h'.repeat(300)}` }).origin).toBe('http://registry.invalid');
   });
 
   it('is left out where it is a list, so that no message is too long for a Queue', () => {
     const descriptor = { mediaType: 'a/b', digest: DIGEST, size: 1 };
-    const annotations = { note: 'x'.repeat(20_000) };
+    // Of two bytes each.
+    const annotations = { note: '\u00e9'.repeat(10_000) };
     const long = { ...manifestTarget(DIGEST), annotations, references: Array.from({ length: 101 }, () => descriptor) };
     expect(boundedTarget(long)).toEqual(manifestTarget(DIGEST));
     const short = { ...manifestTarget(DIGEST), annotations: { a: 'b' }, references: [descriptor] };
     expect(boundedTarget(short)).toEqual(short);
+    const wordy = Array.from({ length: 100 }, () => ({ ...descriptor, mediaType: `a/${'b'.repeat(250)}` }));
+    expect(boundedTarget({ ...short, references: wordy }).references).toBeUndefined();
   });
 });
 

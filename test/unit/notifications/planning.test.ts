@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { parseEndpoint, type EndpointDocument } from '../../../src/notifications/endpoint-document.ts';
 import { renderedBody } from '../../../src/notifications/rendering.ts';
-import { BATCH_CHARACTERS, plan, type Plan } from '../../../src/objects/endpoint/planning.ts';
+import { BATCH_BYTES, plan, type Plan } from '../../../src/objects/endpoint/planning.ts';
 import { joined, runsOf } from '../../../src/objects/endpoint/spans.ts';
 import type { LoggedEvent } from '../../../src/objects/event-log/messages.ts';
 import { DIGEST, event, manifestTarget, name } from './events.ts';
@@ -104,7 +104,7 @@ describe('a plan', () => {
 
   it('has no request that is longer than memory allows', () => {
     const long = event('manifest.push', {
-      target: { ...manifestTarget(DIGEST), annotations: { padding: 'x'.repeat(90_000) } },
+      target: { ...manifestTarget(DIGEST), annotations: { padding: '\u00e9'.repeat(20_000) } },
     });
     const page = Array.from({ length: 20 }, (_, index) => ({ cursor: index + 1, event: long }));
     const { requests, next } = plan(endpoint({ batch: 100 }), page, 0, {
@@ -114,7 +114,8 @@ describe('a plan', () => {
       isBusy: () => false,
     });
     expect(next).toBe(20);
-    for (const { events } of requests) expect(JSON.stringify(events).length).toBeLessThan(BATCH_CHARACTERS + 10_000);
+    for (const { events } of requests)
+      expect(Buffer.byteLength(JSON.stringify(events))).toBeLessThan(BATCH_BYTES + 10_000);
   });
 });
 

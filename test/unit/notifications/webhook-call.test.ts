@@ -23,8 +23,7 @@ function breaking(status: number, start: string): Response {
   return new Response(body, { status });
 }
 
-const outcomeOf = (response: Response) =>
-  callWebhook({ fetch: () => Promise.resolve(response) }, REQUEST, Date.now);
+const outcomeOf = (response: Response) => callWebhook({ fetch: () => Promise.resolve(response) }, REQUEST, Date.now);
 
 describe('an answer whose body breaks off', () => {
   it.each([

@@ -214,13 +214,13 @@ describe('a failed call', () => {
     await consume(source.take(1));
     await webhook.settle();
     const delays: number[] = [];
-    for (let attempt = 0; attempt < 16; attempt += 1) {
+    for (let attempt = 0; attempt < 14; attempt += 1) {
       const before = Date.now();
       await webhook.passToAlarm();
       delays.push((Date.now() - before) / 1_000);
     }
-    // The breaker opens at the fifth, and counts anew.
-    expect(delays).toEqual([1, 2, 4, 8, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048]);
+    // The breaker opens at the fifth, and begins with four seconds.
+    expect(delays).toEqual([1, 2, 4, 8, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048]);
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const before = Date.now();
       await webhook.passToAlarm();
@@ -313,14 +313,39 @@ describe('the breaker', () => {
     // As long as it was closed, each place that became free was taken again.
     expect(burst).toBeLessThan(16 + FAILURES_UNTIL_OPEN);
     // Those that were under way when it opened make it no longer.
-    expect(await webhook.figures()).toMatchObject({ breaker: 'open', opensAgainAt: Date.now() + 1_000 });
+    expect(await webhook.figures()).toMatchObject({ breaker: 'open', opensAgainAt: Date.now() + 4_000 });
     await webhook.passToAlarm();
     expect((await webhook.received()).length).toBe(burst + 1);
-    expect(await webhook.figures()).toMatchObject({ breaker: 'open', opensAgainAt: Date.now() + 2_000 });
+    expect(await webhook.figures()).toMatchObject({ breaker: 'open', opensAgainAt: Date.now() + 8_000 });
     await webhook.answers({});
     await webhook.drain();
     expect(new Set(await webhook.told())).toEqual(new Set(source.numbers(50)));
     expect(await webhook.figures()).toMatchObject({ breaker: 'closed', waiting: 0, delivered: 50 });
+  });
+
+  it('stays closed for requests that a receiver refuses for what is in them, and gets on with the others', async () => {
+    const [poison, source, webhook] = [new Source('team/poison'), new Source('team/app'), new Webhook()];
+    await webhook.answers(...Array.from({ length: 8 }, () => ({ status: 422 })), {});
+    await webhook.make({ concurrency: 1 });
+    await consume(poison.take(8));
+    await webhook.settle();
+    await consume(source.take(1));
+    await webhook.settle();
+    expect(await webhook.told()).toContain(`${source.name} 1`);
+    expect((await webhook.figures()).breaker).toBe('closed');
+  });
+
+  it('is tried with something new each second time, since what waits may be all that is refused', async () => {
+    fullDelays();
+    const [source, webhook] = [new Source('team/app'), new Webhook()];
+    await webhook.answers({ status: 500 });
+    await webhook.make({ concurrency: 1 });
+    await consume(source.take(1));
+    for (let attempt = 0; attempt < FAILURES_UNTIL_OPEN; attempt += 1) await webhook.passToAlarm();
+    expect((await webhook.figures()).breaker).toBe('open');
+    await consume(source.take(1));
+    for (let probe = 0; probe < 2; probe += 1) await webhook.passToAlarm();
+    expect((await webhook.told()).slice(-2).sort()).toEqual(source.numbers(2));
   });
 
   it('does not stay open until a time that a clock wrote which was ahead', async () => {

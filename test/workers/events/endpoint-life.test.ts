@@ -104,9 +104,10 @@ describe('bounds', () => {
     const running = webhook.settle();
     await webhook.until(async () => (await webhook.received()).length === 2);
     expect(await webhook.told()).toContain(`${other.name} 1`);
+    expect(await webhook.rows('waiting')).toBe(MOST_WAITING + 100);
+    await webhook.change({ order: 'repository', disabled: true });
     await webhook.release();
     await running;
-    expect(await webhook.figures()).toMatchObject({ waiting: 0, delivered: MOST_WAITING + 101 });
   });
 
   it('hold for what waits: past it nothing new is read, and nothing of it is lost', async () => {
@@ -219,7 +220,28 @@ describe('a ping', () => {
     expect((await webhook.stub.ping()).result).toMatchObject({ isDelivered: true, status: 200 });
     expect(await webhook.figures()).toMatchObject({ delivered: 0, failed: 0, waiting: 0, disabled: false });
     const [{ body } = { body: '{}' }] = await webhook.received();
-    expect(body).toContain('repository.create');
+    expect(body).toContain('"kind":"ping"');
+  });
+
+  it('that is taken enables an endpoint which 410 had disabled, and what it missed is among the dead letters', async () => {
+    const [source, webhook] = [new Source('team/app'), new Webhook()];
+    await webhook.answers({ status: 410 }, {});
+    await webhook.make();
+    await consume(source.take(1));
+    await webhook.settle();
+    expect(await webhook.figures()).toMatchObject({ disabled: true });
+    expect((await webhook.stub.ping()).result).toMatchObject({ isDelivered: true });
+    expect(await webhook.figures()).toMatchObject({ disabled: false, deadLetters: 1 });
+    await consume(source.take(1));
+    await webhook.settle();
+    expect(await webhook.figures()).toMatchObject({ delivered: 1 });
+  });
+
+  it('that is taken enables none that its document disables', async () => {
+    const webhook = new Webhook();
+    await webhook.make({ disabled: true });
+    expect((await webhook.stub.ping()).result).toMatchObject({ isDelivered: true });
+    expect(await webhook.figures()).toMatchObject({ disabled: true });
   });
 
   it('of an endpoint that there is not is not sent', async () => {
