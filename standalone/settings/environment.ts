@@ -41,4 +41,17 @@ export function unknownVariable(variable: string): Problem {
   };
 }
 
+const NPM_SCRIPTS: readonly (string | undefined)[] = ['start', 'config'];
+
+/** What was typed without the two dashes, npm took for its own, and nobody would know: a registry would be open to writes. */
+export function takenByNpm(environment: Environment): Problem[] {
+  if (!NPM_SCRIPTS.includes(environment['npm_lifecycle_event'])) return [];
+  return SETTINGS.flatMap(({ name, flag }) => {
+    const value = environment[`npm_config_${name.replaceAll('-', '_')}`];
+    if (flag === undefined || value === undefined) return [];
+    const shown = value === '' || value === 'true' ? '' : ` ${value}`;
+    return [{ path: flag, message: `was taken by npm. Options go behind two dashes: npm start -- ${flag}${shown}` }];
+  });
+}
+
 const NAMES = SETTINGS.map(({ variable }) => variable.slice(VARIABLE_PREFIX.length));
