@@ -4,13 +4,15 @@
  * Exit codes: 0 all is right, 1 something is not, 2 the command itself was typed wrongly.
  */
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { parseConfig } from '../src/config.ts';
 import { lookAtDataDirectory } from './data-directory.ts';
 import { accessOf, exposureWarnings } from './exposure.ts';
 import { examine } from './settings/examine.ts';
 import { explain, explanation } from './settings/explain.ts';
-import { lineOf, placeOf, type Problem } from './settings/given.ts';
+import { lineOf, placeOf, type Given, type Problem } from './settings/given.ts';
 import { habitsOfDistribution } from './settings/hints.ts';
+import { PROGRAM_ROWS } from './settings/program-settings.ts';
 import type { Settings } from './settings/settings.ts';
 import { workerVariables } from './settings/worker-variables.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './start-failure.ts';
@@ -53,7 +55,8 @@ function main([command, ...rest]: readonly string[], environment: NodeJS.Process
 function check(words: readonly string[], environment: NodeJS.ProcessEnv, isJson: boolean): number {
   const examined = examine(words, environment, ROOT);
   if (examined.kind === 'help' || examined.kind === 'version') return helped();
-  const problems = examined.kind === 'problems' ? examined.problems : dataProblems(examined.settings);
+  const { given } = examined.kind === 'problems' ? examined : examined.settings;
+  const problems = [...(examined.kind === 'problems' ? examined.problems : []), ...dataProblems(given)];
   const notes = [
     ...habitsOfDistribution(environment),
     ...(examined.kind === 'settings' ? warnings(examined.settings) : []),
@@ -83,10 +86,12 @@ function helped(): number {
   return 0;
 }
 
-function dataProblems(settings: Settings): Problem[] {
-  const why = lookAtDataDirectory(settings.get('data'), settings.get('storage'));
-  const given = settings.given.get('data');
-  return why === undefined ? [] : [{ path: given === undefined ? 'data' : placeOf(given.origin), message: why }];
+function dataProblems(given: ReadonlyMap<string, Given>): Problem[] {
+  const data = v.safeParse(PROGRAM_ROWS.data.schema, given.get('data')?.text);
+  const storage = v.safeParse(PROGRAM_ROWS.storage.schema, given.get('storage')?.text);
+  const message = data.success && storage.success ? lookAtDataDirectory(data.output, storage.output) : undefined;
+  const origin = given.get('data')?.origin;
+  return message === undefined ? [] : [{ path: origin === undefined ? 'data' : placeOf(origin), message }];
 }
 
 /** What npm start would warn of; what the data directory says of who may come in, it alone can know. */

@@ -15,7 +15,7 @@ import { gather } from './gather.ts';
 import { placeOf, quote, type Given, type Problem } from './given.ts';
 import { PROGRAM_ROWS } from './program-settings.ts';
 import { readGiven, type Read } from './read-given.ts';
-import { VARIABLE_PREFIX, type Setting } from './setting.ts';
+import { shapeOf, VARIABLE_PREFIX, type Setting } from './setting.ts';
 import { Settings } from './settings.ts';
 import { tomlExample } from './settings-file.ts';
 import { settingOfVariable } from './table.ts';
@@ -24,7 +24,7 @@ import { workerVariables } from './worker-variables.ts';
 export type Examined =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
-  | { readonly kind: 'problems'; readonly problems: readonly Problem[] }
+  | { readonly kind: 'problems'; readonly problems: readonly Problem[]; readonly given: ReadonlyMap<string, Given> }
   | { readonly kind: 'settings'; readonly settings: Settings };
 
 /** @param root the project, whose wrangler.toml has settings as well */
@@ -47,7 +47,7 @@ export function examine(words: readonly string[], environment: Environment, root
     ...pairProblems(read.given),
     ...workerProblems(read, own, wrangler),
   ];
-  if (problems.length > 0) return { kind: 'problems', problems };
+  if (problems.length > 0) return { kind: 'problems', problems, given: read.given };
   return { kind: 'settings', settings: new Settings(read.given, gathered.outranked, own, wrangler.variables) };
 }
 
@@ -112,7 +112,8 @@ function workerProblems(
 }
 
 function wrongValue({ setting, text, origin }: Given, message: string): string {
-  const shown = setting.isSecret === true ? '' : ` (given: ${quote(text)})`;
+  const isNumber = origin.kind === 'file' && shapeOf(setting.schema).kind === 'number';
+  const shown = setting.isSecret === true ? '' : ` (given: ${isNumber ? text : quote(text)})`;
   if (setting.example === undefined) return `${message}${shown}`;
   return `${message}${shown}. For example: ${asTyped(setting, origin.kind)}`;
 }

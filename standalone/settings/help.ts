@@ -25,7 +25,7 @@ export function helpText(): string {
       0,
     ),
     '',
-    'npm run config -- check     finds every mistake, with the same flags, and starts nothing',
+    'npm run config -- check     finds every mistake, with the same flags',
     'npm run config -- explain   shows what counts, and where it comes from',
     'docs/configuration.md       has all of it at length',
   ].join('\n');

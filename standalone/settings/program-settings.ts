@@ -44,7 +44,7 @@ export const PROGRAM_ROWS = {
   host: {
     schema: v.optional(host, DEFAULT_HOST),
     group: 'serving',
-    doc: 'the IP address to listen on, or localhost, which is open to programs on this machine. Any other, and 0.0.0.0 for all of them, is closed until BERTH_ANONYMOUS=read or read-write opens it to everyone',
+    doc: 'the IP address to listen on, or localhost, which is open to programs on this machine. Any other, and 0.0.0.0 for all of them, is closed until --anonymous read or read-write opens it to everyone, or somebody can sign in',
     value: 'H',
     example: '127.0.0.1',
   },
@@ -74,7 +74,7 @@ export const PROGRAM_ROWS = {
   sync: {
     schema: v.optional(oneOf(['off', 'on']), 'on'),
     group: 'serving',
-    doc: 'answers once the disk has the bytes. Off is faster, but what was just pushed may not survive a power cut',
+    doc: 'answers before the disk has the bytes: faster, but what was just pushed may not survive a power cut',
   },
 } satisfies Record<string, ProgramRow>;
 
