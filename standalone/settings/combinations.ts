@@ -9,16 +9,14 @@ import type { ProgramName } from './program-settings.ts';
 import { settingOfVariable } from './table.ts';
 import type { Variables } from './worker-variables.ts';
 
-type AllGiven = ReadonlyMap<string, Given>;
-
 /** Each is of use only with the other. A pair that is new is a row here. */
 const PAIRS: readonly (readonly [ProgramName, ProgramName])[] = [];
 
-export function pairProblems(given: AllGiven): Problem[] {
+export function combinationProblems(given: ReadonlyMap<string, Given>): Problem[] {
   return PAIRS.flatMap(([one, other]) => [...without(given, one, other), ...without(given, other, one)]);
 }
 
-function without(given: AllGiven, name: ProgramName, missing: ProgramName): Problem[] {
+function without(given: ReadonlyMap<string, Given>, name: ProgramName, missing: ProgramName): Problem[] {
   const one = given.get(name);
   if (one === undefined || given.has(missing)) return [];
   return [{ path: placeOf(one.origin), message: `needs --${missing} besides. Give both, or neither.` }];
@@ -28,7 +26,7 @@ function without(given: AllGiven, name: ProgramName, missing: ProgramName): Prob
 const READERS: readonly ((config: Config) => unknown)[] = [configuredPolicy, htpasswdOf, trustsOf, configuredEndpoints];
 
 /** What the Worker finds wrong with settings that are right one by one. */
-export function contradictions(given: AllGiven, variables: Variables): Problem[] {
+export function contradictions(given: ReadonlyMap<string, Given>, variables: Variables): Problem[] {
   const config = parseConfig(variables);
   return READERS.flatMap((read) => {
     try {
@@ -42,7 +40,7 @@ export function contradictions(given: AllGiven, variables: Variables): Problem[]
 }
 
 /** The Worker says `BERTH_ANONYMOUS=read and BERTH_TOKEN_SERVER both …`; whoever wrote a file of settings knows other names. */
-function contradiction(given: AllGiven, said: string): Problem {
+function contradiction(given: ReadonlyMap<string, Given>, said: string): Problem {
   const [, path = '', value, message = ''] = /^(BERTH_[A-Z_]+)(?:=(\S+))? (.*)$/s.exec(said) ?? [];
   if (path === '') return { path: 'settings', message: said };
   const rest = message.replace(/\bBERTH_[A-Z_]+\b/g, (variable) => placeIn(given, variable));
@@ -50,7 +48,7 @@ function contradiction(given: AllGiven, said: string): Problem {
 }
 
 /** Where a variable's value was given; its own name where it was not, or in the environment. */
-export function placeIn(given: AllGiven, variable: string): string {
+export function placeIn(given: ReadonlyMap<string, Given>, variable: string): string {
   const one = given.get(settingOfVariable(variable)?.name ?? '');
   return one === undefined ? variable : placeOf(one.origin);
 }

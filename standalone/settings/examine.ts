@@ -7,7 +7,7 @@ import { isHtpasswd, isSettingName, mistakesIn } from '../../src/config.ts';
 import { secretMistakes, secretNames } from '../endpoint-secrets.ts';
 import { whyNotReadable, type Environment } from '../setting-file.ts';
 import { readWranglerFile, WRANGLER_FILE, type WranglerFile } from '../wrangler-file.ts';
-import { contradictions, pairProblems, placeIn } from './combinations.ts';
+import { combinationProblems, contradictions, placeIn } from './combinations.ts';
 import { documentPlace, documentProblems } from './documents.ts';
 import { takenByNpm, unknownVariable } from './environment.ts';
 import { exampleOf } from './flags.ts';
@@ -44,7 +44,7 @@ export function examine(words: readonly string[], environment: Environment, root
     ...read.problems,
     ...givenTwice(read.given, environment),
     ...programProblems(read.given),
-    ...pairProblems(read.given),
+    ...combinationProblems(read.given),
     ...workerProblems(read, own, wrangler),
   ];
   if (problems.length > 0) return { kind: 'problems', problems, given: read.given };
