@@ -54,12 +54,16 @@ function without(
   const { name, variable, isSecret } = setting;
   const value = variables[variable];
   if (variable in configured && value === configured[variable])
-    return { value: isSecret === true ? null : String(value), origin: `${WRANGLER_FILE}: vars.${variable}` };
+    return { value: isSecret === true ? null : typed(value), origin: `${WRANGLER_FILE}: vars.${variable}` };
   if (MADE_IN_DATA.includes(name)) return { value: null, origin: `the file ${name} in the data directory` };
   if (name === 'open-loopback')
-    return { value: String(value ?? 'off'), origin: `${DEFAULT}, for this host and who may do what` };
+    return { value: typed(value ?? 'off'), origin: `${DEFAULT}, for this host and who may do what` };
   if (name === 'events') return { value: variables['BERTH_ENDPOINTS'] === undefined ? 'off' : 'on', origin: DEFAULT };
   return { value: defaultOf(setting) ?? null, origin: DEFAULT };
+}
+
+function typed(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** The first start makes them. */

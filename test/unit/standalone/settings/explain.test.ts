@@ -19,7 +19,7 @@ test('each setting has its value and its origin, and what it outranks', () => {
     anonymous: { value: 'none', origin: 'wrangler.toml: vars.BERTH_ANONYMOUS' },
     storage: { value: 'filesystem', origin: 'default' },
     'existence-cache-seconds': { value: '0', origin: 'default' },
-    'open-loopback': { value: 'on', origin: expect.stringMatching(/^default/) },
+    'open-loopback': { value: 'on', origin: 'default, for this host and who may do what' },
     'admin-password': { value: null, origin: 'the file admin-password in the data directory' },
   });
   expect(all).not.toHaveProperty('jurisdiction');
