@@ -15,7 +15,7 @@ import { gather } from './gather.ts';
 import { placeOf, quote, type Given, type Problem } from './given.ts';
 import { PROGRAM_ROWS } from './program-settings.ts';
 import { readGiven, type Read } from './read-given.ts';
-import { shapeOf, VARIABLE_PREFIX, type Setting } from './setting.ts';
+import { defaultOf, shapeOf, VARIABLE_PREFIX, type Setting } from './setting.ts';
 import { Settings } from './settings.ts';
 import { tomlExample } from './settings-file.ts';
 import { settingOfVariable } from './table.ts';
@@ -92,7 +92,11 @@ function workerProblems(
     const one = given.get(settingOfVariable(name)?.name ?? '');
     const rest = message.replace(/\bBERTH_[A-Z_]+\b/g, (variable) => placeIn(given, variable));
     if (one !== undefined) return { path: placeOf(one.origin), message: wrongValue(one, rest) };
-    return { path: name in configured ? `${WRANGLER_FILE}: vars.${name}` : name, message: rest };
+    if (name in configured) return { path: `${WRANGLER_FILE}: vars.${name}`, message: rest };
+    // A default that does not fit another value.
+    const usual = settingOfVariable(name);
+    const value = usual === undefined ? undefined : defaultOf(usual);
+    return { path: usual?.flag ?? name, message: value === undefined ? rest : `${rest} (by default: ${value})` };
   });
   const wrongDocuments = [...given.values()].flatMap((one) => {
     const text = variables[one.setting.variable];

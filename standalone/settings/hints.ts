@@ -3,7 +3,7 @@
  * the same here. They are no mistakes: whatever else runs on the machine may need them. Pure.
  */
 import type { Environment } from '../setting-file.ts';
-import type { Problem } from './given.ts';
+import { placeOf, type Given, type Problem } from './given.ts';
 import { SETTINGS } from './table.ts';
 
 /** The longest beginning that a variable has counts. Names in braces are settings. */
@@ -29,6 +29,15 @@ const HABITS: readonly (readonly [string, string])[] = [
     (section) => [`REGISTRY_${section}`, 'docs/compatibility-distribution.md says what is here in its place'] as const,
   ),
 ];
+
+/** A variable of a deployed Worker that was set for `npm start` as well. */
+export function withoutEffect(given: Iterable<Given>): Problem[] {
+  return [...given].flatMap(({ setting, origin }) =>
+    setting.isForCloudflare === true
+      ? [{ path: placeOf(origin), message: 'is for Cloudflare alone, and is not needed here.' }]
+      : [],
+  );
+}
 
 const FLAGS = new Map(SETTINGS.map(({ name, flag }) => [name, flag]));
 const PLACEHOLDER = /\{([\w-]+)\}/g;
