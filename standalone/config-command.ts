@@ -11,7 +11,7 @@ import { accessOf, exposureWarnings } from './exposure.ts';
 import { examine } from './settings/examine.ts';
 import { explain, explanation } from './settings/explain.ts';
 import { lineOf, placeOf, type Given, type Problem } from './settings/given.ts';
-import { habitsOfDistribution, withoutEffect } from './settings/hints.ts';
+import { habitsOfDistribution, misspeltInWrangler, withoutEffect } from './settings/hints.ts';
 import { PROGRAM_ROWS } from './settings/program-settings.ts';
 import type { Settings } from './settings/settings.ts';
 import { workerVariables } from './settings/worker-variables.ts';
@@ -60,7 +60,9 @@ function check(words: readonly string[], environment: NodeJS.ProcessEnv, isJson:
   const notes = [
     ...habitsOfDistribution(environment),
     ...withoutEffect(given.values()),
-    ...(examined.kind === 'settings' ? warnings(examined.settings) : []),
+    ...(examined.kind === 'settings'
+      ? [...misspeltInWrangler(examined.settings.configured), ...warnings(examined.settings)]
+      : []),
   ];
   if (isJson) console.log(JSON.stringify({ problems, notes }, undefined, 2));
   else

@@ -32,12 +32,18 @@ export function parseEnvironment(environment: Environment): FromEnvironment {
   return { given, others };
 }
 
+/** The variable that was probably meant. */
+export function nearestVariable(variable: string): string | undefined {
+  const meant = nearest(variable.slice(VARIABLE_PREFIX.length), NAMES);
+  return meant === undefined ? undefined : `${VARIABLE_PREFIX}${meant}`;
+}
+
 /** A misspelt setting would leave its default in force, and nobody would know. */
 export function unknownVariable(variable: string): Problem {
-  const meant = nearest(variable.slice(VARIABLE_PREFIX.length), NAMES);
+  const meant = nearestVariable(variable);
   return {
     path: variable,
-    message: `is no setting.${meant === undefined ? '' : ` Did you mean ${VARIABLE_PREFIX}${meant}?`} docs/configuration.md lists them all.`,
+    message: `is no setting.${meant === undefined ? '' : ` Did you mean ${meant}?`} docs/configuration.md lists them all.`,
   };
 }
 

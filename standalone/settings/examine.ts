@@ -12,6 +12,7 @@ import { documentPlace, documentProblems } from './documents.ts';
 import { takenByNpm, unknownVariable } from './environment.ts';
 import { exampleOf } from './flags.ts';
 import { gather } from './gather.ts';
+import { nearest } from './nearest.ts';
 import { placeOf, quote, type Given, type Problem } from './given.ts';
 import { PROGRAM_ROWS } from './program-settings.ts';
 import { readGiven, type Read } from './read-given.ts';
@@ -116,8 +117,11 @@ function workerProblems(
 }
 
 function wrongValue({ setting, text, origin }: Given, message: string): string {
-  const isNumber = origin.kind === 'file' && shapeOf(setting.schema).kind === 'number';
+  const shape = shapeOf(setting.schema);
+  const isNumber = origin.kind === 'file' && shape.kind === 'number';
   const shown = setting.isSecret === true ? '' : ` (given: ${isNumber ? text : quote(text)})`;
+  const meant = shape.kind === 'words' ? nearest(text, shape.words) : undefined;
+  if (meant !== undefined) return `${message}${shown}. Did you mean ${meant}?`;
   if (setting.example === undefined) return `${message}${shown}`;
   return `${message}${shown}. For example: ${asTyped(setting, origin.kind)}`;
 }

@@ -69,7 +69,7 @@ it.each([
   ['events = "yes"', 'events must be one of off, on (given: "yes")'],
   ['storage = 2', 'storage must be one of filesystem, r2, in quotes (given: 2). For example: storage = "r2"'],
   ['cors-origins = [1]', 'cors-origins must be a list of texts, each in quotes (given: [1])'],
-  ['anonymous = "raed"', 'anonymous must be one of none, read, read-write (given: "raed")'],
+  ['anonymous = "raed"', 'anonymous must be one of none, read, read-write (given: "raed"). Did you mean read?'],
   ['admin-password = 12345', 'admin-password must be text, in quotes. For example: admin-password = "TEXT"'],
   ['prot = 1', 'prot is no setting. Did you mean port? docs/configuration.md lists them all.'],
   ['BERTH_PUBLIC_URL = "x"', 'BERTH_PUBLIC_URL is no setting. Did you mean public-url? docs/configuration.md lists'],
