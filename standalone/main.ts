@@ -25,6 +25,7 @@ import type { Settings } from './settings/settings.ts';
 import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
+import { ServedTls } from './tls/serving.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -80,6 +81,7 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
 
   // What was typed wrongly is said first, whatever else is in the way.
   workerVariables({}, settings.environment, host);
+  const tls = ServedTls.open(settings);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({
       level: 'info',
@@ -103,7 +105,8 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     if (starting.signal.aborted) process.exit(0);
   });
   const variables = workerVariables(worker.options.bindings, environment, host, bindingNames(worker));
-  const access = accessOf(parseConfig(variables), asksWhoComes(data.state));
+  const config = parseConfig(variables);
+  const access = accessOf(config, asksWhoComes(data.state));
   const lost = (reason: string): void => {
     terminal.failure(reason);
     process.exit(EXIT_FAILED);
@@ -125,6 +128,7 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     variables,
     host,
     port,
+    secure: tls?.side,
     data,
     files: files?.socket,
     terminal,
@@ -147,6 +151,9 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     environment,
     terminal,
   );
+  tls?.watch(config, terminal, () => {
+    void stop(runtime, 'the terminal was closed', terminal);
+  });
   if (made !== undefined) sayAdminPassword(made, data.path, terminal);
 }
 

@@ -22,6 +22,7 @@ import { Front } from './front.ts';
 import { listenFailure } from './port.ts';
 import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
 import type { Terminal } from './terminal.ts';
+import type { SecureSide } from './tls/secure-side.ts';
 import { WorkerdProcesses } from './workerd-processes.ts';
 
 const CONFIG_PROGRAM = join(import.meta.dirname, 'workerd-config.ts');
@@ -33,11 +34,14 @@ const REPOSITORY_CLASS = 'Repository';
 
 const EVENT_QUEUE = 'EVENT_QUEUE';
 const OUTBOUND = 'OUTBOUND';
+/** How the served port is spoken to. A client can't say so, and workerd hears it through the front, which takes TLS away. */
+const SERVED_SCHEME = 'SERVED_SCHEME';
 /** Bindings that are made here. */
-const OWN_BINDINGS = [EVENT_QUEUE, OUTBOUND, 'REPOSITORY_FILES', 'FILES', 'DISK'] as const;
+const OWN_BINDINGS = [EVENT_QUEUE, OUTBOUND, SERVED_SCHEME, 'REPOSITORY_FILES', 'FILES', 'DISK'] as const;
 
 /** What a URL leaves out. */
-const HTTP_PORT = 80;
+const DEFAULT_PORTS = { http: 80, https: 443 } as const;
+type Scheme = keyof typeof DEFAULT_PORTS;
 /** workerd listens where only this machine can reach it, on a port that the system chooses. */
 const INNER_SOCKET = { host: '127.0.0.1', port: 0 };
 /** What Miniflare calls it: the first Worker's default export. */
@@ -57,6 +61,8 @@ export interface RuntimeSettings {
   /** More at once are turned away. */
   readonly mostClients: number;
   readonly port: number;
+  /** Undefined where plain HTTP is spoken. */
+  readonly secure: SecureSide | undefined;
   readonly data: DataDirectory;
   /** Where blobs are plain files, the socket of their service; undefined for the bucket's emulator. */
   readonly files: string | undefined;
@@ -77,8 +83,9 @@ export class Runtime {
     this.#settings = settings;
     this.#workerds = workerds;
     this.#front = front;
-    const port = front.port === HTTP_PORT ? '' : `:${String(front.port)}`;
-    this.url = `http://${urlHost(settings.host)}${port}`;
+    const scheme = schemeOf(settings);
+    const port = front.port === DEFAULT_PORTS[scheme] ? '' : `:${String(front.port)}`;
+    this.url = `${scheme}://${urlHost(settings.host)}${port}`;
     workerds.onExit = (how) => void this.#serveAgain(how);
   }
 
@@ -158,9 +165,13 @@ export class Runtime {
   }
 }
 
-async function openFront({ host, port, mostClients }: RuntimeSettings): Promise<Front> {
+function schemeOf({ secure }: { readonly secure?: RuntimeSettings['secure'] }): Scheme {
+  return secure === undefined ? 'http' : 'https';
+}
+
+async function openFront({ host, port, mostClients, secure }: RuntimeSettings): Promise<Front> {
   try {
-    return await Front.listen(host, port, mostClients);
+    return await Front.listen(host, port, mostClients, secure);
   } catch (error) {
     // Between our own look at the port and now somebody else may have taken it.
     throw listenFailure(systemErrorCode(error), host, port, error);
@@ -181,6 +192,7 @@ async function workerdConfig(options: MiniflareOptions, terminal: Terminal): Pro
 
 /** What Miniflare's options are made of. */
 type OptionSettings = Pick<RuntimeSettings, 'worker' | 'variables' | 'files'> & {
+  readonly secure?: RuntimeSettings['secure'];
   readonly data: Pick<DataDirectory, 'state' | 'path'>;
 };
 
@@ -206,7 +218,7 @@ export function miniflareOptions(settings: OptionSettings): MiniflareOptions & {
         ratelimits: {},
         name: worker.name,
         modules: [{ type: 'ESModule', path: BUNDLE_FILE, contents: worker.bundle }],
-        bindings: v.parse(JsonRecord, variables),
+        bindings: { ...v.parse(JsonRecord, variables), [SERVED_SCHEME]: schemeOf(settings) },
         unsafeDirectSockets: [INNER_SOCKET],
       },
     ],

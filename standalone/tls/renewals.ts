@@ -7,7 +7,7 @@
 import { unwatchFile, watchFile } from 'node:fs';
 import type { Terminal } from '../terminal.ts';
 import { isValidAt, validityDoubt } from './doubts.ts';
-import type { Result } from './key-pair.ts';
+import { subjectOf, type Result } from './key-pair.ts';
 import { materialDoubts, readMaterial, type Material, type TlsFiles } from './material.ts';
 
 /** How often it is asked whether a path leads to something else: a few calls of stat(2), which links and network disks obey. */
@@ -100,12 +100,13 @@ export class Renewals {
     if (material.version === this.#material.version) return;
     this.#material = material;
     this.#settings.use(material);
-    const { subject, validToDate } = material.pair.chain[0];
+    const [leaf] = material.pair.chain;
+    const { validToDate } = leaf;
     this.#settings.terminal.notice({
       level: 'info',
       event: 'certificate-renewed',
       message: `The certificate was renewed, and is valid until ${validToDate.toISOString()}.`,
-      fields: { subject: subject ?? '', until: validToDate.toISOString() },
+      fields: { subject: subjectOf(leaf), until: validToDate.toISOString() },
     });
     this.#sayDoubts();
   }
