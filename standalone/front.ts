@@ -28,6 +28,8 @@ export const BUFFER_BYTES = 1024 * 1024;
 const GATHERED_BYTES = 512 * 1024;
 /** How long workerd itself waits for a request; and for who spoke TLS to hang up. */
 const SILENCE_LIMIT_MS = 15_000;
+/** Who has sent nothing for so long sends no more. */
+const QUIET_MS = 200;
 /** How long one that was turned away may take to hang up. */
 const HANG_UP_MS = 5_000;
 /** A workerd that died is back within about a second; until then its clients wait. */
@@ -46,6 +48,8 @@ export class Front {
   readonly #idle = new Set<Socket>();
   readonly #mostClients: number;
   readonly #secure: SecureSide | undefined;
+  /** Of a client that speaks TLS, the connection below it. */
+  readonly #below = new WeakMap<Socket, Socket>();
   /** Where workerd listens now. */
   target = 0;
 
@@ -111,6 +115,7 @@ export class Front {
       client.destroy();
       return;
     }
+    this.#below.set(client, raw);
     this.#await(client, (request) => {
       if (secure.isWelcome(client)) this.#begin(client, request);
       else turnAway(client, NO_CERTIFICATE);
@@ -170,7 +175,7 @@ export class Front {
       workerd.destroy();
     });
     workerd.once('end', () => {
-      client.end();
+      endOf(client);
       // It may still read what it was sent, but not stay for ever: the clock starts anew with every byte.
       client.setTimeout(SILENCE_LIMIT_MS, () => {
         client.destroy();
@@ -178,8 +183,8 @@ export class Front {
     });
     workerd.once('error', () => {
       // An answer that came early, to a client that still sends: to hang up now could take it away (RFC 9112 §9.6).
-      if (client.writableEnded) client.resume();
-      else breakOff(client);
+      if (client.writableEnded || workerd.readableEnded) client.resume();
+      else (this.#below.get(client) ?? client).resetAndDestroy();
     });
     forward(client, workerd, first);
   }
@@ -199,15 +204,10 @@ export class Front {
   }
 }
 
-/** So that nobody takes what came for all that there was. Of TLS, an end without its `close_notify` says that (RFC 8446 §6.1). */
-function breakOff(client: Socket): void {
-  if (client instanceof TLSSocket) client.destroy();
-  else client.resetAndDestroy();
-}
-
 /** Answers without asking workerd. However many bytes still come, the connection ends soon. */
 function turnAway(client: Socket, answer: string): void {
-  client.end(answer);
+  client.write(answer);
+  endOf(client);
   // What is left unread would make the system cut the answer short.
   client.resume();
   const limit = setTimeout(() => {
@@ -216,6 +216,30 @@ function turnAway(client: Socket, answer: string): void {
   client.once('close', () => {
     clearTimeout(limit);
   });
+}
+
+/**
+ * Says that nothing more will come. TLS says it by `close_notify` (RFC 8446 §6.1), behind which Node takes bytes that still
+ * come for a breach: the connection would be reset, and an early answer be lost with it. So a client that sends is let finish.
+ */
+function endOf(client: Socket): void {
+  if (!(client instanceof TLSSocket)) {
+    client.end();
+    return;
+  }
+  let isQuiet = true;
+  const look = setInterval(() => {
+    if (isQuiet) client.end();
+    isQuiet = true;
+  }, QUIET_MS);
+  client.on('data', () => {
+    isQuiet = false;
+  });
+  client.once('end', () => client.end());
+  for (const over of ['finish', 'close'])
+    client.once(over, () => {
+      clearInterval(look);
+    });
 }
 
 /** What the client sends goes to workerd, as by `pipe`, and its memory is given back as soon as the system has it. */

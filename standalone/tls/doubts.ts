@@ -81,7 +81,7 @@ function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): bool
 
 /** Public authorities say where their own certificate is to be had; of a private one nobody can tell what clients have. */
 function isOfPublicAuthority({ infoAccess }: X509Certificate): boolean {
-  return (infoAccess)?.includes('CA Issuers') ?? false;
+  return infoAccess?.includes('CA Issuers') ?? false;
 }
 
 /** Clients have those; as good as each, since all lists of roots are nearly the same. */

@@ -4,7 +4,9 @@
  * the `..data` of Kubernetes), and the certificate and its key one after the other. So what the paths lead to is looked at,
  * and files that don't fit are given time to; until they do, and if they never do, what was good is served on.
  */
-import { unwatchFile, watchFile } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { systemErrorCode } from '../start-failure.ts';
 import type { Terminal } from '../terminal.ts';
 import { isValidAt, validityDoubt } from './doubts.ts';
 import { subjectOf, type Result } from './key-pair.ts';
@@ -34,6 +36,7 @@ export class Renewals {
   #material: Material;
   #patience: NodeJS.Timeout | undefined;
   #reminder: NodeJS.Timeout | undefined;
+  readonly #closed = new AbortController();
 
   constructor(settings: RenewalSettings) {
     this.#settings = settings;
@@ -45,17 +48,14 @@ export class Renewals {
 
   /** From now on, until it is closed. It keeps no process from ending. */
   watch(): void {
-    for (const path of this.#paths)
-      watchFile(path, { interval: WATCH_INTERVAL_MS, persistent: false }, () => {
-        this.changed();
-      });
+    void this.#watch(this.#closed.signal);
     this.#reminder = setInterval(() => {
       this.#remind();
     }, REMINDER_MS).unref();
   }
 
   close(): void {
-    for (const path of this.#paths) unwatchFile(path);
+    this.#closed.abort();
     clearTimeout(this.#patience);
     clearInterval(this.#reminder);
   }
@@ -83,6 +83,19 @@ export class Renewals {
       event: 'certificate-refused',
       message: `${found.message}. The certificate from before is served on.`,
     });
+  }
+
+  /** The first look is for what was written since the files were read. */
+  async #watch(signal: AbortSignal): Promise<void> {
+    let seen = '';
+    while (!signal.aborted) {
+      const found = (await Promise.all(this.#paths.map(signOf))).join(' ');
+      if (signal.aborted) return;
+      if (found !== seen) this.changed();
+      seen = found;
+      // It is told of the end by an error.
+      await delay(WATCH_INTERVAL_MS, undefined, { ref: false, signal }).catch(() => undefined);
+    }
   }
 
   #look(): Result<Material> {
@@ -128,5 +141,15 @@ export class Renewals {
 
   #warn(message: string): void {
     this.#settings.terminal.notice({ level: 'warn', event: 'certificate', message });
+  }
+}
+
+/** Differs once something else lies there, or the same was written again. */
+async function signOf(path: string): Promise<string> {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+    return [dev, ino, size, mtimeNs, ctimeNs].join(':');
+  } catch (error) {
+    return systemErrorCode(error) ?? 'nothing';
   }
 }
