@@ -52,7 +52,8 @@ async function serve({
 }
 
 async function openClient({ front }: Served, options: ConnectionOptions = {}): Promise<TLSSocket> {
-  const client = connect({ host: HOST, port: front.port, ca: root.certificate, allowHalfOpen: true, ...options });
+  const wanted = { host: HOST, port: front.port, ca: root.certificate, allowHalfOpen: true, ...options };
+  const client = connect(wanted);
   discardAfterwards(client);
   await once(client, 'secureConnect');
   return client;
@@ -265,7 +266,7 @@ test.each(['TLSv1.2', 'TLSv1.3'] as const)(
   async (version) => {
     const served = await serve({ clientCa: ofClients.certificate });
     const first = await openClient(served, { maxVersion: version });
-    let session = first.getSession();
+    let session: Buffer | undefined = first.getSession();
     first.on('session', (ticket: Buffer) => {
       session = ticket;
     });
