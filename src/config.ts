@@ -99,6 +99,9 @@ const SettingsObject = v.object({
   BERTH_JURISDICTION: v.optional(oneOf(['eu', 'fedramp'])),
   BERTH_LOCATION_HINT: v.optional(oneOf(['wnam', 'enam', 'sam', 'weur', 'eeur', 'apac', 'oc', 'afr', 'me'])),
 });
+/** What `npm start` knows of the port that it serves. It is no setting: nobody but it can say this. */
+const Served = v.object({ SERVED_SCHEME: v.optional(oneOf(['http', 'https'])) });
+
 /** Of each setting, its type, bounds and default. */
 export const SETTING_SCHEMAS = SettingsObject.entries;
 
@@ -155,6 +158,8 @@ export interface Config {
   readonly publicUrl: string | undefined;
   /** Whether the registry stands behind a proxy whose X-Forwarded-Proto, -Host and -For can be believed. */
   readonly trustedProxy: boolean;
+  /** How the served port is spoken to where that is not the Worker's to see, as its TLS ends before it. */
+  readonly servedScheme: 'http' | 'https' | undefined;
   /** The text of an htpasswd file, or empty (auth/htpasswd.ts reads it). */
   readonly htpasswd: string;
   /** The highest cost that a line of it may have. */
@@ -226,6 +231,7 @@ export function parseConfig(environment: unknown): Config {
     allowMissing: settings.BERTH_MANIFESTS_ALLOW_MISSING === 'on',
     publicUrl: settings.BERTH_PUBLIC_URL,
     trustedProxy: settings.BERTH_TRUSTED_PROXY === 'on',
+    servedScheme: v.parse(Served, environment).SERVED_SCHEME,
     htpasswd: wholeHtpasswd(environment),
     htpasswdMaxCost: settings.BERTH_HTPASSWD_MAX_COST,
     onCloudflare: settings.BERTH_ON_CLOUDFLARE === 'on',

@@ -26,6 +26,7 @@ import { workerVariables } from './settings/worker-variables.ts';
 import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
+import { ServedTls } from './tls/serving.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -79,6 +80,7 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     stopAtOnce: (exitCode) => process.exit(exitCode),
   });
 
+  const tls = ServedTls.open(settings);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({
       level: 'info',
@@ -102,7 +104,8 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     if (starting.signal.aborted) process.exit(0);
   });
   const variables = workerVariables(worker.options.bindings, environment, host);
-  const access = accessOf(parseConfig(variables), asksWhoComes(data.state));
+  const config = parseConfig(variables);
+  const access = accessOf(config, asksWhoComes(data.state));
   const lost = (reason: string): void => {
     terminal.failure(reason);
     process.exit(EXIT_FAILED);
@@ -124,6 +127,7 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     variables,
     host,
     port,
+    secure: tls?.side,
     data,
     files: files?.socket,
     terminal,
@@ -146,6 +150,9 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     environment,
     terminal,
   );
+  tls?.watch(config, terminal, () => {
+    void stop(runtime, 'the terminal was closed', terminal);
+  });
   if (made !== undefined) sayAdminPassword(made, data.path, terminal);
 }
 

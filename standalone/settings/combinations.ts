@@ -10,10 +10,15 @@ import { settingOfVariable } from './table.ts';
 import type { Variables } from './worker-variables.ts';
 
 /** Each is of use only with the other. A pair that is new is a row here. */
-const PAIRS: readonly (readonly [ProgramName, ProgramName])[] = [];
+const PAIRS: readonly (readonly [ProgramName, ProgramName])[] = [['tls-cert', 'tls-key']];
+/** The first is of use only with the second. */
+const ADDITIONS: readonly (readonly [ProgramName, ProgramName])[] = [['tls-client-ca', 'tls-cert']];
 
 export function combinationProblems(given: ReadonlyMap<string, Given>): Problem[] {
-  return PAIRS.flatMap(([one, other]) => [...without(given, one, other), ...without(given, other, one)]);
+  return [
+    ...PAIRS.flatMap(([one, other]) => [...without(given, one, other), ...without(given, other, one)]),
+    ...ADDITIONS.flatMap(([one, other]) => without(given, one, other)),
+  ];
 }
 
 function without(given: ReadonlyMap<string, Given>, name: ProgramName, missing: ProgramName): Problem[] {

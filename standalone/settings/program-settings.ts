@@ -82,6 +82,30 @@ export const PROGRAM_ROWS = {
     group: 'serving',
     doc: 'answers before the disk has the bytes: faster, but what was just pushed may not survive a power cut',
   },
+  'tls-cert': {
+    schema: v.optional(path),
+    group: 'web',
+    doc: 'speaks TLS with this certificate, its intermediates behind it, in PEM (docs/deploy.md). A new one is taken up by itself',
+    value: 'F',
+    example: '/etc/berth/tls/fullchain.pem',
+    holds: 'file',
+  },
+  'tls-key': {
+    schema: v.optional(path),
+    group: 'web',
+    doc: "the certificate's private key, in PEM",
+    value: 'F',
+    example: '/etc/berth/tls/privkey.pem',
+    holds: 'file',
+  },
+  'tls-client-ca': {
+    schema: v.optional(path),
+    group: 'web',
+    doc: 'clients have to show a certificate that one of these authorities has signed, in PEM',
+    value: 'F',
+    example: '/etc/berth/tls/clients-ca.pem',
+    holds: 'file',
+  },
 } satisfies Record<string, ProgramRow>;
 
 export type ProgramRows = typeof PROGRAM_ROWS;
