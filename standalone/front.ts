@@ -12,6 +12,7 @@ import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { free } from './freed-bytes.ts';
 import { hasOddHost, ODD_HOST } from './odd-host.ts';
+import { Peers } from './peers.ts';
 import { isTlsHello, NOT_TLS } from './tls-hello.ts';
 
 const TOO_MANY =
@@ -42,6 +43,8 @@ export class Front {
   readonly #mostClients: number;
   /** Where workerd listens now. */
   target = 0;
+  /** Who is at the other end of each connection to workerd. */
+  readonly peers = new Peers();
 
   private constructor(mostClients: number) {
     this.#mostClients = mostClients;
@@ -130,6 +133,11 @@ export class Front {
       client.destroy();
       return;
     }
+    const { localPort } = workerd;
+    this.peers.add(localPort, client.remoteAddress);
+    workerd.once('close', () => {
+      this.peers.ended(localPort);
+    });
     client.once('close', () => {
       workerd.destroy();
     });

@@ -26,6 +26,9 @@ import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
 
+/** For the last lines of a log whose reader is slow. */
+const FLUSH_LIMIT_MS = 1_000;
+
 const ROOT = join(import.meta.dirname, '..');
 
 // What is kept is nobody else's to read; workerd inherits this.
@@ -174,6 +177,7 @@ async function stop(runtime: Runtime, reason: string, terminal: Terminal): Promi
   });
   await runtime.drain();
   terminal.notice({ level: 'info', event: 'stopped', message: 'Stopped.' });
+  await terminal.flushed(FLUSH_LIMIT_MS);
   process.exit(0);
 }
 
