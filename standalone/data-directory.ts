@@ -17,7 +17,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ADMIN_PASSWORD, NEW_ADMIN_PASSWORD } from './admin-password.ts';
-import type { StorageKind } from './arguments.ts';
+import type { StorageKind } from './settings/program-settings.ts';
 import { ALIVE, leftoverGone, LOCK, openForWriting, tryLock } from './directory-lock.ts';
 import { ENCRYPTION_KEY, NEW_ENCRYPTION_KEY } from './encryption-key.ts';
 import { demandOwnDirectory, PRIVATE_DIRECTORY_MODE, refuseLink } from './directory-owner.ts';

@@ -1,4 +1,4 @@
-/** A setting of `npm start` from a file, read once at start (htpasswd-file.ts, document-file.ts). */
+/** A setting of `npm start` from a file, read once at start (settings/documents.ts, settings/settings-file.ts). */
 import { readFileSync, statSync } from 'node:fs';
 import { EXIT_USAGE, StartFailure, systemErrorCode } from './start-failure.ts';
 

@@ -1,0 +1,22 @@
+/** The settings of one start, after all of them were found right. */
+import * as v from 'valibot';
+import type { Environment } from '../setting-file.ts';
+import type { Given } from './given.ts';
+import { PROGRAM_ROWS, type ProgramName, type ProgramRows } from './program-settings.ts';
+
+export class Settings {
+  /** The Worker's settings under their names there, documents as their text, and what is no setting of Berth's. */
+  readonly environment: Environment;
+  /** What was given and counts, by the name of the setting. */
+  readonly given: ReadonlyMap<string, Given>;
+
+  constructor(given: ReadonlyMap<string, Given>, environment: Environment) {
+    this.given = given;
+    this.environment = environment;
+  }
+
+  /** Of the program's own settings; its default where it was not given. */
+  get<Name extends ProgramName>(name: Name): v.InferOutput<ProgramRows[Name]['schema']> {
+    return v.parse(PROGRAM_ROWS[name].schema, this.given.get(name)?.text);
+  }
+}
