@@ -13,7 +13,16 @@ const MINUTES_PER_HOUR = 60;
 
 /** @param offsetMinutes of the local time from UTC, to the east */
 export function combinedLine(request: RequestLine, offsetMinutes: (time: Date) => number = localOffset): string {
-  const { address = NOTHING, principal, time, method, target, status, referer, userAgent } = request;
+  const {
+    address = NOTHING,
+    principal,
+    time,
+    method,
+    target,
+    status,
+    referer = NOTHING,
+    userAgent = NOTHING,
+  } = request;
   const date = new Date(time);
   return [
     address,
@@ -23,8 +32,8 @@ export function combinedLine(request: RequestLine, offsetMinutes: (time: Date) =
     `"${escaped(`${method} ${target === '' ? '/' : target} HTTP/1.1`)}"`,
     String(status),
     bytesOf(request),
-    `"${escaped(referer === '' ? NOTHING : referer)}"`,
-    `"${escaped(userAgent === '' ? NOTHING : userAgent)}"`,
+    `"${escaped(referer)}"`,
+    `"${escaped(userAgent)}"`,
   ].join(' ');
 }
 

@@ -64,6 +64,7 @@ async function main(words: readonly string[], root: string): Promise<void> {
 }
 
 async function serve(settings: Settings, root: string, terminal: Terminal): Promise<void> {
+  terminal.configure({ format: settings.get('log-format'), quiet: settings.get('quiet') === 'on' });
   const host = settings.get('host');
   const port = settings.get('port');
   const storage = settings.get('storage');

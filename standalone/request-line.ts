@@ -22,8 +22,8 @@ export const RequestLine = v.object({
   principal: v.optional(v.string(), ''),
   address: v.optional(v.string()),
   target: v.optional(v.string(), ''),
-  userAgent: v.optional(v.string(), ''),
-  referer: v.optional(v.string(), ''),
+  userAgent: v.optional(v.string()),
+  referer: v.optional(v.string()),
 });
 export type RequestLine = v.InferOutput<typeof RequestLine>;
 

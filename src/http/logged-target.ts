@@ -15,9 +15,9 @@ const KNOWN: ReadonlySet<string> = new Set([
 
 /** Path and query as they were sent, but for what is left out of them. */
 export function loggedTarget(url: string): string {
-  const [, target = '/'] = /^[a-z]+:\/\/[^/?#]*([^#]*)/i.exec(url) ?? [];
+  const [, target = ''] = /^[a-z]+:\/\/[^/?#]*([^#]*)/i.exec(url) ?? [];
   const mark = target.indexOf('?');
-  const path = mark < 0 ? target : target.slice(0, mark);
+  const path = (mark < 0 ? target : target.slice(0, mark)) || '/';
   const query =
     mark < 0
       ? ''

@@ -68,8 +68,13 @@ export function logRequest(record: RequestRecord, request: Request, response: Re
     connection: peer.success ? Number(peer.output.clientIp.split(':').at(-1)) : undefined,
     target: loggedTarget(request.url),
     userAgent: request.headers.get('user-agent')?.slice(0, LOGGED_CHARACTERS),
-    referer: loggedReferer(request.headers.get('referer') ?? '') || undefined,
+    referer: refererOf(request.headers),
   });
+}
+
+function refererOf(headers: Headers): string | undefined {
+  const referer = headers.get('referer');
+  return referer === null ? undefined : loggedReferer(referer);
 }
 
 function lengthOf(headers: Headers): number | undefined {

@@ -38,8 +38,6 @@ function request(fields: Partial<RequestLine>): RequestLine {
     digest: '',
     principal: '',
     target: '',
-    userAgent: '',
-    referer: '',
     ...fields,
   };
 }
