@@ -7,10 +7,19 @@ const LOGGED_ID_CHARACTERS = 8;
 const LOGGED_CHARACTERS = 1_024;
 const LEFT_OUT = '...';
 
-/** The parameters of the API and of the tokens' protocol, of which none holds a secret. */
+/** The parameters of the API. Those of the tokens' protocol are not among them: people type passwords for names. */
 const KNOWN: ReadonlySet<string> = new Set([
-  ...['digest', 'digest-algorithm', 'mount', 'from', 'tag', 'n', 'last', 'artifactType', 'ns'],
-  ...['service', 'scope', 'account', 'client_id', 'offline_token', 'after', 'version'],
+  'digest',
+  'digest-algorithm',
+  'mount',
+  'from',
+  'tag',
+  'n',
+  'last',
+  'artifactType',
+  'ns',
+  'after',
+  'version',
 ]);
 
 /** Path and query as they were sent, but for what is left out of them. */
