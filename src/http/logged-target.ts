@@ -5,22 +5,27 @@
 
 const LOGGED_ID_CHARACTERS = 8;
 const LOGGED_CHARACTERS = 1_024;
+/** A longer one is nobody's parameter. */
+const LONGEST_NAME_CHARACTERS = 16;
 const LEFT_OUT = '...';
 
-/** The parameters of the API. Those of the tokens' protocol are not among them: people type passwords for names. */
-const KNOWN: ReadonlySet<string> = new Set([
-  'digest',
-  'digest-algorithm',
-  'mount',
-  'from',
-  'tag',
-  'n',
-  'last',
-  'artifactType',
-  'ns',
-  'after',
-  'version',
-]);
+const DIGEST = /^[a-z0-9+._-]+(?::|%3a)[0-9a-f]{32,128}$/i;
+const NUMBER = /^\d{1,19}$/;
+const NAME = /^[a-z0-9._/-]{1,255}$/i;
+
+/**
+ * The parameters of the API, and the form of a value that may stand there: of any other nobody knows what it is. Those of the
+ * tokens' protocol are not among them: people type passwords for names.
+ */
+const KNOWN: Readonly<Record<string, RegExp | undefined>> = {
+  digest: DIGEST,
+  mount: DIGEST,
+  from: NAME,
+  tag: NAME,
+  n: NUMBER,
+  last: NAME,
+  ns: /^[a-z0-9.:-]{1,255}$/i,
+};
 
 /** Path and query as they were sent, but for what is left out of them. */
 export function loggedTarget(url: string): string {
@@ -57,6 +62,7 @@ function loggedPath(path: string): string {
 
 function loggedParameter(pair: string): string {
   const [name = ''] = pair.split('=', 1);
-  if (KNOWN.has(name) || pair === '') return pair;
-  return pair.includes('=') && name.length <= LOGGED_ID_CHARACTERS * 2 ? `${name}=${LEFT_OUT}` : LEFT_OUT;
+  const form = Object.hasOwn(KNOWN, name) ? KNOWN[name] : undefined;
+  if (form?.test(pair.slice(name.length + 1)) === true) return pair;
+  return pair.includes('=') && name.length <= LONGEST_NAME_CHARACTERS ? `${name}=${LEFT_OUT}` : LEFT_OUT;
 }

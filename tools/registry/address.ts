@@ -10,5 +10,5 @@ export interface RegistryAddress {
   readonly url: URL;
   readonly credentials: Credentials | undefined;
   /** PEM, in place of the certificates that Node trusts. */
-  readonly ca?: string | undefined;
+  readonly ca?: readonly string[] | undefined;
 }

@@ -45,9 +45,9 @@ export class Connections {
   readonly #userAgent: string;
 
   /** @param ca PEM, in place of the certificates that Node trusts */
-  constructor(userAgent: string, ca?: string) {
+  constructor(userAgent: string, ca?: readonly string[]) {
     this.#userAgent = userAgent;
-    this.#secure = new SecureAgent({ keepAlive: true, ...(ca === undefined ? {} : { ca }) });
+    this.#secure = new SecureAgent({ keepAlive: true, ...(ca === undefined ? {} : { ca: [...ca] }) });
   }
 
   async send({ method, url, headers, body, signal }: Call): Promise<Outcome<Answer>> {

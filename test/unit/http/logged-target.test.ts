@@ -9,10 +9,10 @@ describe('the address of a request in the log', () => {
     ['http://h:80/v2/a/manifests/1?ns=docker.io', '/v2/a/manifests/1?ns=docker.io'],
     ['http://h/v2/a/%7e?n=5&last=b', '/v2/a/%7e?n=5&last=b'],
     [
-      'http://h/v2/a/blobs/uploads/0123456789abcdef.xyz?digest=sha256:ab&seal=secret',
-      '/v2/a/blobs/uploads/01234567...?digest=sha256:ab&seal=...',
+      'http://h/v2/a/blobs/uploads/0123456789abcdef.xyz?digest=sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa&seal=secret',
+      '/v2/a/blobs/uploads/01234567...?digest=sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa&seal=...',
     ],
-    ['http://h/v2/a/blobs/uploads/?mount=sha256:ab&from=b', '/v2/a/blobs/uploads/?mount=sha256:ab&from=b'],
+    ['http://h/v2/a/blobs/uploads/?mount=secret&from=b', '/v2/a/blobs/uploads/?mount=...&from=b'],
     [
       'http://h/token?service=h&scope=repository:a:pull&password=secret',
       '/token?service=...&scope=...&password=...',
