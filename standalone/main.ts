@@ -28,6 +28,9 @@ import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
 import { ServedTls } from './tls/serving.ts';
 
+/** For the last lines of a log whose reader is slow. */
+const FLUSH_LIMIT_MS = 1_000;
+
 const ROOT = join(import.meta.dirname, '..');
 
 // What is kept is nobody else's to read; workerd inherits this.
@@ -63,6 +66,7 @@ async function main(words: readonly string[], root: string): Promise<void> {
 }
 
 async function serve(settings: Settings, root: string, terminal: Terminal): Promise<void> {
+  terminal.configure({ format: settings.get('log-format'), quiet: settings.get('quiet') === 'on' });
   const host = settings.get('host');
   const port = settings.get('port');
   const storage = settings.get('storage');
@@ -178,6 +182,7 @@ async function stop(runtime: Runtime, reason: string, terminal: Terminal): Promi
   });
   await runtime.drain();
   terminal.notice({ level: 'info', event: 'stopped', message: 'Stopped.' });
+  await terminal.flushed(FLUSH_LIMIT_MS);
   process.exit(0);
 }
 

@@ -80,6 +80,7 @@ export class Runtime {
   static async start(settings: RuntimeSettings): Promise<Runtime> {
     const front = await openFront(settings);
     const { terminal, data } = settings;
+    terminal.knowPeers(front.peers);
     try {
       const workerds = new WorkerdProcesses({
         terminal,

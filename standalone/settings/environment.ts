@@ -10,7 +10,7 @@ import { VARIABLE_PREFIX } from './setting.ts';
 import { SETTINGS, settingOfVariable } from './table.ts';
 
 /** Names that the tests, the CI, workerd's guard and tools use. They are no settings, and may be set where Berth is started. */
-const OTHER_NAMES = /^BERTH_(REQUIRE_CLIENTS$|GO_CACHE$|TEST_|CI_|WORKERD_|COPY_)/;
+const OTHER_NAMES = /^BERTH_(REQUIRE_CLIENTS$|GO_CACHE$|PASSWORD$|TEST_|CI_|WORKERD_|COPY_)/;
 
 export interface FromEnvironment {
   readonly given: readonly Given[];

@@ -10,6 +10,7 @@
 import * as v from 'valibot';
 import { oneOf, wholeNumber } from '../../src/config.ts';
 import { DEFAULT_HOST, HIGHEST_PORT, parseHost } from '../address.ts';
+import { LOG_FORMATS } from '../terminal.ts';
 import { variableOf, type Row, type SettingSchema } from './setting.ts';
 
 export const DEFAULT_DATA_DIRECTORY = '.berth';
@@ -105,6 +106,18 @@ export const PROGRAM_ROWS = {
     value: 'F',
     example: '/etc/berth/tls/clients-ca.pem',
     holds: 'file',
+  },
+  'log-format': {
+    schema: v.optional(oneOf(LOG_FORMATS), 'auto'),
+    group: 'terminal',
+    doc: 'auto: lines for people at a terminal, JSON elsewhere; pretty, json: these everywhere; combined: an access log as Apache and nginx write it on stdout, and all else on stderr',
+    value: 'L',
+    example: 'combined',
+  },
+  quiet: {
+    schema: v.optional(oneOf(['off', 'on']), 'off'),
+    group: 'terminal',
+    doc: 'prints nothing but warnings, errors and where it serves',
   },
 } satisfies Record<string, ProgramRow>;
 

@@ -212,6 +212,8 @@ export class BerthRun {
     createInterface({ input: stderr }).on('line', (text) => {
       this.output.push(text);
       this.errors.push(text);
+      // Beside an access log the program's own lines are here.
+      this.#parse(text);
     });
     const [code, signal] = v.parse(
       v.tuple([v.nullable(v.number()), v.nullable(v.custom<NodeJS.Signals>((name) => typeof name === 'string'))]),
