@@ -52,6 +52,14 @@ const adminPassword = v.pipe(
   ),
 );
 
+export const LONGEST_PROXY_SECRET_CHARACTERS = 256;
+/** Without what a header or a configuration file of a proxy would need quotes for. */
+export const PROXY_SECRET_FORM = /^[A-Za-z0-9._~+/=-]{32,256}$/;
+const proxySecret = v.pipe(
+  v.string(),
+  v.regex(PROXY_SECRET_FORM, 'must be 32 to 256 letters, digits and . _ ~ + / = -: openssl rand -hex 32 makes one'),
+);
+
 /** What a store of secrets is encrypted with: AES-256, raw. */
 const encryptionKey = v.pipe(
   v.string(),
@@ -80,6 +88,8 @@ const SettingsObject = v.object({
   BERTH_MANIFESTS_ALLOW_MISSING: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_PUBLIC_URL: v.optional(origin),
   BERTH_TRUSTED_PROXY: v.optional(oneOf(['off', 'on']), 'off'),
+  BERTH_PROXY_SECRET: v.optional(proxySecret),
+  BERTH_PROXY_SECRET_PREVIOUS: v.optional(proxySecret),
   BERTH_HTPASSWD: v.optional(v.string()),
   BERTH_HTPASSWD_MAX_COST: v.optional(wholeNumber(4, 14), '12'),
   BERTH_ON_CLOUDFLARE: v.optional(oneOf(['off', 'on']), 'off'),
@@ -122,6 +132,8 @@ const SECRET_SETTINGS: readonly string[] = [
   'BERTH_ADMIN_PASSWORD',
   'BERTH_ENCRYPTION_KEY',
   'BERTH_ENCRYPTION_KEY_PREVIOUS',
+  'BERTH_PROXY_SECRET',
+  'BERTH_PROXY_SECRET_PREVIOUS',
 ] satisfies (keyof typeof SettingsObject.entries)[];
 
 /** Settings whose values nobody is to read in a message. */
@@ -162,6 +174,8 @@ export interface Config {
   readonly publicUrl: string | undefined;
   /** Whether the registry stands behind a proxy whose X-Forwarded-Proto, -Host and -For can be believed. */
   readonly trustedProxy: boolean;
+  /** What a proxy in front proves itself with: none, one, or two while one is replaced (auth/proxy-proof.ts). */
+  readonly proxySecrets: readonly string[];
   /** The text of an htpasswd file, or empty (auth/htpasswd.ts reads it). */
   readonly htpasswd: string;
   /** The highest cost that a line of it may have. */
@@ -218,6 +232,9 @@ export function parseConfig(environment: unknown): Config {
     allowMissing: settings.BERTH_MANIFESTS_ALLOW_MISSING === 'on',
     publicUrl: settings.BERTH_PUBLIC_URL,
     trustedProxy: settings.BERTH_TRUSTED_PROXY === 'on',
+    proxySecrets: [settings.BERTH_PROXY_SECRET, settings.BERTH_PROXY_SECRET_PREVIOUS].filter(
+      (secret) => secret !== undefined,
+    ),
     htpasswd: wholeHtpasswd(environment),
     htpasswdMaxCost: settings.BERTH_HTPASSWD_MAX_COST,
     onCloudflare: settings.BERTH_ON_CLOUDFLARE === 'on',

@@ -7,6 +7,7 @@ import { Router, type IRequest } from 'itty-router';
 import { scopeOfRequest } from '../auth/challenge.ts';
 import type { Allowed, Moves, Right } from '../auth/decision.ts';
 import { authorize } from '../auth/policy.ts';
+import { isThroughProxy, proxyProof } from '../auth/proxy-proof.ts';
 import { configOf, ConfigurationError, type Config } from '../config.ts';
 import { drain } from '../objects/upload/drain.ts';
 import { RegistryError } from '../oci/error.ts';
@@ -14,6 +15,7 @@ import { parseRepositoryName } from '../oci/repository-name.ts';
 import { callerOf, openAccess } from './access/access.ts';
 import { openEntrance, openTokenEndpoint } from './access/outside-access.ts';
 import { isNobody, refusal, SIGN_IN } from './access/refusal.ts';
+import { demandOpenToProxy, LET_IN_BY_PROXY } from './access/through-proxy.ts';
 import { asPerson } from './account/person.ts';
 import { asAdministrator } from './admin/administrator.ts';
 import { auditRefusal } from './audit.ts';
@@ -111,10 +113,16 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   record.meter = services.meter;
   const note: Note = (said) => Object.assign(record, said);
   const params: Readonly<Record<string, string | undefined>> = request.params;
-  const circumstances = { address: clientAddress(request, services.config), now: Date.now() };
-  const arrival = { ...services, id: record.id, note, request, url: new URL(request.url), circumstances, params };
+  const proxy = proxyProof(request.headers, services.config);
+  if (proxy.kind === 'wrong') record.proxy = 'wrong secret';
+  const { publicUrl, trustedProxy, onCloudflare } = services.config;
+  const place = { publicUrl, trustedProxy: trustedProxy || isThroughProxy(proxy) };
+  const circumstances = { address: clientAddress(request, { ...place, onCloudflare }), now: Date.now() };
+  const url = new URL(request.url);
+  const arrival = { ...services, id: record.id, note, request, url, proxy, place, circumstances, params };
   const nobody: Context = { ...arrival, principal: { kind: 'anonymous' } };
   if (route.right === 'anyone') return route.handler(nobody);
+  demandOpenToProxy(proxy, route.right);
   // Before the policy is looked at: a broken one is put right here.
   if (route.right === 'admin') return route.handler(await asAdministrator(nobody, env));
   const sources = { ...arrival, limiters: env };
@@ -150,9 +158,9 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
 }
 
 /** A pull that names this registry as its source (spec, "Registry Proxying") is told so. Of no other does it hold content. */
-function inNamespace({ config, request, url }: Context, response: Response): Response {
+function inNamespace({ place, request, url }: Context, response: Response): Response {
   const asked = url.searchParams.get('ns');
-  if (asked !== null && asked === hostOf(request, config)) response.headers.set('oci-namespace', asked);
+  if (asked !== null && asked === hostOf(request, place)) response.headers.set('oci-namespace', asked);
   return response;
 }
 
@@ -163,7 +171,8 @@ function demand(
   right: Right,
   repository: ReturnType<typeof parseRepositoryName>,
 ): Allowed {
-  const { policy, principal, circumstances, asksWho } = context;
+  const { policy, principal, circumstances, asksWho, proxy } = context;
+  if (right === 'ping' && isThroughProxy(proxy)) return LET_IN_BY_PROXY;
   const mustSignIn = right === 'ping' && asksWho && isNobody(principal);
   const decision = mustSignIn ? SIGN_IN : authorize(policy, principal, right, repository, circumstances);
   if (decision.allowed) return decision;

@@ -30,6 +30,7 @@ function said(
         anonymous,
         openLoopback,
         trustedProxy: false,
+        proxySecrets: [],
         policy,
         hasTokenServer: policy === undefined,
         hasPeople: false,
