@@ -85,6 +85,7 @@ const SettingsObject = v.object({
   BERTH_POLICY: v.optional(v.string()),
   BERTH_TOKEN_SERVER: v.optional(v.string()),
   BERTH_TRUSTS: v.optional(v.string()),
+  BERTH_READ_ONLY: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_MAX_MANIFEST_BYTES: v.optional(wholeNumber(1_024, LARGEST_MANIFEST_SETTING_BYTES), '4194304'),
   BERTH_MANIFESTS_ALLOW_MISSING: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_PUBLIC_URL: v.optional(origin),
@@ -171,6 +172,8 @@ export interface Config {
   readonly tokenServer: string | undefined;
   /** The document of trusted issuers as it was given; auth/trusts.ts reads it. */
   readonly trusts: string | undefined;
+  /** Whether pushes and deletes are refused, and nothing in a repository changes. */
+  readonly readOnly: boolean;
   readonly maxManifestBytes: number;
   /** Whether a manifest is taken that refers to blobs or manifests which the repository does not have. */
   readonly allowMissing: boolean;
@@ -247,6 +250,7 @@ export function parseConfig(environment: unknown): Config {
     policy: settings.BERTH_POLICY,
     tokenServer: settings.BERTH_TOKEN_SERVER,
     trusts: settings.BERTH_TRUSTS,
+    readOnly: settings.BERTH_READ_ONLY === 'on',
     maxManifestBytes: settings.BERTH_MAX_MANIFEST_BYTES,
     allowMissing: settings.BERTH_MANIFESTS_ALLOW_MISSING === 'on',
     publicUrl: settings.BERTH_PUBLIC_URL,

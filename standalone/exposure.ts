@@ -25,7 +25,7 @@ export function isLoopback(address: string): boolean {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The settings that say who may come in, and the policy that they make. */
-export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'proxySecrets' | 'trustedProxy'> & {
+export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'proxySecrets' | 'readOnly' | 'trustedProxy'> & {
   /** Undefined where the tokens of an outside server decide alone. */
   readonly policy: OwnPolicy | undefined;
   readonly hasTokenServer: boolean;
@@ -60,13 +60,19 @@ export function rightsAt(
 }
 
 export interface ExposureWarning {
-  readonly event: 'closed' | 'exposed' | 'setting-ignored' | 'rule-ignored';
+  readonly event: 'closed' | 'exposed' | 'read-only' | 'setting-ignored' | 'rule-ignored';
   readonly message: string;
 }
 
 /** What to say besides where it serves, of an address that others can reach or that nobody can use. */
 export function exposureWarnings(host: string, access: Access, environment: Environment): ExposureWarning[] {
   const warnings: ExposureWarning[] = [];
+  if (access.readOnly)
+    warnings.push({
+      event: 'read-only',
+      message:
+        'Read-only: pulls go on, pushes and deletes are refused with 405. Start it without --read-only to end that.',
+    });
   if (!isLoopback(host) && environment[OPEN_LOOPBACK] === 'on')
     warnings.push({
       event: 'setting-ignored',

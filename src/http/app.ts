@@ -25,6 +25,7 @@ import { clientAddress } from './client-address.ts';
 import { corsHeaders, preflight } from './cors.ts';
 import { errorResponse, explained } from './error-response.ts';
 import { hostOf } from './location.ts';
+import { demandWritable } from './read-only.ts';
 import { logRequest, type Note, type RequestRecord } from './request-log.ts';
 import { openStore } from '../storage/stores.ts';
 import { ROUTES, type Method, type Route } from './routes.ts';
@@ -153,6 +154,7 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
       detail: { name: params['name']?.slice(0, 300) },
     });
   }
+  demandWritable(context.config, request.method, methodsOf(route.path));
   const askAgain = async () => (await ask()).moves;
   return inNamespace(context, await route.handler({ ...context, repository, askAgain }));
 }
@@ -185,7 +187,7 @@ function demand(
 
 /** One that no route of this path has: a browser's question, or a mistake. */
 function otherMethod(path: string, request: Request, { env, record }: Call): Response {
-  const allowed = ROUTES.filter((route) => route.path === path).flatMap((route) => route.method);
+  const allowed = methodsOf(path);
   const answer = isOfApi(request) ? preflight(request, corsOf(env), allowed) : undefined;
   if (answer !== undefined) {
     record.route = 'preflight';
@@ -197,6 +199,10 @@ function otherMethod(path: string, request: Request, { env, record }: Call): Res
     message: `this method is not supported here; ${allowed.join(', ')} ${allowed.length === 1 ? 'is' : 'are'}`,
     headers: { allow: allowed.join(', ') },
   });
+}
+
+function methodsOf(path: string): Method[] {
+  return ROUTES.filter((route) => route.path === path).flatMap((route) => route.method);
 }
 
 function verb(method: Method): 'get' | 'head' | 'put' | 'post' | 'patch' | 'delete' {

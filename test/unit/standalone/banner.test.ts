@@ -31,6 +31,7 @@ function said(
         openLoopback,
         trustedProxy: false,
         proxySecrets: [],
+        readOnly: false,
         policy,
         hasTokenServer: policy === undefined,
         hasPeople: false,
