@@ -1,5 +1,5 @@
 /** The documented nginx file with a real nginx: docker through it, and what somebody may try who stands before it. */
-import { createWriteStream, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createWriteStream, readdirSync, writeFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -13,6 +13,7 @@ import { runCommand } from '../clients/command.ts';
 import { startDockerEngine, type DockerEngine } from '../clients/docker-daemon.ts';
 import { parseJson } from '../clients/image-files.ts';
 import { makeScratch, type Scratch } from '../clients/scratch.ts';
+import { tarOf } from '../clients/tar.ts';
 import { largeBody } from '../proxy/large-body.ts';
 import { startNginx, type Nginx } from './nginx-process.ts';
 
@@ -170,7 +171,25 @@ describe('behind nginx', { timeout: TEST_LIMIT_MS }, () => {
     expect(berth.run.output.join('\n')).not.toContain(SECRET);
     expect(front.accessLog()).toContain('/v2/');
     expect(front.accessLog()).not.toContain(SECRET);
-    const page = readFileSync(join(import.meta.dirname, '../../../docs/nginx.md'), 'utf8');
-    expect(page).toContain('deploy/nginx/berth.conf');
+  });
+
+  test('docker is told once that a registry is read-only, and pulls from it', async (context) => {
+    const { host } = requireClient(context, 'nginx', nginx);
+    const { env } = requireClient(context, 'docker', engine);
+    const docker = (...words: string[]) => runCommand('docker', words, { env });
+    const image = `${host}/team/small:1`;
+    const archive = join(scratch.folder('files'), 'small.tar');
+    writeFileSync(archive, tarOf([{ name: 'small', content: Buffer.from('small') }]));
+    await docker('import', archive, image);
+    await docker('login', '--username', 'alice', '--password', PEOPLE.alice, host);
+    await docker('push', image);
+
+    await berth.stop();
+    berth = await berth.startAgain({ environment: { BERTH_PROXY_SECRET: SECRET, BERTH_READ_ONLY: 'on' } });
+    await docker('import', '--change', 'LABEL again=yes', archive, image);
+    expect(await failure(docker('push', image))).toContain('unsupported: this registry is read-only just now');
+    const refused = berth.lines.filter(({ event, status }) => event === 'request' && status === 405);
+    expect(refused).toHaveLength(1);
+    await docker('pull', image);
   });
 });
