@@ -16,6 +16,7 @@ import { PROGRAM_ROWS } from './settings/program-settings.ts';
 import type { Settings } from './settings/settings.ts';
 import { workerVariables } from './settings/worker-variables.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './start-failure.ts';
+import { materialDoubts, readMaterial } from './tls/material.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -61,7 +62,11 @@ function check(words: readonly string[], environment: NodeJS.ProcessEnv, isJson:
     ...habitsOfDistribution(environment),
     ...withoutEffect(given.values()),
     ...(examined.kind === 'settings'
-      ? [...misspeltInWrangler(examined.settings.configured), ...warnings(examined.settings)]
+      ? [
+          ...misspeltInWrangler(examined.settings.configured),
+          ...warnings(examined.settings),
+          ...doubts(examined.settings),
+        ]
       : []),
   ];
   if (isJson) console.log(JSON.stringify({ problems, notes }, undefined, 2));
@@ -95,6 +100,17 @@ function dataProblems(given: ReadonlyMap<string, Given>): Problem[] {
   const message = data.success && storage.success ? lookAtDataDirectory(data.output, storage.output) : undefined;
   const origin = given.get('data')?.origin;
   return message === undefined ? [] : [{ path: origin === undefined ? 'data' : placeOf(origin), message }];
+}
+
+/** What npm start would warn of as well, of a certificate that it would serve. */
+function doubts(settings: Settings): Problem[] {
+  const given = settings.given.get('tls-cert');
+  const [cert, key, clientCa] = [settings.get('tls-cert'), settings.get('tls-key'), settings.get('tls-client-ca')];
+  if (given === undefined || cert === undefined || key === undefined) return [];
+  const files = { cert, key, clientCa };
+  const read = readMaterial(files);
+  const messages = read.kind === 'ok' ? materialDoubts(read.value, files, new Date()) : [];
+  return messages.map((message) => ({ path: `${placeOf(given.origin)}:`, message }));
 }
 
 /** What npm start would warn of; what the data directory says of who may come in, it alone can know. */

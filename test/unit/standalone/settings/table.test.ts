@@ -61,7 +61,15 @@ describe('the help', () => {
       const flag = defaultOf(setting) === 'on' && isSwitch(setting) ? `--no-${setting.name}` : `--${setting.name}`;
       expect(new RegExp(`^  ${flag}(?= |$)`, 'm').test(help), flag).toBe(setting.flag !== undefined);
     }
-    for (const words of ['--port N', '(8787)', '(127.0.0.1)', '(.berth)', '--version', '--help, -h', 'config -- check'])
+    for (const words of [
+      '--port N',
+      '(8787; 0 to 65535)',
+      '(127.0.0.1)',
+      '(.berth)',
+      '--version',
+      '--help, -h',
+      'config -- check',
+    ])
       expect(help).toContain(words);
   });
 
