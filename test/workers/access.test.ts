@@ -2,7 +2,17 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { withoutCredentials } from '../../src/auth/open-loopback.ts';
 import { ROUTES, type Method, type Route } from '../../src/http/routes.ts';
-import { imageOf, openSession, pushed, putManifest, refusal, sendWith, type Sent, type Settings } from './client.ts';
+import {
+  imageOf,
+  openSession,
+  pushed,
+  putManifest,
+  refusal,
+  sendWith,
+  type Sent,
+  type Settings,
+  isOfOneAnswer,
+} from './client.ts';
 import { LogLines } from './log-lines.ts';
 import { newBlob } from './world.ts';
 
@@ -51,7 +61,7 @@ function isGranted(policy: (typeof POLICIES)[number], { right }: Route): boolean
 
 /** What a caller can tell one answer from another by. */
 async function told(response: Response): Promise<unknown> {
-  const headers = [...response.headers].filter(([name]) => name !== 'x-request-id');
+  const headers = [...response.headers].filter(([name]) => !isOfOneAnswer(name));
   return { status: response.status, headers, body: await response.text() };
 }
 
@@ -222,6 +232,7 @@ describe('a registry that is open on loopback', () => {
   const markedByOthers = [
     ...['Origin', 'Forwarded', 'Via', 'X-Real-IP', 'Sec-Fetch-Site', 'CF-Connecting-IP', 'CF-Ray', 'CF-Worker', 'cf-x'],
     ...['X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Proto', 'X-Forwarded-Port', 'x-forwarded-anything'],
+    ...['X-Berth-User', 'X-Berth-Proxy-Secret'],
   ];
   it.each(markedByOthers)('does not take a request with %s as local, whatever its value', async (name) => {
     for (const value of ['', 'null', '127.0.0.1', 'http://127.0.0.1:8787', 'for=127.0.0.1', 'same-origin']) {
