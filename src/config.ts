@@ -125,17 +125,6 @@ export function isSettingName(name: string): boolean {
   return SETTING_NAMES.includes(name) || htpasswdPart(name) !== undefined;
 }
 
-const SECRET_SETTINGS: readonly string[] = [
-  'BERTH_ADMIN_PASSWORD',
-  'BERTH_ENCRYPTION_KEY',
-  'BERTH_ENCRYPTION_KEY_PREVIOUS',
-] satisfies (keyof typeof SettingsObject.entries)[];
-
-/** Settings whose values nobody is to read in a message. */
-export function isSecretSetting(name: string): boolean {
-  return SECRET_SETTINGS.includes(name) || isHtpasswd(name);
-}
-
 /** Whether it is the setting with the lines of htpasswd, or goes on with them. */
 export function isHtpasswd(name: string): boolean {
   return name === 'BERTH_HTPASSWD' || htpasswdPart(name) !== undefined;

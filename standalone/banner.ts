@@ -33,6 +33,7 @@ export function announce(
     message: `Berth ${version} serves ${url} and keeps its data in ${data}`,
     fields: { url, data, pid: process.pid, workerdPid },
     hints: hints(serving),
+    isFirst: true,
   });
   for (const { event, message } of exposureWarnings(host, access, environment))
     terminal.notice({ level: 'warn', event, message, fields: { url } });

@@ -14,6 +14,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import { free } from './freed-bytes.ts';
 import { hasOddHost, ODD_HOST } from './odd-host.ts';
+import { Peers } from './peers.ts';
 import { isTlsHello, NO_CERTIFICATE, NOT_TLS, ONLY_TLS } from './tls-hello.ts';
 import type { SecureSide } from './tls/secure-side.ts';
 
@@ -52,6 +53,8 @@ export class Front {
   readonly #below = new WeakMap<Socket, Socket>();
   /** Where workerd listens now. */
   target = 0;
+  /** Who is at the other end of each connection to workerd. */
+  readonly peers = new Peers();
 
   private constructor(mostClients: number, secure: SecureSide | undefined) {
     this.#mostClients = mostClients;
@@ -171,6 +174,11 @@ export class Front {
       client.destroy();
       return;
     }
+    const { localPort } = workerd;
+    this.peers.add(localPort, client.remoteAddress);
+    workerd.once('close', () => {
+      this.peers.ended(localPort);
+    });
     client.once('close', () => {
       workerd.destroy();
     });

@@ -14,18 +14,22 @@ import { Control } from './control.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { connectionLimit, descriptorLimit, FEW_DESCRIPTORS } from './descriptors.ts';
 import { withEncryptionKey } from './encryption-key.ts';
-import { accessOf, workerVariables } from './exposure.ts';
+import { accessOf } from './exposure.ts';
 import { checkPort } from './port.ts';
 import { Files } from './files/files.ts';
-import { bindingNames, Runtime } from './runtime.ts';
+import { Runtime } from './runtime.ts';
 import { examine } from './settings/examine.ts';
 import { lineOf } from './settings/given.ts';
 import { helpText } from './settings/help.ts';
 import type { Settings } from './settings/settings.ts';
+import { workerVariables } from './settings/worker-variables.ts';
 import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
 import { ServedTls } from './tls/serving.ts';
+
+/** For the last lines of a log whose reader is slow. */
+const FLUSH_LIMIT_MS = 1_000;
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -38,7 +42,7 @@ await main(process.argv.slice(2), ROOT);
 async function main(words: readonly string[], root: string): Promise<void> {
   const environment = { ...process.env };
   const terminal = new Terminal(process.stdout, process.stderr, environment);
-  const examined = examine(words, environment);
+  const examined = examine(words, environment, root);
   switch (examined.kind) {
     case 'help':
       terminal.plain(helpText());
@@ -62,6 +66,7 @@ async function main(words: readonly string[], root: string): Promise<void> {
 }
 
 async function serve(settings: Settings, root: string, terminal: Terminal): Promise<void> {
+  terminal.configure({ format: settings.get('log-format'), quiet: settings.get('quiet') === 'on' });
   const host = settings.get('host');
   const port = settings.get('port');
   const storage = settings.get('storage');
@@ -79,8 +84,6 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     stopAtOnce: (exitCode) => process.exit(exitCode),
   });
 
-  // What was typed wrongly is said first, whatever else is in the way.
-  workerVariables({}, settings.environment, host);
   const tls = ServedTls.open(settings);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({
@@ -104,7 +107,7 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     state.building = false;
     if (starting.signal.aborted) process.exit(0);
   });
-  const variables = workerVariables(worker.options.bindings, environment, host, bindingNames(worker));
+  const variables = workerVariables(worker.options.bindings, environment, host);
   const config = parseConfig(variables);
   const access = accessOf(config, asksWhoComes(data.state));
   const lost = (reason: string): void => {
@@ -179,6 +182,7 @@ async function stop(runtime: Runtime, reason: string, terminal: Terminal): Promi
   });
   await runtime.drain();
   terminal.notice({ level: 'info', event: 'stopped', message: 'Stopped.' });
+  await terminal.flushed(FLUSH_LIMIT_MS);
   process.exit(0);
 }
 

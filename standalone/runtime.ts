@@ -19,6 +19,7 @@ import type { DataDirectory } from './data-directory.ts';
 import { urlHost } from './exposure.ts';
 import { BLOBS } from './files/layout.ts';
 import { Front } from './front.ts';
+import { EVENT_QUEUE, OUTBOUND, SERVED_SCHEME } from './own-bindings.ts';
 import { listenFailure } from './port.ts';
 import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
 import type { Terminal } from './terminal.ts';
@@ -32,13 +33,6 @@ const RESTART_PAUSE_MS = 200;
 /** As wrangler.toml names it. */
 const REPOSITORY_CLASS = 'Repository';
 
-const EVENT_QUEUE = 'EVENT_QUEUE';
-const OUTBOUND = 'OUTBOUND';
-/** How the served port is spoken to. A client can't say so, and workerd hears it through the front, which takes TLS away. */
-const SERVED_SCHEME = 'SERVED_SCHEME';
-/** Bindings that are made here. */
-const OWN_BINDINGS = [EVENT_QUEUE, OUTBOUND, SERVED_SCHEME, 'REPOSITORY_FILES', 'FILES', 'DISK'] as const;
-
 /** What a URL leaves out. */
 const DEFAULT_PORTS = { http: 80, https: 443 } as const;
 type Scheme = keyof typeof DEFAULT_PORTS;
@@ -46,13 +40,6 @@ type Scheme = keyof typeof DEFAULT_PORTS;
 const INNER_SOCKET = { host: '127.0.0.1', port: 0 };
 /** What Miniflare calls it: the first Worker's default export. */
 const INNER_SOCKET_NAME = 'direct:0:default';
-
-/** What the Worker's bindings are called, but for its variables: no variable may have such a name. */
-export function bindingNames({ options }: BuiltWorker): string[] {
-  const { durableObjects, r2Buckets, queueProducers, ratelimits, serviceBindings, versionMetadata } = options;
-  const groups = [durableObjects, r2Buckets, queueProducers, ratelimits, serviceBindings];
-  return [...OWN_BINDINGS, ...groups.flatMap((group) => Object.keys(group ?? {})), ...[versionMetadata ?? []].flat()];
-}
 
 export interface RuntimeSettings {
   readonly worker: BuiltWorker;
@@ -93,6 +80,7 @@ export class Runtime {
   static async start(settings: RuntimeSettings): Promise<Runtime> {
     const front = await openFront(settings);
     const { terminal, data } = settings;
+    terminal.knowPeers(front.peers);
     try {
       const workerds = new WorkerdProcesses({
         terminal,

@@ -14,7 +14,7 @@ const PARENT_CHECK_MS = 1_000;
 const PARENT = 'berth_parent';
 
 /** What npm sets as `npm_lifecycle_event`: the names of the scripts that run a program which stops like this. */
-const NPM_SCRIPTS: readonly (string | undefined)[] = ['start', 'proxy', 'copy', 'npx'];
+const NPM_SCRIPTS: readonly (string | undefined)[] = ['start', 'proxy', 'copy', 'doctor', 'npx'];
 
 const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 type StopSignal = keyof typeof SIGNAL_EXIT_CODES;

@@ -11,9 +11,9 @@ export function helpText(): string {
   return [
     'Serves a Berth registry on this machine.',
     '',
-    '  npm start                                       on 127.0.0.1:8787, for this machine',
-    '  npm start -- --port 5000 --data /srv/berth      elsewhere',
-    '  npm start -- --config /etc/berth/berth.toml     by a file of settings',
+    '  npm start                                    for this machine, on port 8787',
+    '  npm start -- --port 5000 --data /srv/berth   elsewhere',
+    '  npm start -- --config /etc/berth/berth.toml  by a file of settings',
     '',
     ...groupNames().flatMap((group) => [GROUPS[group], ...rowsOf(group), '']),
     'Besides',
@@ -25,7 +25,7 @@ export function helpText(): string {
       0,
     ),
     '',
-    'npm run config -- check     finds every mistake, with the same flags, and starts nothing',
+    'npm run config -- check     finds every mistake, with the same flags',
     'npm run config -- explain   shows what counts, and where it comes from',
     'docs/configuration.md       has all of it at length',
   ].join('\n');
