@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { parseConfig } from '../src/config.ts';
+import { parseConfig, type Config } from '../src/config.ts';
 import { lookAtDataDirectory } from './data-directory.ts';
 import { accessOf, exposureWarnings } from './exposure.ts';
 import { examine } from './settings/examine.ts';
@@ -16,6 +16,7 @@ import { PROGRAM_ROWS } from './settings/program-settings.ts';
 import type { Settings } from './settings/settings.ts';
 import { workerVariables } from './settings/worker-variables.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './start-failure.ts';
+import { certifiedHost, materialDoubts, readMaterial, tlsFilesOf } from './tls/material.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -56,7 +57,11 @@ function check(words: readonly string[], environment: NodeJS.ProcessEnv, isJson:
   const examined = examine(words, environment, ROOT);
   if (examined.kind === 'help' || examined.kind === 'version') return helped();
   const { given } = examined.kind === 'problems' ? examined : examined.settings;
-  const problems = [...(examined.kind === 'problems' ? examined.problems : []), ...dataProblems(given)];
+  const problems = [
+    ...(examined.kind === 'problems' ? examined.problems : []),
+    ...dataProblems(given),
+    ...tlsProblems(given),
+  ];
   const notes = [
     ...habitsOfDistribution(environment),
     ...withoutEffect(given.values()),
@@ -97,14 +102,31 @@ function dataProblems(given: ReadonlyMap<string, Given>): Problem[] {
   return message === undefined ? [] : [{ path: origin === undefined ? 'data' : placeOf(origin), message }];
 }
 
+function tlsProblems(given: ReadonlyMap<string, Given>): Problem[] {
+  const files = tlsFilesOf((name) => given.get(name)?.text);
+  const read = files === undefined ? undefined : readMaterial(files);
+  return read?.kind === 'problem' ? [{ path: 'tls:', message: read.message }] : [];
+}
+
+function tlsWarnings(settings: Settings, config: Config): Problem[] {
+  const files = tlsFilesOf((name) => settings.get(name));
+  const read = files === undefined ? undefined : readMaterial(files);
+  if (files === undefined || read?.kind !== 'ok') return [];
+  const doubts = materialDoubts(read.value, files, new Date(), certifiedHost(config));
+  return doubts.map((message) => ({ path: 'certificate:', message }));
+}
+
 /** What npm start would warn of; what the data directory says of who may come in, it alone can know. */
 function warnings(settings: Settings): Problem[] {
   const host = settings.get('host');
-  const access = accessOf(parseConfig(workerVariables(settings.configured, settings.environment, host)));
-  return exposureWarnings(host, access, settings.environment).map(({ event, message }) => ({
-    path: `${event}:`,
-    message,
-  }));
+  const config = parseConfig(workerVariables(settings.configured, settings.environment, host));
+  return [
+    ...exposureWarnings(host, accessOf(config), settings.environment).map(({ event, message }) => ({
+      path: `${event}:`,
+      message,
+    })),
+    ...tlsWarnings(settings, config),
+  ];
 }
 
 function summary({ length }: readonly Problem[]): string {
