@@ -154,7 +154,7 @@ test('what can’t be served ends the start with code 2 and one line', async () 
   expect(said).toEqual([
     expect.stringMatching(/^the key in .*other\.pem does not belong to the certificate in .*cert\.pem /),
   ]);
-  const alone = await refusal({ words: ['--tls-cert', 'cert.pem'] });
+  const alone = await refusal({ words: ['--tls-cert', join(folder, 'cert.pem')] });
   expect(alone).toEqual({ code: 2, said: ['--tls-cert needs --tls-key besides. Give both, or neither.'] });
 });
 
