@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { parseConfig, type Config } from '../src/config.ts';
+import { parseConfig } from '../src/config.ts';
 import { lookAtDataDirectory } from './data-directory.ts';
 import { accessOf, exposureWarnings } from './exposure.ts';
 import { examine } from './settings/examine.ts';
@@ -57,16 +57,16 @@ function check(words: readonly string[], environment: NodeJS.ProcessEnv, isJson:
   const examined = examine(words, environment, ROOT);
   if (examined.kind === 'help' || examined.kind === 'version') return helped();
   const { given } = examined.kind === 'problems' ? examined : examined.settings;
-  const problems = [
-    ...(examined.kind === 'problems' ? examined.problems : []),
-    ...dataProblems(given),
-    ...tlsProblems(given),
-  ];
+  const problems = [...(examined.kind === 'problems' ? examined.problems : []), ...dataProblems(given)];
   const notes = [
     ...habitsOfDistribution(environment),
     ...withoutEffect(given.values()),
     ...(examined.kind === 'settings'
-      ? [...misspeltInWrangler(examined.settings.configured), ...warnings(examined.settings)]
+      ? [
+          ...misspeltInWrangler(examined.settings.configured),
+          ...warnings(examined.settings),
+          ...doubts(examined.settings),
+        ]
       : []),
   ];
   if (isJson) console.log(JSON.stringify({ problems, notes }, undefined, 2));
@@ -102,31 +102,25 @@ function dataProblems(given: ReadonlyMap<string, Given>): Problem[] {
   return message === undefined ? [] : [{ path: origin === undefined ? 'data' : placeOf(origin), message }];
 }
 
-function tlsProblems(given: ReadonlyMap<string, Given>): Problem[] {
-  const files = tlsFilesOf((name) => given.get(name)?.text);
-  const read = files === undefined ? undefined : readMaterial(files);
-  return read?.kind === 'problem' ? [{ path: 'tls:', message: read.message }] : [];
-}
-
-function tlsWarnings(settings: Settings, config: Config): Problem[] {
+/** What npm start would warn of as well, of a certificate that it would serve. */
+function doubts(settings: Settings): Problem[] {
+  const given = settings.given.get('tls-cert');
   const files = tlsFilesOf((name) => settings.get(name));
-  const read = files === undefined ? undefined : readMaterial(files);
-  if (files === undefined || read?.kind !== 'ok') return [];
-  const doubts = materialDoubts(read.value, files, new Date(), certifiedHost(config));
-  return doubts.map((message) => ({ path: 'certificate:', message }));
+  if (given === undefined || files === undefined) return [];
+  const config = parseConfig(workerVariables(settings.configured, settings.environment, settings.get('host')));
+  const read = readMaterial(files);
+  const messages = read.kind === 'ok' ? materialDoubts(read.value, files, new Date(), certifiedHost(config)) : [];
+  return messages.map((message) => ({ path: `${placeOf(given.origin)}:`, message }));
 }
 
 /** What npm start would warn of; what the data directory says of who may come in, it alone can know. */
 function warnings(settings: Settings): Problem[] {
   const host = settings.get('host');
-  const config = parseConfig(workerVariables(settings.configured, settings.environment, host));
-  return [
-    ...exposureWarnings(host, accessOf(config), settings.environment).map(({ event, message }) => ({
-      path: `${event}:`,
-      message,
-    })),
-    ...tlsWarnings(settings, config),
-  ];
+  const access = accessOf(parseConfig(workerVariables(settings.configured, settings.environment, host)));
+  return exposureWarnings(host, access, settings.environment).map(({ event, message }) => ({
+    path: `${event}:`,
+    message,
+  }));
 }
 
 function summary({ length }: readonly Problem[]): string {

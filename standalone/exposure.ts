@@ -25,11 +25,11 @@ export function isLoopback(address: string): boolean {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The settings that say who may come in, and the policy that they make. */
-export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'trustedProxy'> & {
+export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'proxySecrets' | 'readOnly' | 'trustedProxy'> & {
   /** Undefined where the tokens of an outside server decide alone. */
   readonly policy: OwnPolicy | undefined;
   readonly hasTokenServer: boolean;
-  /** Whether there are lines of htpasswd, or trusts: then nobody comes in for being on this machine. */
+  /** Whether there are lines of htpasswd, trusts, or a proxy that names people: then nobody comes in for being on this machine. */
   readonly hasPeople: boolean;
   /** Whether the registry asks who comes although no setting says so (asks-who.ts). */
   readonly asksWho: boolean;
@@ -37,7 +37,7 @@ export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'trustedProxy'>
 
 /** @param asksWho what asks-who.ts says of the data */
 export function accessOf(config: Config, asksWho = false): Access {
-  const hasPeople = htpasswdOf(config).size > 0 || trustsOf(config).length > 0;
+  const hasPeople = htpasswdOf(config).size > 0 || trustsOf(config).length > 0 || config.proxySecrets.length > 0;
   const policy = configuredPolicy(config);
   return {
     ...config,
@@ -60,13 +60,19 @@ export function rightsAt(
 }
 
 export interface ExposureWarning {
-  readonly event: 'closed' | 'exposed' | 'setting-ignored' | 'rule-ignored';
+  readonly event: 'closed' | 'exposed' | 'read-only' | 'setting-ignored' | 'rule-ignored';
   readonly message: string;
 }
 
 /** What to say besides where it serves, of an address that others can reach or that nobody can use. */
 export function exposureWarnings(host: string, access: Access, environment: Environment): ExposureWarning[] {
   const warnings: ExposureWarning[] = [];
+  if (access.readOnly)
+    warnings.push({
+      event: 'read-only',
+      message:
+        'Read-only: pulls go on, pushes and deletes are refused with 405. Start it without --read-only to end that.',
+    });
   if (!isLoopback(host) && environment[OPEN_LOOPBACK] === 'on')
     warnings.push({
       event: 'setting-ignored',
@@ -113,10 +119,10 @@ function policyWarnings(access: Access, { rules }: Extract<OwnPolicy, { kind: 'd
   const ignored = ignoredAnonymous(access);
   if (ignored !== undefined) warnings.push({ event: 'setting-ignored', message: ignored });
   const bound = rules.filter(({ networks }) => networks !== undefined).map(({ name }) => JSON.stringify(name));
-  if (bound.length > 0 && !access.trustedProxy) {
+  if (bound.length > 0 && !access.trustedProxy && access.proxySecrets.length === 0) {
     warnings.push({
       event: 'rule-ignored',
-      message: `the policy names networks in ${bound.join(', ')}: such a rule allows nothing here, since npm start does not know where a client is. Behind a proxy that sets X-Forwarded-For, BERTH_TRUSTED_PROXY=on lets it know.`,
+      message: `the policy names networks in ${bound.join(', ')}: such a rule allows nothing here, since npm start does not know where a client is. Behind a proxy that sets X-Forwarded-For, BERTH_PROXY_SECRET lets it know (docs/nginx.md).`,
     });
   }
   return warnings;

@@ -6,7 +6,8 @@ import type { Config } from '../config.ts';
 
 const FORWARDED_HOST = /^(?:[a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
 
-type Place = Pick<Config, 'publicUrl' | 'trustedProxy' | 'servedScheme'>;
+/** Where the registry stands; whether a proxy is trusted is a matter of the request, since one may prove itself. */
+export type Place = Pick<Config, 'publicUrl' | 'trustedProxy' | 'servedScheme'>;
 
 /** A path below the registry's root as clients should follow it. */
 export function locationOf(request: Request, place: Place, path: string): string {

@@ -7,7 +7,7 @@ import { isHtpasswd, isSettingName, mistakesIn } from '../../src/config.ts';
 import { secretMistakes, secretNames } from '../endpoint-secrets.ts';
 import { whyNotReadable, type Environment } from '../setting-file.ts';
 import { readWranglerFile, WRANGLER_FILE, type WranglerFile } from '../wrangler-file.ts';
-import { combinationProblems, contradictions, placeIn } from './combinations.ts';
+import { certificateProblems, combinationProblems, contradictions, placeIn } from './combinations.ts';
 import { documentPlace, documentProblems } from './documents.ts';
 import { takenByNpm, unknownVariable } from './environment.ts';
 import { exampleOf } from './flags.ts';
@@ -44,8 +44,7 @@ export function examine(words: readonly string[], environment: Environment, root
     ...gathered.others.filter((name) => !isOther(name)).map(unknownVariable),
     ...read.problems,
     ...givenTwice(read.given, environment),
-    ...programProblems(read.given),
-    ...combinationProblems(read.given),
+    ...ownProblems(read.given),
     ...workerProblems(read, own, wrangler),
   ];
   if (problems.length > 0) return { kind: 'problems', problems, given: read.given };
@@ -63,6 +62,12 @@ function givenTwice(given: ReadonlyMap<string, Given>, environment: Environment)
       ? []
       : [{ path: placeOf(origin), message: `and ${other} are both given. Give one of them.` }];
   });
+}
+
+/** What certificates hold is looked at where all that was given can be read. */
+function ownProblems(given: ReadonlyMap<string, Given>): Problem[] {
+  const problems = [...programProblems(given), ...combinationProblems(given)];
+  return problems.length > 0 ? problems : certificateProblems(given);
 }
 
 function programProblems(given: ReadonlyMap<string, Given>): Problem[] {

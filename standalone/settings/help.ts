@@ -37,7 +37,7 @@ function groupNames(): Group[] {
 
 function rowsOf(group: Group): string[] {
   return SETTINGS.filter((setting) => setting.group === group && setting.flag !== undefined).flatMap((setting) =>
-    entry(flagText(setting), `${setting.doc}${rangeText(setting)}${defaultText(setting)}`),
+    entry(flagText(setting), `${setting.doc}${boundsText(setting)}`),
   );
 }
 
@@ -48,14 +48,13 @@ function flagText(setting: Setting): string {
   return defaultOf(setting) === 'on' ? `--no-${name}` : `--${name}`;
 }
 
-function rangeText({ schema }: Setting): string {
-  const shape = shapeOf(schema);
-  return shape.kind === 'number' ? `, ${String(shape.least)} to ${String(shape.most)}` : '';
-}
-
-function defaultText(setting: Setting): string {
-  const value = defaultOf(setting);
-  return value === undefined || shapeOf(setting.schema).kind === 'switch' ? '' : ` (${value})`;
+/** ` (8787; 0 to 65535)` */
+function boundsText(setting: Setting): string {
+  const shape = shapeOf(setting.schema);
+  const usual = shape.kind === 'switch' ? undefined : defaultOf(setting);
+  const range = shape.kind === 'number' ? `${String(shape.least)} to ${String(shape.most)}` : undefined;
+  const parts = [usual, range].filter((part) => part !== undefined);
+  return parts.length === 0 ? '' : ` (${parts.join('; ')})`;
 }
 
 function entry(flag: string, text: string): string[] {

@@ -152,7 +152,9 @@ test('what can’t be served ends the start with code 2 and one line', async () 
   const { code, said } = await refusal({ environment });
   expect(code).toBe(2);
   expect(said).toEqual([
-    expect.stringMatching(/^the key in .*other\.pem does not belong to the certificate in .*cert\.pem /),
+    expect.stringMatching(
+      /^BERTH_TLS_CERT will not do: the key in .*other\.pem does not belong to the certificate in /,
+    ),
   ]);
   const alone = await refusal({ words: ['--tls-cert', join(folder, 'cert.pem')] });
   expect(alone).toEqual({ code: 2, said: ['--tls-cert needs --tls-key besides. Give both, or neither.'] });

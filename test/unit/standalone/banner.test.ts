@@ -31,6 +31,8 @@ function said(
         anonymous,
         openLoopback,
         trustedProxy: false,
+        proxySecrets: [],
+        readOnly: false,
         policy,
         hasTokenServer: policy === undefined,
         hasPeople: false,

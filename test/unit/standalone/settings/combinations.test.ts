@@ -1,6 +1,7 @@
 /** Settings that are right one by one, and do not fit each other. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { Authority } from '../../../certificate-authority.ts';
 import { OutsideIssuer } from '../../../outside-issuer.ts';
 import { withoutEffect } from '../../../../standalone/settings/hints.ts';
 import { refusals, settingsOf } from './examining.ts';
@@ -43,6 +44,22 @@ test('people of one file and more of them in a variable are refused', () => {
   // A variable outranks the file, with all of its parts.
   const both = { BERTH_HTPASSWD: line('carol'), BERTH_HTPASSWD_2: line('bob') };
   expect(settingsOf(['--config', config], both).environment).toEqual(both);
+});
+
+test('a certificate without its key, and one with another key, are told', () => {
+  const folder = scratch();
+  const [one, other] = [1, 2].map(() => Authority.root().issue({ name: 'registry.example', hosts: ['127.0.0.1'] }));
+  const cert = write(join(folder, 'cert.pem'), one?.certificate ?? '');
+  const key = write(join(folder, 'key.pem'), one?.key ?? '');
+  const otherKey = write(join(folder, 'other.pem'), other?.key ?? '');
+  expect(refusals(['--tls-cert', cert])).toEqual(['--tls-cert needs --tls-key besides. Give both, or neither.']);
+  expect(refusals(['--tls-cert', cert, '--tls-key', key])).toEqual([]);
+  expect(refusals(['--tls-cert', cert, '--tls-key', otherKey])).toEqual([
+    expect.stringMatching(/^--tls-cert will not do: the key in \S+ does not belong to the certificate/),
+  ]);
+  expect(refusals(['--tls-cert', cert, '--tls-key', join(folder, 'none')])).toEqual([
+    `--tls-key ${join(folder, 'none')} can't be read (ENOENT). Give the path of a file.`,
+  ]);
 });
 
 test('what is for Cloudflare alone is no mistake in the environment, and is noted', () => {
