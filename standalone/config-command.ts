@@ -16,7 +16,7 @@ import { PROGRAM_ROWS } from './settings/program-settings.ts';
 import type { Settings } from './settings/settings.ts';
 import { workerVariables } from './settings/worker-variables.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './start-failure.ts';
-import { materialDoubts, readMaterial } from './tls/material.ts';
+import { certifiedHost, materialDoubts, readMaterial, tlsFilesOf } from './tls/material.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -105,11 +105,11 @@ function dataProblems(given: ReadonlyMap<string, Given>): Problem[] {
 /** What npm start would warn of as well, of a certificate that it would serve. */
 function doubts(settings: Settings): Problem[] {
   const given = settings.given.get('tls-cert');
-  const [cert, key, clientCa] = [settings.get('tls-cert'), settings.get('tls-key'), settings.get('tls-client-ca')];
-  if (given === undefined || cert === undefined || key === undefined) return [];
-  const files = { cert, key, clientCa };
+  const files = tlsFilesOf((name) => settings.get(name));
+  if (given === undefined || files === undefined) return [];
+  const config = parseConfig(workerVariables(settings.configured, settings.environment, settings.get('host')));
   const read = readMaterial(files);
-  const messages = read.kind === 'ok' ? materialDoubts(read.value, files, new Date()) : [];
+  const messages = read.kind === 'ok' ? materialDoubts(read.value, files, new Date(), certifiedHost(config)) : [];
   return messages.map((message) => ({ path: `${placeOf(given.origin)}:`, message }));
 }
 

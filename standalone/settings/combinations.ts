@@ -4,7 +4,7 @@ import { htpasswdOf } from '../../src/auth/htpasswd.ts';
 import { trustsOf } from '../../src/auth/trusts.ts';
 import { ConfigurationError, parseConfig, type Config } from '../../src/config.ts';
 import { configuredEndpoints } from '../../src/notifications/configured-endpoints.ts';
-import { readMaterial } from '../tls/material.ts';
+import { readMaterial, tlsFilesOf } from '../tls/material.ts';
 import { placeOf, type Given, type Problem } from './given.ts';
 import type { ProgramName } from './program-settings.ts';
 import { settingOfVariable } from './table.ts';
@@ -30,9 +30,10 @@ function without(given: ReadonlyMap<string, Given>, name: ProgramName, missing: 
 
 /** A certificate and a key that are there, and do not fit each other or are none. */
 export function certificateProblems(given: ReadonlyMap<string, Given>): Problem[] {
-  const [cert, key, clientCa] = [given.get('tls-cert'), given.get('tls-key'), given.get('tls-client-ca')];
-  if (cert === undefined || key === undefined) return [];
-  const read = readMaterial({ cert: cert.text, key: key.text, clientCa: clientCa?.text });
+  const files = tlsFilesOf((name) => given.get(name)?.text);
+  const cert = given.get('tls-cert');
+  if (files === undefined || cert === undefined) return [];
+  const read = readMaterial(files);
   return read.kind === 'ok' ? [] : [{ path: placeOf(cert.origin), message: `will not do: ${read.message}` }];
 }
 

@@ -1,6 +1,7 @@
 /** What TLS is spoken with, read from its files: a pair, and where clients have to show a certificate, who signs theirs. */
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
+import type { Config } from '../../src/config.ts';
 import { systemErrorCode } from '../start-failure.ts';
 import { doubtsOf } from './doubts.ts';
 import { parseCertificates, parsePair, type KeyPair, type Result } from './key-pair.ts';
@@ -15,6 +16,22 @@ export interface TlsFiles {
   readonly key: string;
   /** Undefined where clients need no certificate. */
   readonly clientCa: string | undefined;
+}
+
+/** Undefined where no certificate is set. */
+export function tlsFilesOf(
+  get: (name: 'tls-cert' | 'tls-key' | 'tls-client-ca') => string | undefined,
+): TlsFiles | undefined {
+  const [cert, key] = [get('tls-cert'), get('tls-key')];
+  return cert === undefined || key === undefined ? undefined : { cert, key, clientCa: get('tls-client-ca') };
+}
+
+/** The host that the certificate has to be for, where somebody said so. Behind a proxy clients see the proxy's. */
+export function certifiedHost({
+  publicUrl,
+  trustedProxy,
+}: Pick<Config, 'publicUrl' | 'trustedProxy'>): string | undefined {
+  return publicUrl === undefined || trustedProxy ? undefined : new URL(publicUrl).hostname;
 }
 
 export interface Material {

@@ -88,10 +88,10 @@ export class Renewals {
   /** The first look is for what was written since the files were read. */
   async #watch(signal: AbortSignal): Promise<void> {
     let seen = '';
-    while (!signal.aborted) {
+    const isOver = (): boolean => signal.aborted;
+    while (!isOver()) {
       const found = (await Promise.all(this.#paths.map(signOf))).join(' ');
-      if (signal.aborted) return;
-      if (found !== seen) this.changed();
+      if (found !== seen && !isOver()) this.changed();
       seen = found;
       // It is told of the end by an error.
       await delay(WATCH_INTERVAL_MS, undefined, { ref: false, signal }).catch(() => undefined);

@@ -5,7 +5,7 @@ import { BUFFER_BYTES } from '../front.ts';
 import type { Settings } from '../settings/settings.ts';
 import { EXIT_USAGE, StartFailure } from '../start-failure.ts';
 import type { Terminal } from '../terminal.ts';
-import { readMaterial, type Material, type TlsFiles } from './material.ts';
+import { certifiedHost, readMaterial, tlsFilesOf, type Material, type TlsFiles } from './material.ts';
 import { Renewals } from './renewals.ts';
 import { SecureSide } from './secure-side.ts';
 
@@ -24,9 +24,8 @@ export class ServedTls {
 
   /** Undefined where no certificate is set. Throws StartFailure for one that can't be served. */
   static open(settings: Pick<Settings, 'get'>): ServedTls | undefined {
-    const [cert, key] = [settings.get('tls-cert'), settings.get('tls-key')];
-    if (cert === undefined || key === undefined) return undefined;
-    const files = { cert, key, clientCa: settings.get('tls-client-ca') };
+    const files = tlsFilesOf((name) => settings.get(name));
+    if (files === undefined) return undefined;
     const read = readMaterial(files);
     if (read.kind === 'problem') throw new StartFailure(read.message, { exitCode: EXIT_USAGE });
     return new ServedTls(files, read.value);
@@ -48,8 +47,7 @@ export class ServedTls {
     const renewals = new Renewals({
       files: this.#files,
       material: this.#material,
-      // Behind a proxy clients see the proxy's certificate.
-      host: publicUrl === undefined || trustedProxy ? undefined : new URL(publicUrl).hostname,
+      host: certifiedHost({ publicUrl, trustedProxy }),
       use: (material) => {
         this.side.use(material);
       },

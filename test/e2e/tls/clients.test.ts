@@ -12,6 +12,7 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { Authority, type Issued } from '../../certificate-authority.ts';
 import { startBerth, type BerthProcess } from '../berth-process.ts';
+import { refusal } from '../berths.ts';
 import { requireClient } from '../clients/client.ts';
 import { startCtr } from '../clients/ctr-client.ts';
 import { startDocker } from '../clients/docker-client.ts';
@@ -142,6 +143,21 @@ test('SIGHUP has the files read at once, and a wrong pair is said and not served
   process.kill(berth.pid, 'SIGHUP');
   await renewed;
   expect(await servedSerial()).not.toBe(before);
+});
+
+test('what can’t be served ends the start with code 2 and one line', async () => {
+  const other = join(folder, 'other.pem');
+  writeFileSync(other, issue().key, { mode: 0o600 });
+  const environment = { BERTH_TLS_CERT: join(folder, 'cert.pem'), BERTH_TLS_KEY: other };
+  const { code, said } = await refusal({ environment });
+  expect(code).toBe(2);
+  expect(said).toEqual([
+    expect.stringMatching(
+      /^BERTH_TLS_CERT will not do: the key in .*other\.pem does not belong to the certificate in /,
+    ),
+  ]);
+  const alone = await refusal({ words: ['--tls-cert', join(folder, 'cert.pem')] });
+  expect(alone).toEqual({ code: 2, said: ['--tls-cert needs --tls-key besides. Give both, or neither.'] });
 });
 
 async function servedSerial(): Promise<string | undefined> {

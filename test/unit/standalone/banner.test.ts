@@ -15,10 +15,11 @@ function said(
   isTTY = true,
   given: Serving['access']['policy'] | 'by-token' = { kind: 'setting', anonymous },
   asksWho = false,
+  scheme: 'http' | 'https' = 'http',
 ): string[] {
   const policy = given === 'by-token' ? undefined : given;
   const out = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY });
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:8787`;
+  const url = `${scheme}://${host.includes(':') ? `[${host}]` : host}:8787`;
   announce(
     {
       version: '1.2.3',
@@ -115,4 +116,11 @@ test('where a policy decides it says how to sign in, and promises nothing', () =
   const text = said('127.0.0.1', 'none', true, true, { kind: 'document', rules: [] }).join('\n');
   expect(text).toContain('  docker login 127.0.0.1:8787');
   expect(text).not.toMatch(/docker push|Open to this machine only|Closed/);
+});
+
+test('of a port that speaks TLS it says whom clients have to trust, and not that they want TLS', () => {
+  const lines = said('0.0.0.0', 'read', false, true, undefined, false, 'https');
+  expect(lines[0]).toContain(' serves https://0.0.0.0:8787 ');
+  expect(lines).toContain('Clients have to trust the authority of its certificate: docs/deploy.md');
+  expect(lines.join(' ')).not.toContain('insecure-registries');
 });

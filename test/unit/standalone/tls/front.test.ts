@@ -1,7 +1,7 @@
 /** The served port with a certificate (standalone/front.ts, tls/secure-side.ts), between clients and what stands where workerd does. */
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { connect as connectPlain, createServer, type Server, type Socket } from 'node:net';
+import { connect as connectPlain, createServer, Socket, type Server } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
@@ -61,11 +61,16 @@ async function openClient({ front }: Served, options: ConnectionOptions = {}): P
 
 /** A client that has asked for something, and its connection where workerd stands. */
 async function openBoth(served: Served, options?: ConnectionOptions): Promise<{ client: TLSSocket; socket: Socket }> {
-  const accepted = once(served.inner, 'connection') as Promise<[Socket]>;
+  const accepted = once(served.inner, 'connection');
   const client = await openClient(served, options);
   client.write('G');
-  const [socket] = await accepted;
-  return { client, socket };
+  return { client, socket: await socketOf(accepted) };
+}
+
+async function socketOf(connection: Promise<unknown[]>): Promise<Socket> {
+  const [socket] = await connection;
+  if (!(socket instanceof Socket)) throw new Error('that is no connection');
+  return socket;
 }
 
 function discardAfterwards(socket: Socket): void {
@@ -132,7 +137,11 @@ test(
   { timeout: LARGE_LIMIT_MS },
   async () => {
     const { client, socket } = await openBoth(await serve());
-    const sent = new Promise((settle) => client.end(randomBytes(LARGE_BYTES), () => settle('all of it')));
+    const sent = new Promise((settle) => {
+      client.end(randomBytes(LARGE_BYTES), () => {
+        settle('all of it');
+      });
+    });
     await once(socket, 'readable');
     socket.end('too large');
     expect(await once(client, 'data')).toEqual([Buffer.from('too large')]);
