@@ -20,7 +20,11 @@ export interface DockerEngine {
   stop(): Promise<void>;
 }
 
-export async function startDockerEngine(scratch: Scratch): Promise<Availability<DockerEngine>> {
+/** `settings` is what stands in its daemon.json. */
+export async function startDockerEngine(
+  scratch: Scratch,
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<Availability<DockerEngine>> {
   const client = await detectProgram('docker', scratch);
   if (client.kind === 'unavailable') return client;
   const engine = await detectProgram('dockerd', scratch);
@@ -31,7 +35,7 @@ export async function startDockerEngine(scratch: Scratch): Promise<Availability<
   const folder = scratch.folder('d');
   const socket = join(folder, 'd.sock');
   const configFile = join(folder, 'daemon.json');
-  writeFileSync(configFile, '{}');
+  writeFileSync(configFile, JSON.stringify(settings));
   try {
     const daemon = await startDaemon(
       'dockerd',
