@@ -23,7 +23,8 @@ const LONGEST_OUTBOX_SECONDS = 7 * DAY_SECONDS;
 /** Each request looks through them. */
 const MOST_CORS_ORIGINS = 100;
 
-const wholeNumber = (least: number, most: number) => {
+/** Decimal digits. */
+export const wholeNumber = (least: number, most: number) => {
   const problem = `must be a whole number from ${String(least)} to ${String(most)}`;
   return v.pipe(
     v.string(),
@@ -34,7 +35,7 @@ const wholeNumber = (least: number, most: number) => {
   );
 };
 
-const oneOf = <const Choices extends readonly string[]>(choices: Choices) =>
+export const oneOf = <const Choices extends readonly string[]>(choices: Choices) =>
   v.picklist(choices, `must be one of ${choices.join(', ')}`);
 
 /** Scheme, host and port, and nothing else. */
@@ -98,6 +99,9 @@ const SettingsObject = v.object({
   BERTH_JURISDICTION: v.optional(oneOf(['eu', 'fedramp'])),
   BERTH_LOCATION_HINT: v.optional(oneOf(['wnam', 'enam', 'sam', 'weur', 'eeur', 'apac', 'oc', 'afr', 'me'])),
 });
+/** Of each setting, its type, bounds and default. */
+export const SETTING_SCHEMAS = SettingsObject.entries;
+
 const SettingsSchema = v.pipe(
   SettingsObject,
   v.forward(
@@ -199,11 +203,26 @@ export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
 }
 
+export interface SettingMistake {
+  readonly name: string;
+  /** What it must be instead. It never has the value. */
+  readonly message: string;
+}
+
+/** What is wrong with the value of each setting. */
+export function mistakesIn(environment: unknown): SettingMistake[] {
+  return mistakesOf(v.safeParse(SettingsSchema, environment));
+}
+
+function mistakesOf({ issues }: v.SafeParseResult<typeof SettingsSchema>): SettingMistake[] {
+  return (issues ?? []).map((issue) => ({ name: v.getDotPath(issue) ?? 'settings', message: issue.message }));
+}
+
 /** Throws ConfigurationError with one line a mistake. */
 export function parseConfig(environment: unknown): Config {
   const result = v.safeParse(SettingsSchema, environment);
   if (!result.success) {
-    const problems = result.issues.map((issue) => `${v.getDotPath(issue) ?? 'settings'} ${issue.message}`);
+    const problems = mistakesOf(result).map(({ name, message }) => `${name} ${message}`);
     throw new ConfigurationError(problems.join('; '));
   }
   const settings = result.output;

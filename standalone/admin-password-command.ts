@@ -6,7 +6,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isGiven, readAdminPassword, writeAdminPassword } from './admin-password.ts';
-import { DEFAULT_DATA_DIRECTORY } from './arguments.ts';
+import { DEFAULT_DATA_DIRECTORY } from './settings/program-settings.ts';
 import { describeError, EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { readVersion } from './version-file.ts';
 

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { parseConfig } from '../src/config.ts';
-import { DEFAULT_DATA_DIRECTORY } from './arguments.ts';
+import { DEFAULT_DATA_DIRECTORY } from './settings/program-settings.ts';
 import { readSecretFile, unfinishedName, writeSecretFile } from './secret-file.ts';
 import { StartFailure } from './start-failure.ts';
 

@@ -7,8 +7,6 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { parseConfig } from '../src/config.ts';
 import { adminPasswordCommand, withAdminPassword } from './admin-password.ts';
-import { HELP, parseArguments } from './arguments.ts';
-import type { ServeCommand } from './arguments.ts';
 import { asksWhoComes } from './asks-who.ts';
 import { announce } from './banner.ts';
 import { builtWorker } from './built-worker.ts';
@@ -16,12 +14,15 @@ import { Control } from './control.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { connectionLimit, descriptorLimit, FEW_DESCRIPTORS } from './descriptors.ts';
 import { withEncryptionKey } from './encryption-key.ts';
-import { accessOf, workerVariables } from './exposure.ts';
-import { withDocumentsOf } from './document-file.ts';
-import { withHtpasswdOf } from './htpasswd-file.ts';
+import { accessOf } from './exposure.ts';
 import { checkPort } from './port.ts';
 import { Files } from './files/files.ts';
-import { bindingNames, Runtime } from './runtime.ts';
+import { Runtime } from './runtime.ts';
+import { examine } from './settings/examine.ts';
+import { lineOf } from './settings/given.ts';
+import { helpText } from './settings/help.ts';
+import type { Settings } from './settings/settings.ts';
+import { workerVariables } from './settings/worker-variables.ts';
 import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
@@ -37,21 +38,21 @@ await main(process.argv.slice(2), ROOT);
 async function main(words: readonly string[], root: string): Promise<void> {
   const environment = { ...process.env };
   const terminal = new Terminal(process.stdout, process.stderr, environment);
-  const command = parseArguments(words);
-  switch (command.kind) {
+  const examined = examine(words, environment, root);
+  switch (examined.kind) {
     case 'help':
-      terminal.plain(HELP);
+      terminal.plain(helpText());
       return;
     case 'version':
       terminal.plain(`berth ${version(root)}`);
       return;
-    case 'mistake':
-      terminal.failure(command.message);
+    case 'problems':
+      for (const problem of examined.problems) terminal.failure(lineOf(problem));
       process.exitCode = EXIT_USAGE;
       return;
-    case 'serve':
+    case 'settings':
       try {
-        await serve(command, root, environment, terminal);
+        await serve(examined.settings, root, terminal);
       } catch (error) {
         if (!(error instanceof StartFailure)) throw error;
         terminal.failure(error.message);
@@ -60,12 +61,11 @@ async function main(words: readonly string[], root: string): Promise<void> {
   }
 }
 
-async function serve(
-  { host, port, data: typedData, storage, sync, policy, htpasswd, trusts, tokenServer, endpoints }: ServeCommand,
-  root: string,
-  ownEnvironment: NodeJS.ProcessEnv,
-  terminal: Terminal,
-): Promise<void> {
+async function serve(settings: Settings, root: string, terminal: Terminal): Promise<void> {
+  const host = settings.get('host');
+  const port = settings.get('port');
+  const storage = settings.get('storage');
+  const typedData = settings.get('data');
   const starting = new AbortController();
   const state: { building: boolean; runtime?: Runtime; control?: Control } = { building: false };
   onStopRequests({
@@ -79,9 +79,6 @@ async function serve(
     stopAtOnce: (exitCode) => process.exit(exitCode),
   });
 
-  // What was typed wrongly is said first, whatever else is in the way.
-  const typed = withDocumentsOf({ policy, trusts, tokenServer, endpoints }, withHtpasswdOf(htpasswd, ownEnvironment));
-  workerVariables({}, typed, host);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({
       level: 'info',
@@ -90,7 +87,7 @@ async function serve(
     });
   });
   await checkPort(host, port);
-  const { environment: withPassword, made } = withAdminPassword(data.path, typed);
+  const { environment: withPassword, made } = withAdminPassword(data.path, settings.environment);
   const environment = withEncryptionKey(data.path, withPassword);
   state.building = true;
   const worker = await builtWorker({
@@ -104,7 +101,7 @@ async function serve(
     state.building = false;
     if (starting.signal.aborted) process.exit(0);
   });
-  const variables = workerVariables(worker.options.bindings, environment, host, bindingNames(worker));
+  const variables = workerVariables(worker.options.bindings, environment, host);
   const access = accessOf(parseConfig(variables), asksWhoComes(data.state));
   const lost = (reason: string): void => {
     terminal.failure(reason);
@@ -114,7 +111,7 @@ async function serve(
     storage === 'filesystem'
       ? await Files.start({
           root: data.path,
-          sync,
+          sync: settings.get('sync') === 'on',
           onLost: (reason) => {
             lost(`the file service ended: ${reason}`);
           },

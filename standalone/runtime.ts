@@ -33,22 +33,12 @@ const REPOSITORY_CLASS = 'Repository';
 
 const EVENT_QUEUE = 'EVENT_QUEUE';
 const OUTBOUND = 'OUTBOUND';
-/** Bindings that are made here. */
-const OWN_BINDINGS = [EVENT_QUEUE, OUTBOUND, 'REPOSITORY_FILES', 'FILES', 'DISK'] as const;
-
 /** What a URL leaves out. */
 const HTTP_PORT = 80;
 /** workerd listens where only this machine can reach it, on a port that the system chooses. */
 const INNER_SOCKET = { host: '127.0.0.1', port: 0 };
 /** What Miniflare calls it: the first Worker's default export. */
 const INNER_SOCKET_NAME = 'direct:0:default';
-
-/** What the Worker's bindings are called, but for its variables: no variable may have such a name. */
-export function bindingNames({ options }: BuiltWorker): string[] {
-  const { durableObjects, r2Buckets, queueProducers, ratelimits, serviceBindings, versionMetadata } = options;
-  const groups = [durableObjects, r2Buckets, queueProducers, ratelimits, serviceBindings];
-  return [...OWN_BINDINGS, ...groups.flatMap((group) => Object.keys(group ?? {})), ...[versionMetadata ?? []].flat()];
-}
 
 export interface RuntimeSettings {
   readonly worker: BuiltWorker;

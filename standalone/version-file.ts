@@ -5,7 +5,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { STORAGE_KINDS, type StorageKind } from './arguments.ts';
+import { STORAGE_KINDS, type StorageKind } from './settings/program-settings.ts';
 import { systemErrorCode } from './start-failure.ts';
 
 export const DATA_VERSION = 1;

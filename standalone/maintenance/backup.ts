@@ -10,7 +10,7 @@
 import { existsSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import * as v from 'valibot';
-import { DEFAULT_DATA_DIRECTORY } from '../arguments.ts';
+import { DEFAULT_DATA_DIRECTORY } from '../settings/program-settings.ts';
 import { BACKUP_FILE, NEW_STATE, STATE } from '../data-directory.ts';
 import { StartFailure } from '../start-failure.ts';
 import { VERSION, writeVersion } from '../version-file.ts';

@@ -7,7 +7,7 @@ import { stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import * as v from 'valibot';
 import { digestAlgorithm, digestHex } from '../../src/oci/digest.ts';
-import { DEFAULT_DATA_DIRECTORY } from '../arguments.ts';
+import { DEFAULT_DATA_DIRECTORY } from '../settings/program-settings.ts';
 import { STATE, VERIFY } from '../data-directory.ts';
 import { heldPath } from '../files/layout.ts';
 import { describeError, systemErrorCode } from '../start-failure.ts';
