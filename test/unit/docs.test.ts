@@ -150,13 +150,13 @@ describe('docs/storage.md', () => {
 
   it.each([
     ['`Repository`', 'src/objects/repository/schema.ts', 8],
-    ['`Repository`', 'src/objects/attempts.ts', 1],
+    ['`Repository`', 'src/objects/attempts-schema.ts', 1],
     ['`Upload`', 'src/objects/upload/schema.ts', 3],
-    ['`Upload`', 'src/objects/attempts.ts', 1],
+    ['`Upload`', 'src/objects/attempts-schema.ts', 1],
     ['`BlobDirectory`', 'src/objects/blob-directory/schema.ts', 4],
     ['`Catalog`', 'src/objects/catalog/schema.ts', 1],
     ['`Accounts`', 'src/objects/accounts/schema.ts', 7],
-    ['In every object', 'src/objects/tasks.ts', 1],
+    ['In every object', 'src/objects/tasks-schema.ts', 1],
   ])('names every table of %s and each of its columns', (title, file, least) => {
     const named = section(title);
     const tables = tablesOf(read(file));

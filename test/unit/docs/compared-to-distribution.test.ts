@@ -15,7 +15,7 @@ const read = (path: string): string => readFileSync(join(DOCS, path), 'utf8');
 const AWAITED: ReadonlySet<string> = new Set([
   ...['deploy.md', 'nginx.md', 'service.md', 'doctor.md'],
   ...['--tls-cert', '--tls-key', '--tls-client-ca', '--read-only', 'BERTH_READ_ONLY'],
-  ...['--config', '--log-format', '--quiet'],
+  ...['--log-format', '--quiet'],
 ]);
 
 const page = read(NAME);
