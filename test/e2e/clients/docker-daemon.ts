@@ -20,7 +20,16 @@ export interface DockerEngine {
   stop(): Promise<void>;
 }
 
-export async function startDockerEngine(scratch: Scratch, trust?: Trust): Promise<Availability<DockerEngine>> {
+/** What an engine begins with: the authorities that it trusts, and what stands in its daemon.json. */
+export interface EngineOptions {
+  readonly trust?: Trust;
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
+export async function startDockerEngine(
+  scratch: Scratch,
+  { trust, settings = {} }: EngineOptions = {},
+): Promise<Availability<DockerEngine>> {
   const client = await detectProgram('docker', scratch);
   if (client.kind === 'unavailable') return client;
   const engine = await detectProgram('dockerd', scratch);
@@ -31,7 +40,7 @@ export async function startDockerEngine(scratch: Scratch, trust?: Trust): Promis
   const folder = scratch.folder('d');
   const socket = join(folder, 'd.sock');
   const configFile = join(folder, 'daemon.json');
-  writeFileSync(configFile, '{}');
+  writeFileSync(configFile, JSON.stringify(settings));
   try {
     const [program = '', ...before] = [...(trust === undefined ? [] : seeing(trust.certsD)), 'dockerd'];
     const daemon = await startDaemon(
