@@ -23,7 +23,7 @@ import { ENCRYPTION_KEY, NEW_ENCRYPTION_KEY } from './encryption-key.ts';
 import { demandOwnDirectory, PRIVATE_DIRECTORY_MODE, refuseLink } from './directory-owner.ts';
 import { removeEmptyDatabases } from './empty-databases.ts';
 import { BLOBS, HELD, SOCKET, UPLOADS } from './files/layout.ts';
-import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
+import { describeError, StartFailure, systemErrorCode, systemFailure } from './start-failure.ts';
 import { DATA_VERSION, NEW_VERSION, readVersion, VERSION, writeVersion } from './version-file.ts';
 
 export const STATE = 'state';
@@ -74,11 +74,12 @@ export async function openDataDirectory(
     return { path, alive, state };
   } catch (error) {
     if (error instanceof StartFailure) throw error;
-    throw new StartFailure(
-      `${typed} can't be used (${describeError(error)}). Choose another: npm start -- --data DIR`,
-      {
+    const other = systemFailure(error, typed);
+    throw (
+      other ??
+      new StartFailure(`${typed} can't be used: ${reasonOf(error)}. Choose another: npm start -- --data DIR`, {
         cause: error,
-      },
+      })
     );
   }
 }
@@ -97,11 +98,21 @@ function create(path: string, typed: string): void {
         ? 'its parent directory does not exist; make that first'
         : code === 'ENOTDIR'
           ? 'part of its path is a file, not a directory'
-          : describeError(error);
+          : reasonOf(error);
+    const other = systemFailure(error, typed);
+    if (other !== undefined) throw other;
     throw new StartFailure(`${typed} can't be made: ${reason}. Or choose another: npm start -- --data DIR`, {
       cause: error,
     });
   }
+}
+
+/** Without the path, which the message has already. */
+function reasonOf(error: unknown): string {
+  const code = systemErrorCode(error);
+  if (code !== 'EACCES' && code !== 'EPERM') return describeError(error);
+  const user = process.geteuid?.();
+  return `this user${user === undefined ? '' : ` (uid ${String(user)})`} may not write there. Let it (chown, chmod)`;
 }
 
 /** `--data ~` would otherwise mix the registry with somebody's home. */

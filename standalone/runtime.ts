@@ -20,7 +20,7 @@ import { urlHost } from './exposure.ts';
 import { BLOBS } from './files/layout.ts';
 import { Front } from './front.ts';
 import { listenFailure } from './port.ts';
-import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
+import { describeError, StartFailure, systemErrorCode, systemFailure } from './start-failure.ts';
 import type { Terminal } from './terminal.ts';
 import { WorkerdProcesses } from './workerd-processes.ts';
 
@@ -97,7 +97,8 @@ export class Runtime {
       front.target = await workerds.start();
       return new Runtime(settings, workerds, front);
     } catch (error) {
-      throw new StartFailure(`workerd can't be started: ${describeError(error)}`, { cause: error });
+      const other = systemFailure(error, data.path);
+      throw other ?? new StartFailure(`workerd can't be started: ${describeError(error)}`, { cause: error });
     }
   }
 

@@ -2,6 +2,7 @@
 import { parseChallenge } from '../registry/challenge.ts';
 import { quoted } from '../registry/outcome.ts';
 import { judgeRealm } from '../registry/realm.ts';
+import { isOnThisMachine } from './arguments.ts';
 import { failed, ok, type Verdict } from './verdict.ts';
 
 export interface Greeting {
@@ -93,7 +94,9 @@ export function judgeChallenge(url: URL, { status, challenge }: Pick<Greeting, '
     };
   if (asked.kind === 'basic') {
     const note =
-      url.protocol === 'https:' ? undefined : 'The password goes over plain HTTP, for everyone on the way to read.';
+      url.protocol === 'https:' || isOnThisMachine(url)
+        ? undefined
+        : 'The password goes over plain HTTP, for everyone on the way to read.';
     return { verdict: ok('it asks for a user and a password', note) };
   }
   const judged = judgeRealm(url, asked.realm);
