@@ -26,7 +26,8 @@ export function describeError(error: unknown): string {
 const IN_THE_WAY: Readonly<Record<string, (place: string) => string>> = {
   ENOSPC: (place) => `the disk of ${place} is full. Make room there, then start again.`,
   EDQUOT: (place) => `this user's quota on the disk of ${place} is used up. Make room there, then start again.`,
-  EROFS: (place) => `the disk of ${place} can only be read. Mount it for writing (mount -o remount,rw), then start again.`,
+  EROFS: (place) =>
+    `the disk of ${place} can only be read. Mount it for writing (mount -o remount,rw), then start again.`,
   EIO: (place) => `the disk of ${place} fails (EIO). Look at the system's log (dmesg), and at the disk.`,
   EMFILE: () => 'this process may open too few files at once. Type ulimit -n 4096, then start again.',
   ENFILE: () => 'the system has too many files open. End other programs, then start again.',

@@ -62,11 +62,8 @@ test('an access line names the client whose connection it was, and a client can 
   });
   await berth.stop();
   const own = berth.run.output.filter((line) => !berth.run.errors.includes(line));
-  expect(comparable(own)).toEqual([
-    '127.0.0.1 - - [time] "GET /v2/ HTTP/1.1" 401 ' +
-      /401 (\S+)/.exec(own[0] ?? '')?.[1] +
-      ' "-" "a \\"quoted\\" \\\\ one"',
-  ]);
+  expect(own).toHaveLength(1);
+  expect(own[0]).toMatch(/^127\.0\.0\.1 - - \[[^\]]+\] "GET \/v2\/ HTTP\/1\.1" 401 \d+ "-" "a \\"quoted\\" \\\\ one"$/);
 });
 
 test('a reader of the log that reads nothing holds up no request, and one that goes away ends nothing', async () => {

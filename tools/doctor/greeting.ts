@@ -68,7 +68,7 @@ function judgeRedirect(url: URL, answers: string, location = ''): Verdict {
   const isForHttps = target?.protocol === 'https:' && url.protocol === 'http:';
   return failed(
     `${answers}, which leads to ${where}`,
-    isForHttps || target === undefined || target.origin !== url.origin
+    isForHttps || target?.origin !== url.origin
       ? `Give that address: npm run doctor -- ${where}; clients do not follow it in a push.`
       : 'See to the proxy: it changes the path.',
   );

@@ -104,7 +104,7 @@ describe('trouble', () => {
     const url = await startFront(berth.url, {
       intercept: (incoming, outgoing) => {
         if (Number(incoming.headers['content-length'] ?? 0) <= 1024 * 1024) return false;
-        outgoing.writeHead(413, { server: 'nginx/1.22.1', connection: 'close' }).end('<html>');
+        outgoing.writeHead(413, { server: 'nginx/1.22.1' }).end('<html>');
         return true;
       },
     });

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, request, type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +29,14 @@ export async function startFront(registryUrl: string, trouble: Trouble): Promise
       incoming.resume();
       return;
     }
-    const { method, url: path, headers } = incoming;
+    if (trouble.keepsUploadsBack === true)
+      buffer(incoming).then(
+        (bytes) => ask(incoming, outgoing).end(bytes),
+        () => outgoing.destroy(),
+      );
+    else incoming.pipe(ask(incoming, outgoing));
+  };
+  const ask = ({ method, url: path, headers }: IncomingMessage, outgoing: ServerResponse): ClientRequest => {
     const upstream = request({ host: registry.hostname, port: registry.port, method, path, headers }, (answer) => {
       for (const [name, value = ''] of Object.entries(answer.headers)) {
         const changed = trouble.header === undefined ? String(value) : trouble.header(name, String(value));
@@ -41,12 +48,7 @@ export async function startFront(registryUrl: string, trouble: Trouble): Promise
     });
     upstream.on('error', () => outgoing.destroy());
     outgoing.on('close', () => upstream.destroy());
-    if (trouble.keepsUploadsBack === true)
-      buffer(incoming).then(
-        (bytes) => upstream.end(bytes),
-        () => upstream.destroy(),
-      );
-    else incoming.pipe(upstream);
+    return upstream;
   };
   const { tls } = trouble;
   const server = tls === undefined ? createServer(pass) : createSecureServer(tls, pass);

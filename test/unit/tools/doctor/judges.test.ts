@@ -5,6 +5,17 @@ import { judgeCertificate, type SeenCertificate } from '../../../../tools/doctor
 import { judgeClock } from '../../../../tools/doctor/clock.ts';
 import { judgeChallenge, judgeGreeting, type Greeting } from '../../../../tools/doctor/greeting.ts';
 import { atHome, judgeLocations } from '../../../../tools/doctor/location.ts';
+import type { Verdict } from '../../../../tools/doctor/verdict.ts';
+
+function expectFailure(verdict: Verdict, message: string, advice: string): void {
+  expect(verdict.message).toContain(message);
+  expect(verdict.status === 'failed' ? verdict.advice : 'none').toContain(advice);
+}
+
+/** Of a check that is well. */
+function noteOf(verdict: Verdict): string {
+  return verdict.status === 'ok' ? (verdict.note ?? '') : 'it is not well';
+}
 
 const HTTPS = new URL('https://registry.example:5000');
 const HTTP = new URL('http://registry.example:5000');
@@ -68,11 +79,7 @@ describe('a certificate', () => {
     ['of a week that ends soon', { validFrom: inDays(-5), validTo: inDays(1) }, 'in 1 day', 'by itself'],
   ])('%s fails', (_, seen, message, advice) => {
     const verdict = judgeCertificate({ ...good, ...seen }, NOW);
-    expect(verdict).toMatchObject({
-      status: 'failed',
-      message: expect.stringContaining(message) as string,
-      advice: expect.stringContaining(advice) as string,
-    });
+    expectFailure(verdict, message, advice);
   });
 
   it.each<[string, Partial<SeenCertificate>]>([
@@ -139,15 +146,14 @@ describe('an answer to /v2/', () => {
     ],
   ])('of %s is no registry', (_, url, greeting, advice) => {
     const verdict = judgeGreeting(url, { ...REGISTRY, ...greeting });
-    expect(verdict).toMatchObject({ status: 'failed', advice: expect.stringContaining(advice) as string });
+    expectFailure(verdict, '', advice);
     expect(verdict.message).not.toContain('\u001b');
   });
 
   it('without its version is a registry, with a note', () => {
-    expect(judgeGreeting(HTTPS, { ...REGISTRY, version: undefined })).toMatchObject({
-      status: 'ok',
-      note: expect.stringContaining('Docker-Distribution-API-Version') as string,
-    });
+    expect(noteOf(judgeGreeting(HTTPS, { ...REGISTRY, version: undefined }))).toContain(
+      'Docker-Distribution-API-Version',
+    );
   });
 });
 
@@ -161,7 +167,7 @@ describe('a challenge', () => {
     ['to somewhere else', 'Bearer realm="https://elsewhere.test/token"', 'neither on registry.example'],
   ])('%s fails', (_, challenge, message) => {
     const { verdict, realm } = ask(challenge);
-    expect(verdict).toMatchObject({ status: 'failed', message: expect.stringContaining(message) as string });
+    expectFailure(verdict, message, '');
     expect(realm).toBeUndefined();
   });
 
@@ -172,8 +178,8 @@ describe('a challenge', () => {
   });
 
   it('for a password is a note over plain HTTP, but not on this machine', () => {
-    expect(ask('Basic realm="x"', HTTP).verdict).toMatchObject({ status: 'ok', note: expect.any(String) as string });
-    expect(ask('Basic realm="x"', new URL('http://127.0.0.1:1')).verdict).not.toHaveProperty('note');
+    expect(noteOf(ask('Basic realm="x"', HTTP).verdict)).toContain('plain HTTP');
+    expect(noteOf(ask('Basic realm="x"', new URL('http://127.0.0.1:1')).verdict)).toBe('');
   });
 });
 
@@ -232,11 +238,7 @@ describe('a limit of bodies', () => {
       'log',
     ],
   ])('%s is told', (_, tried, message, advice) => {
-    expect(judgeBodyLimit(tried)).toMatchObject({
-      status: 'failed',
-      message: expect.stringContaining(message) as string,
-      advice: expect.stringContaining(advice) as string,
-    });
+    expectFailure(judgeBodyLimit(tried), message, advice);
   });
 
   it('that nothing has met is none', () => {
