@@ -11,7 +11,8 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const PATIENCE_MS = 300_000;
-const ALL_MAY_READ = 0o755;
+const ALL_MAY_ENTER = 0o755;
+const ALL_MAY_READ = 0o644;
 
 const root = dirname(import.meta.dirname);
 const modules = join(root, 'node_modules');
@@ -48,7 +49,10 @@ async function serveOnce() {
 }
 
 function openToAll(directory) {
-  chmodSync(directory, ALL_MAY_READ);
-  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true }))
-    chmodSync(join(entry.parentPath, entry.name), entry.isDirectory() ? ALL_MAY_READ : ALL_MAY_READ & 0o666);
+  chmodSync(directory, ALL_MAY_ENTER);
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    // Another start may clear away its own unfinished build meanwhile.
+    if (entry.parentPath.includes('unfinished-') || entry.name.startsWith('unfinished-')) continue;
+    chmodSync(join(entry.parentPath, entry.name), entry.isDirectory() ? ALL_MAY_ENTER : ALL_MAY_READ);
+  }
 }

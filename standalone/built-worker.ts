@@ -120,7 +120,8 @@ function readBuild(directory: string): BuiltWorker | undefined {
     text = readFileSync(join(directory, OPTIONS_FILE), 'utf8');
     bundle = readFileSync(join(directory, BUNDLE_FILE), 'utf8');
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    // Somebody else's, who built it for nobody else, is as good as none.
+    if (['ENOENT', 'EACCES'].includes(systemErrorCode(error) ?? '')) return undefined;
     throw error;
   }
   markUsed(directory);

@@ -20,11 +20,8 @@ const IMAGE = 'localhost/berth:test';
 
 const Inspected = v.tuple([
   v.object({
-    Config: v.object({
-      User: v.string(),
-      Volumes: v.record(v.string(), v.unknown()),
-      Healthcheck: v.object({ Test: v.array(v.string()) }),
-    }),
+    Config: v.object({ User: v.string(), Volumes: v.record(v.string(), v.unknown()) }),
+    Healthcheck: v.object({ Test: v.array(v.string()) }),
   }),
 ]);
 const Ended = v.tuple([v.object({ State: v.object({ ExitCode: v.number() }) })]);
@@ -76,10 +73,13 @@ test(
       ...['--build-arg', `BASE=${BASE}`, '--build-context', `packages=${await installedPackages(scratch)}`],
       ...['--tag', IMAGE, '.'],
     );
-    const [{ Config }] = v.parse(Inspected, parseJson(Buffer.from(await podman('image', 'inspect', IMAGE))));
+    const [{ Config, Healthcheck }] = v.parse(
+      Inspected,
+      parseJson(Buffer.from(await podman('image', 'inspect', IMAGE))),
+    );
     expect(Config.User).toBe('10001:10001');
     expect(Object.keys(Config.Volumes)).toEqual(['/var/lib/berth']);
-    const [, ...healthCommand] = Config.Healthcheck.Test;
+    const [, ...healthCommand] = Healthcheck.Test;
 
     const port = String(await freePort());
     onTestFinished(async () => {
