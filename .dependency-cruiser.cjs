@@ -61,7 +61,21 @@ module.exports = {
       comment: 'The copy knows registries from outside: of src/ it takes the language of the specifications alone.',
       severity: 'error',
       from: { path: '^tools/copy/' },
-      to: { path: ['^src/', '^(tools|scripts|bench|test)/'], pathNot: ['^src/oci/', '^tools/copy/'] },
+      to: { path: ['^src/', '^(tools|scripts|bench|test)/'], pathNot: ['^src/oci/', '^tools/(copy|registry)/'] },
+    },
+    {
+      name: 'doctor-speaks-http',
+      comment: 'So does the doctor; what it shares with the copy is in tools/registry/.',
+      severity: 'error',
+      from: { path: '^tools/doctor/' },
+      to: { path: ['^src/', '^(tools|scripts|bench|test)/'], pathNot: ['^src/oci/', '^tools/(doctor|registry)/'] },
+    },
+    {
+      name: 'registry-client-serves-tools',
+      comment: 'How a registry is asked knows none of the tools that ask.',
+      severity: 'error',
+      from: { path: '^tools/registry/' },
+      to: { path: ['^src/', '^(tools|scripts|bench|test)/'], pathNot: ['^src/oci/', '^tools/registry/'] },
     },
     {
       name: 'src-ships-no-dev-dependency',

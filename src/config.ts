@@ -110,6 +110,9 @@ const SettingsObject = v.object({
   BERTH_JURISDICTION: v.optional(oneOf(['eu', 'fedramp'])),
   BERTH_LOCATION_HINT: v.optional(oneOf(['wnam', 'enam', 'sam', 'weur', 'eeur', 'apac', 'oc', 'afr', 'me'])),
 });
+/** What `npm start` knows of the port that it serves. It is no setting: nobody but it can say this. */
+const Served = v.object({ SERVED_SCHEME: v.optional(oneOf(['http', 'https'])) });
+
 /** Of each setting, its type, bounds and default. */
 export const SETTING_SCHEMAS = SettingsObject.entries;
 
@@ -131,19 +134,6 @@ const HTPASSWD_PART = /^BERTH_HTPASSWD_([1-9]\d?)$/;
 
 export function isSettingName(name: string): boolean {
   return SETTING_NAMES.includes(name) || htpasswdPart(name) !== undefined;
-}
-
-const SECRET_SETTINGS: readonly string[] = [
-  'BERTH_ADMIN_PASSWORD',
-  'BERTH_ENCRYPTION_KEY',
-  'BERTH_ENCRYPTION_KEY_PREVIOUS',
-  'BERTH_PROXY_SECRET',
-  'BERTH_PROXY_SECRET_PREVIOUS',
-] satisfies (keyof typeof SettingsObject.entries)[];
-
-/** Settings whose values nobody is to read in a message. */
-export function isSecretSetting(name: string): boolean {
-  return SECRET_SETTINGS.includes(name) || isHtpasswd(name);
 }
 
 /** Whether it is the setting with the lines of htpasswd, or goes on with them. */
@@ -181,6 +171,8 @@ export interface Config {
   readonly publicUrl: string | undefined;
   /** Whether the registry stands behind a proxy whose X-Forwarded-Proto, -Host and -For can be believed. */
   readonly trustedProxy: boolean;
+  /** How the served port is spoken to where that is not the Worker's to see, as its TLS ends before it. */
+  readonly servedScheme: 'http' | 'https' | undefined;
   /** What a proxy in front proves itself with: none, one, or two while one is replaced (auth/proxy-proof.ts). */
   readonly proxySecrets: readonly string[];
   /** The text of an htpasswd file, or empty (auth/htpasswd.ts reads it). */
@@ -255,6 +247,7 @@ export function parseConfig(environment: unknown): Config {
     allowMissing: settings.BERTH_MANIFESTS_ALLOW_MISSING === 'on',
     publicUrl: settings.BERTH_PUBLIC_URL,
     trustedProxy: settings.BERTH_TRUSTED_PROXY === 'on',
+    servedScheme: v.parse(Served, environment).SERVED_SCHEME,
     proxySecrets: [settings.BERTH_PROXY_SECRET, settings.BERTH_PROXY_SECRET_PREVIOUS].filter(
       (secret) => secret !== undefined,
     ),

@@ -4,16 +4,19 @@
  * Exit codes: 0 all is right, 1 something is not, 2 the command itself was typed wrongly.
  */
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { parseConfig } from '../src/config.ts';
 import { lookAtDataDirectory } from './data-directory.ts';
 import { accessOf, exposureWarnings } from './exposure.ts';
 import { examine } from './settings/examine.ts';
 import { explain, explanation } from './settings/explain.ts';
-import { lineOf, placeOf, type Problem } from './settings/given.ts';
-import { habitsOfDistribution } from './settings/hints.ts';
+import { lineOf, placeOf, type Given, type Problem } from './settings/given.ts';
+import { habitsOfDistribution, misspeltInWrangler, withoutEffect } from './settings/hints.ts';
+import { PROGRAM_ROWS } from './settings/program-settings.ts';
 import type { Settings } from './settings/settings.ts';
 import { workerVariables } from './settings/worker-variables.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './start-failure.ts';
+import { materialDoubts, readMaterial } from './tls/material.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -53,10 +56,18 @@ function main([command, ...rest]: readonly string[], environment: NodeJS.Process
 function check(words: readonly string[], environment: NodeJS.ProcessEnv, isJson: boolean): number {
   const examined = examine(words, environment, ROOT);
   if (examined.kind === 'help' || examined.kind === 'version') return helped();
-  const problems = examined.kind === 'problems' ? examined.problems : dataProblems(examined.settings);
+  const { given } = examined.kind === 'problems' ? examined : examined.settings;
+  const problems = [...(examined.kind === 'problems' ? examined.problems : []), ...dataProblems(given)];
   const notes = [
     ...habitsOfDistribution(environment),
-    ...(examined.kind === 'settings' ? warnings(examined.settings) : []),
+    ...withoutEffect(given.values()),
+    ...(examined.kind === 'settings'
+      ? [
+          ...misspeltInWrangler(examined.settings.configured),
+          ...warnings(examined.settings),
+          ...doubts(examined.settings),
+        ]
+      : []),
   ];
   if (isJson) console.log(JSON.stringify({ problems, notes }, undefined, 2));
   else
@@ -83,10 +94,23 @@ function helped(): number {
   return 0;
 }
 
-function dataProblems(settings: Settings): Problem[] {
-  const why = lookAtDataDirectory(settings.get('data'), settings.get('storage'));
-  const given = settings.given.get('data');
-  return why === undefined ? [] : [{ path: given === undefined ? 'data' : placeOf(given.origin), message: why }];
+function dataProblems(given: ReadonlyMap<string, Given>): Problem[] {
+  const data = v.safeParse(PROGRAM_ROWS.data.schema, given.get('data')?.text);
+  const storage = v.safeParse(PROGRAM_ROWS.storage.schema, given.get('storage')?.text);
+  const message = data.success && storage.success ? lookAtDataDirectory(data.output, storage.output) : undefined;
+  const origin = given.get('data')?.origin;
+  return message === undefined ? [] : [{ path: origin === undefined ? 'data' : placeOf(origin), message }];
+}
+
+/** What npm start would warn of as well, of a certificate that it would serve. */
+function doubts(settings: Settings): Problem[] {
+  const given = settings.given.get('tls-cert');
+  const [cert, key, clientCa] = [settings.get('tls-cert'), settings.get('tls-key'), settings.get('tls-client-ca')];
+  if (given === undefined || cert === undefined || key === undefined) return [];
+  const files = { cert, key, clientCa };
+  const read = readMaterial(files);
+  const messages = read.kind === 'ok' ? materialDoubts(read.value, files, new Date()) : [];
+  return messages.map((message) => ({ path: `${placeOf(given.origin)}:`, message }));
 }
 
 /** What npm start would warn of; what the data directory says of who may come in, it alone can know. */

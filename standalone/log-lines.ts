@@ -1,9 +1,11 @@
 /**
- * How log lines look. Pure. The Worker prints one JSON object a line (src/observability/log.ts); a person at a terminal
- * gets a readable line for it, everything else gets the JSON. workerd and its libraries print plain text besides.
+ * Lines of the log. The Worker prints one JSON object a line (src/observability/log.ts); what a person reads of it, or a
+ * program for access logs, is made here. workerd and its libraries print plain text besides. Pure.
  */
 import { styleText } from 'node:util';
 import * as v from 'valibot';
+import { harmless } from './harmless.ts';
+import { readableRequest, RequestLine, type Paint } from './request-line.ts';
 
 const Value = v.union([v.string(), v.number(), v.boolean()]);
 
@@ -15,105 +17,62 @@ const LogLine = v.pipe(
 );
 export type LogLine = v.InferOutput<typeof LogLine>;
 
-const RequestLine = v.object({
-  method: v.string(),
-  route: v.string(),
-  status: v.number(),
-  durationMs: v.number(),
-  id: v.optional(v.string(), ''),
-  repository: v.optional(v.string(), ''),
-  reference: v.optional(v.string(), ''),
-  bytes: v.optional(v.number()),
-  error: v.optional(v.string()),
-  notLocal: v.optional(v.string()),
-  objectCalls: v.optional(v.number()),
-  storeOperations: v.optional(v.number()),
-});
-
 /** The structured line that a text is, or undefined for any other text. */
 export function parseLogLine(text: string): LogLine | undefined {
   const parsed = v.safeParse(LogLine, text);
   return parsed.success ? parsed.output : undefined;
 }
 
-export function readableLine(line: LogLine, colour: boolean): string {
-  const paint: Paint = (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text);
-  const time = paint('dim', timeOfDay(line.time));
+/** What is said of a request; undefined for a line that is about something else. */
+export function requestOf(line: LogLine): RequestLine | undefined {
   const request = line.event === 'request' ? v.safeParse(RequestLine, line) : undefined;
-  return `${time} ${request?.success === true ? readableRequest(request.output, paint) : readableEvent(line, paint)}`;
+  return request?.success === true ? request.output : undefined;
 }
 
-type Paint = (style: 'dim' | 'green' | 'yellow' | 'red', text: string) => string;
-
-const METHOD_WIDTH = 'DELETE'.length;
-const CLIENT_ERROR = 400;
-const SERVER_ERROR = 500;
-
-/** `201 PUT    manifest library/alpine:3.20  7 ms  528 B  (2 object calls)` */
-function readableRequest(request: v.InferOutput<typeof RequestLine>, paint: Paint): string {
-  const { status } = request;
-  const style = status >= SERVER_ERROR ? 'red' : status >= CLIENT_ERROR ? 'yellow' : 'green';
-  const work = [count(request.objectCalls, 'object call'), count(request.storeOperations, 'store operation')].filter(
-    (text) => text !== undefined,
-  );
-  const details = [
-    `${String(request.durationMs)} ms`,
-    request.notLocal === undefined ? undefined : `not local: ${request.notLocal}`,
-    request.bytes === undefined ? undefined : readableBytes(request.bytes),
-    work.length === 0 ? undefined : `(${work.join(', ')})`,
-    // Whoever sees a failure is told its request id, and looks for it here.
-    status >= SERVER_ERROR ? request.id : undefined,
-  ].filter((text) => text !== undefined);
-  return [
-    `${paint(style, String(status))} ${request.method.padEnd(METHOD_WIDTH)}`,
-    request.error === undefined ? undefined : paint(style, request.error),
-    request.route,
-    subject(request.repository, request.reference),
-    paint('dim', ` ${details.join('  ')}`),
-  ]
-    .filter((text) => text !== undefined && text !== '')
-    .join(' ');
+export function painter(colour: boolean): Paint {
+  return (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text);
 }
 
-function subject(repository: string, reference: string): string {
-  if (reference === '') return repository;
-  return `${repository}${reference.includes(':') ? '@' : ':'}${reference}`;
+/** @param columns of the terminal; undefined where nothing limits a line */
+export function readableLine(line: LogLine, paint: Paint, columns?: number): string {
+  const time = timeOfDay(line.time);
+  const request = requestOf(line);
+  const left = columns === undefined ? undefined : columns - time.length - 1;
+  return `${paint('dim', time)} ${request === undefined ? readableEvent(line, paint) : readableRequest(request, paint, left)}`;
 }
 
 const SHOWN_OTHERWISE: ReadonlySet<string> = new Set(['time', 'level', 'event', 'message']);
+const LEVEL_WORDS = { info: undefined, warn: 'Warning', error: 'Error' } as const;
+const LEVEL_STYLES = { info: 'dim', warn: 'yellow', error: 'red' } as const;
 
+/** `Warning: task failed owner=… error=…`: what went wrong is seen among many lines. */
 function readableEvent(line: LogLine, paint: Paint): string {
   const { level, event, message } = line;
-  const style = level === 'error' ? 'red' : level === 'warn' ? 'yellow' : 'dim';
   const rest = Object.entries(line)
     .filter(([name]) => !SHOWN_OTHERWISE.has(name))
     .map(([name, value]) => `${name}=${String(value)}`);
-  return [paint(style, event), ...(message === undefined ? [] : [String(message)]), ...rest].join(' ');
+  const word = LEVEL_WORDS[level];
+  const head = paint(LEVEL_STYLES[level], `${word === undefined ? '' : `${word}: `}${harmless(event)}`);
+  const tail = [...(message === undefined ? [] : [String(message)]), ...rest].join(' ');
+  return tail === '' ? head : `${head} ${harmless(tail)}`;
 }
 
 function timeOfDay(time: string): string {
   const date = new Date(time);
-  if (Number.isNaN(date.getTime())) return time;
+  if (Number.isNaN(date.getTime())) return harmless(time);
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
 }
 
-function count(amount: number | undefined, noun: string): string | undefined {
-  if (amount === undefined || amount === 0) return undefined;
-  return `${String(amount)} ${noun}${amount === 1 ? '' : 's'}`;
-}
+/** The Worker's name for a connection; in a text of a client's there would be a backslash before the second quote. */
+const CONNECTION = /,"connection":(\d{1,5})(?=[,}])/;
 
-const UNITS = ['KB', 'MB', 'GB', 'TB'] as const;
-const UNIT_STEP = 1_000;
-
-export function readableBytes(bytes: number): string {
-  let rest = bytes;
-  let unit = 'B';
-  for (const larger of UNITS) {
-    if (rest < UNIT_STEP) break;
-    rest /= UNIT_STEP;
-    unit = larger;
-  }
-  return `${unit === 'B' ? String(rest) : rest.toFixed(1)} ${unit}`;
+/** The same JSON, with the address that the connection comes from, where that is known, in the place of its name. */
+export function withAddress(text: string, addressOf: (connection: number) => string | undefined): string {
+  const found = CONNECTION.exec(text);
+  if (found === null) return text;
+  const [whole, connection] = found;
+  const address = text.includes('"address":') ? undefined : addressOf(Number(connection));
+  return text.replace(whole, address === undefined ? '' : `,"address":${JSON.stringify(address)}`);
 }
 
 /** What workerd prints about itself and nobody can act on; each with its reason. */

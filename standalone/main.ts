@@ -26,6 +26,10 @@ import { workerVariables } from './settings/worker-variables.ts';
 import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
+import { ServedTls } from './tls/serving.ts';
+
+/** For the last lines of a log whose reader is slow. */
+const FLUSH_LIMIT_MS = 1_000;
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -62,6 +66,7 @@ async function main(words: readonly string[], root: string): Promise<void> {
 }
 
 async function serve(settings: Settings, root: string, terminal: Terminal): Promise<void> {
+  terminal.configure({ format: settings.get('log-format'), quiet: settings.get('quiet') === 'on' });
   const host = settings.get('host');
   const port = settings.get('port');
   const storage = settings.get('storage');
@@ -79,6 +84,7 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     stopAtOnce: (exitCode) => process.exit(exitCode),
   });
 
+  const tls = ServedTls.open(settings);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({
       level: 'info',
@@ -102,7 +108,8 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     if (starting.signal.aborted) process.exit(0);
   });
   const variables = workerVariables(worker.options.bindings, environment, host);
-  const access = accessOf(parseConfig(variables), asksWhoComes(data.state));
+  const config = parseConfig(variables);
+  const access = accessOf(config, asksWhoComes(data.state));
   const lost = (reason: string): void => {
     terminal.failure(reason);
     process.exit(EXIT_FAILED);
@@ -124,6 +131,7 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     variables,
     host,
     port,
+    secure: tls?.side,
     data,
     files: files?.socket,
     terminal,
@@ -146,6 +154,9 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     environment,
     terminal,
   );
+  tls?.watch(config, terminal, () => {
+    void stop(runtime, 'the terminal was closed', terminal);
+  });
   if (made !== undefined) sayAdminPassword(made, data.path, terminal);
 }
 
@@ -171,6 +182,7 @@ async function stop(runtime: Runtime, reason: string, terminal: Terminal): Promi
   });
   await runtime.drain();
   terminal.notice({ level: 'info', event: 'stopped', message: 'Stopped.' });
+  await terminal.flushed(FLUSH_LIMIT_MS);
   process.exit(0);
 }
 

@@ -1,6 +1,7 @@
 /**
  * When to stop. The first request lets everything in flight finish; a second one ends at once.
- * It comes as SIGINT (Ctrl-C) or SIGTERM. A closed terminal's SIGHUP is left to its default, which `nohup` can ignore.
+ * It comes as SIGINT (Ctrl-C) or SIGTERM. A closed terminal's SIGHUP is left to its default, which `nohup` can ignore,
+ * but where it is what has certificates read again (tls/serving.ts).
  */
 
 /**
@@ -13,7 +14,7 @@ const PARENT_CHECK_MS = 1_000;
 const PARENT = 'berth_parent';
 
 /** What npm sets as `npm_lifecycle_event`: the names of the scripts that run a program which stops like this. */
-const NPM_SCRIPTS: readonly (string | undefined)[] = ['start', 'proxy', 'copy', 'npx'];
+const NPM_SCRIPTS: readonly (string | undefined)[] = ['start', 'proxy', 'copy', 'doctor', 'npx'];
 
 const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 type StopSignal = keyof typeof SIGNAL_EXIT_CODES;

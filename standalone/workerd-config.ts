@@ -10,6 +10,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { Log, LogLevel, Miniflare } from 'miniflare';
 import type { MiniflareOptions } from 'miniflare';
 import * as v from 'valibot';
+import { withoutCfHeader } from './cf-header.ts';
 
 /** Miniflare checks all of it. */
 const Options = v.custom<MiniflareOptions>((value) => v.is(v.looseObject({ workers: v.array(v.unknown()) }), value));
@@ -36,7 +37,7 @@ try {
   const config = await configuration(options);
   if (config.includes(TEMPORARY))
     throw new Error('wrangler.toml asks for something that Miniflare keeps in a temporary directory of its own');
-  process.stdout.write(config, () => process.exit(0));
+  process.stdout.write(withoutCfHeader(config), () => process.exit(0));
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exit(1);

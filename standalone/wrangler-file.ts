@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import * as v from 'valibot';
+import { OWN_BINDINGS } from './own-bindings.ts';
 import { systemErrorCode } from './start-failure.ts';
 
 export const WRANGLER_FILE = 'wrangler.toml';
@@ -26,9 +27,6 @@ const Known = v.object({
   ratelimits: v.optional(v.array(named), []),
   version_metadata: v.optional(binding),
 });
-
-/** Bindings that runtime.ts makes besides. */
-const OWN_BINDINGS = ['EVENT_QUEUE', 'OUTBOUND', 'REPOSITORY_FILES', 'FILES', 'DISK'];
 
 /** Of a file that is none, nothing: the build tells why. */
 export function readWranglerFile(root: string): WranglerFile {

@@ -25,6 +25,7 @@ import { clientAddress } from './client-address.ts';
 import { corsHeaders, preflight } from './cors.ts';
 import { errorResponse, explained } from './error-response.ts';
 import { hostOf } from './location.ts';
+import { loggedUploadId } from './logged-target.ts';
 import { demandWritable } from './read-only.ts';
 import { logRequest, type Note, type RequestRecord } from './request-log.ts';
 import { openStore } from '../storage/stores.ts';
@@ -36,7 +37,6 @@ interface Call {
   record: RequestRecord;
 }
 
-const LOGGED_ID_CHARACTERS = 8;
 /** Name, reference and a page's marker together stay far below. */
 const LONGEST_URL_CHARACTERS = 4_096;
 
@@ -56,7 +56,7 @@ export async function handle(request: Request, env: Env, execution: ExecutionCon
   }
   await drain(request.body);
   const answered = finished(response, record, isOfApi(request) ? corsHeaders(request, corsOf(env)) : {});
-  logRequest(record, answered);
+  logRequest(record, request, answered);
   return answered;
 }
 
@@ -116,9 +116,10 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   const params: Readonly<Record<string, string | undefined>> = request.params;
   const proxy = proxyProof(request.headers, services.config);
   if (proxy.kind === 'wrong') record.proxy = 'wrong secret';
-  const { publicUrl, trustedProxy, onCloudflare } = services.config;
-  const place = { publicUrl, trustedProxy: trustedProxy || isThroughProxy(proxy) };
+  const { publicUrl, servedScheme, trustedProxy, onCloudflare } = services.config;
+  const place = { publicUrl, servedScheme, trustedProxy: trustedProxy || isThroughProxy(proxy) };
   const circumstances = { address: clientAddress(request, { ...place, onCloudflare }), now: Date.now() };
+  record.address = circumstances.address;
   const url = new URL(request.url);
   const arrival = { ...services, id: record.id, note, request, url, proxy, place, circumstances, params };
   const nobody: Context = { ...arrival, principal: { kind: 'anonymous' } };
@@ -135,8 +136,7 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   const { right } = route;
   const repository = parseRepositoryName(params['name'] ?? '');
   record.repository = repository;
-  // Who knows the whole id of an upload may be able to write it.
-  record.reference = params['reference'] ?? params['digest'] ?? params['upload']?.slice(0, LOGGED_ID_CHARACTERS);
+  record.reference = params['reference'] ?? params['digest'] ?? loggedUploadId(params['upload']);
   const ask = async (): Promise<{ context: Context; moves: Moves }> => {
     const entrance = await openEntrance(sources);
     const principal = await callerOf(entrance, arrival, scopeOfRequest(right, repository, arrival.url));
@@ -232,6 +232,8 @@ function finished(response: Response, record: RequestRecord, more: Readonly<Reco
   headers.set('docker-distribution-api-version', 'registry/2.0');
   headers.set('x-content-type-options', 'nosniff');
   headers.set('x-request-id', record.id);
+  // workerd sends none, and clients compare it with their clocks (RFC 9110 §6.6.1).
+  headers.set('date', new Date().toUTCString());
   if (!headers.has('cache-control')) headers.set('cache-control', NEVER_CACHED);
   // A manifest's type is whatever its author wrote; no browser is to run it here.
   headers.set('content-security-policy', "default-src 'none'; sandbox");

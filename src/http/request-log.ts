@@ -1,7 +1,12 @@
-/** One structured line a request. No header, query or body is in it, so no secret can be. */
+/**
+ * One structured line a request. Of its headers it has the two that name software, of its address what opens nothing
+ * (logged-target.ts), and nothing of its body: no secret can be in it. `npm start` makes an access log of it.
+ */
+import * as v from 'valibot';
 import { logEvent } from '../observability/log.ts';
 import { principalName, type Principal } from '../auth/principal.ts';
 import type { WorkMeter } from '../observability/work.ts';
+import { loggedReferer, loggedTarget } from './logged-target.ts';
 
 export interface RequestRecord {
   id: string;
@@ -22,6 +27,8 @@ export interface RequestRecord {
   /** The rule of the policy that refused it, or what else did. */
   refusedBy?: string;
   meter?: WorkMeter;
+  /** Where the client is, where that is known for sure (client-address.ts). */
+  address?: string | undefined;
 }
 
 /** What a handler, or who checks a caller, has to say of a request for its line. */
@@ -30,9 +37,16 @@ export type Note = (said: { principal?: Principal; refusedBy?: string }) => void
 /** Anything longer in a path is somebody's play. */
 const LOGGED_CHARACTERS = 300;
 
-export function logRequest(record: RequestRecord, response: Response): void {
+/** workerd alone says it, of the connection that the request came on. */
+const Peer = v.object({ clientIp: v.pipe(v.string(), v.regex(/:\d{1,5}$/)) });
+/** Of an upload, in the answer to a chunk (end-5): the last byte that it has. */
+const UPLOADED = /^0-(\d{1,15})$/;
+const CREATED = 201;
+const ACCEPTED = 202;
+
+export function logRequest(record: RequestRecord, request: Request, response: Response): void {
   const work = record.meter?.work;
-  const length = response.headers.get('content-length');
+  const peer = v.safeParse(Peer, request.cf);
   logEvent(response.status >= 500 ? 'error' : 'info', 'request', {
     id: record.id,
     method: record.method.slice(0, LOGGED_CHARACTERS),
@@ -45,9 +59,35 @@ export function logRequest(record: RequestRecord, response: Response): void {
     notLocal: record.notLocal,
     proxy: record.proxy,
     refusedBy: record.refusedBy,
-    bytes: length === null ? undefined : Number(length),
+    bytes: lengthOf(response.headers),
+    received: lengthOf(request.headers) || undefined,
+    uploaded: uploadedBytes(record, response),
+    digest: response.status === CREATED ? (response.headers.get('docker-content-digest') ?? undefined) : undefined,
     durationMs: Date.now() - record.started,
     objectCalls: work?.objectCalls ?? 0,
     storeOperations: work?.storeOperations ?? 0,
+    address: record.address,
+    // What the served port knows the client's address by (standalone/peers.ts).
+    connection: peer.success ? Number(peer.output.clientIp.split(':').at(-1)) : undefined,
+    target: loggedTarget(request.url),
+    userAgent: request.headers.get('user-agent')?.slice(0, LOGGED_CHARACTERS),
+    referer: refererOf(request.headers),
   });
+}
+
+function refererOf(headers: Headers): string | undefined {
+  const referer = headers.get('referer');
+  return referer === null ? undefined : loggedReferer(referer);
+}
+
+function lengthOf(headers: Headers): number | undefined {
+  const length = headers.get('content-length') ?? '';
+  return /^\d{1,15}$/.test(length) ? Number(length) : undefined;
+}
+
+/** How much of a blob there is after a chunk: docker does not say how large one is. */
+function uploadedBytes({ method, route }: RequestRecord, { status, headers }: Response): number | undefined {
+  if (method !== 'PATCH' || route !== 'upload' || status !== ACCEPTED) return undefined;
+  const last = UPLOADED.exec(headers.get('range') ?? '')?.[1];
+  return last === undefined ? undefined : Number(last) + 1;
 }

@@ -10,7 +10,7 @@ import { VARIABLE_PREFIX } from './setting.ts';
 import { SETTINGS, settingOfVariable } from './table.ts';
 
 /** Names that the tests, the CI, workerd's guard and tools use. They are no settings, and may be set where Berth is started. */
-const OTHER_NAMES = /^BERTH_(REQUIRE_CLIENTS$|GO_CACHE$|TEST_|CI_|WORKERD_|COPY_)/;
+const OTHER_NAMES = /^BERTH_(REQUIRE_CLIENTS$|GO_CACHE$|PASSWORD$|TEST_|CI_|WORKERD_|COPY_)/;
 
 export interface FromEnvironment {
   readonly given: readonly Given[];
@@ -32,12 +32,18 @@ export function parseEnvironment(environment: Environment): FromEnvironment {
   return { given, others };
 }
 
+/** The variable that was probably meant. */
+export function nearestVariable(variable: string): string | undefined {
+  const meant = nearest(variable.slice(VARIABLE_PREFIX.length), NAMES);
+  return meant === undefined ? undefined : `${VARIABLE_PREFIX}${meant}`;
+}
+
 /** A misspelt setting would leave its default in force, and nobody would know. */
 export function unknownVariable(variable: string): Problem {
-  const meant = nearest(variable.slice(VARIABLE_PREFIX.length), NAMES);
+  const meant = nearestVariable(variable);
   return {
     path: variable,
-    message: `is no setting.${meant === undefined ? '' : ` Did you mean ${VARIABLE_PREFIX}${meant}?`} docs/configuration.md lists them all.`,
+    message: `is no setting.${meant === undefined ? '' : ` Did you mean ${meant}?`} docs/configuration.md lists them all.`,
   };
 }
 

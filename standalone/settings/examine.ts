@@ -7,15 +7,16 @@ import { isHtpasswd, isSettingName, mistakesIn } from '../../src/config.ts';
 import { secretMistakes, secretNames } from '../endpoint-secrets.ts';
 import { whyNotReadable, type Environment } from '../setting-file.ts';
 import { readWranglerFile, WRANGLER_FILE, type WranglerFile } from '../wrangler-file.ts';
-import { contradictions, pairProblems, placeIn } from './combinations.ts';
+import { certificateProblems, combinationProblems, contradictions, placeIn } from './combinations.ts';
 import { documentPlace, documentProblems } from './documents.ts';
 import { takenByNpm, unknownVariable } from './environment.ts';
 import { exampleOf } from './flags.ts';
 import { gather } from './gather.ts';
+import { nearest } from './nearest.ts';
 import { placeOf, quote, type Given, type Problem } from './given.ts';
 import { PROGRAM_ROWS } from './program-settings.ts';
 import { readGiven, type Read } from './read-given.ts';
-import { VARIABLE_PREFIX, type Setting } from './setting.ts';
+import { defaultOf, shapeOf, VARIABLE_PREFIX, type Setting } from './setting.ts';
 import { Settings } from './settings.ts';
 import { tomlExample } from './settings-file.ts';
 import { settingOfVariable } from './table.ts';
@@ -24,7 +25,7 @@ import { workerVariables } from './worker-variables.ts';
 export type Examined =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
-  | { readonly kind: 'problems'; readonly problems: readonly Problem[] }
+  | { readonly kind: 'problems'; readonly problems: readonly Problem[]; readonly given: ReadonlyMap<string, Given> }
   | { readonly kind: 'settings'; readonly settings: Settings };
 
 /** @param root the project, whose wrangler.toml has settings as well */
@@ -43,11 +44,10 @@ export function examine(words: readonly string[], environment: Environment, root
     ...gathered.others.filter((name) => !isOther(name)).map(unknownVariable),
     ...read.problems,
     ...givenTwice(read.given, environment),
-    ...programProblems(read.given),
-    ...pairProblems(read.given),
+    ...ownProblems(read.given),
     ...workerProblems(read, own, wrangler),
   ];
-  if (problems.length > 0) return { kind: 'problems', problems };
+  if (problems.length > 0) return { kind: 'problems', problems, given: read.given };
   return { kind: 'settings', settings: new Settings(read.given, gathered.outranked, own, wrangler.variables) };
 }
 
@@ -62,6 +62,12 @@ function givenTwice(given: ReadonlyMap<string, Given>, environment: Environment)
       ? []
       : [{ path: placeOf(origin), message: `and ${other} are both given. Give one of them.` }];
   });
+}
+
+/** What certificates hold is looked at where all that was given can be read. */
+function ownProblems(given: ReadonlyMap<string, Given>): Problem[] {
+  const problems = [...programProblems(given), ...combinationProblems(given)];
+  return problems.length > 0 ? problems : certificateProblems(given);
 }
 
 function programProblems(given: ReadonlyMap<string, Given>): Problem[] {
@@ -92,7 +98,11 @@ function workerProblems(
     const one = given.get(settingOfVariable(name)?.name ?? '');
     const rest = message.replace(/\bBERTH_[A-Z_]+\b/g, (variable) => placeIn(given, variable));
     if (one !== undefined) return { path: placeOf(one.origin), message: wrongValue(one, rest) };
-    return { path: name in configured ? `${WRANGLER_FILE}: vars.${name}` : name, message: rest };
+    if (name in configured) return { path: `${WRANGLER_FILE}: vars.${name}`, message: rest };
+    // A default that does not fit another value.
+    const usual = settingOfVariable(name);
+    const value = usual === undefined ? undefined : defaultOf(usual);
+    return { path: usual?.flag ?? name, message: value === undefined ? rest : `${rest} (by default: ${value})` };
   });
   const wrongDocuments = [...given.values()].flatMap((one) => {
     const text = variables[one.setting.variable];
@@ -112,7 +122,11 @@ function workerProblems(
 }
 
 function wrongValue({ setting, text, origin }: Given, message: string): string {
-  const shown = setting.isSecret === true ? '' : ` (given: ${quote(text)})`;
+  const shape = shapeOf(setting.schema);
+  const isNumber = origin.kind === 'file' && shape.kind === 'number';
+  const shown = setting.isSecret === true ? '' : ` (given: ${isNumber ? text : quote(text)})`;
+  const meant = shape.kind === 'words' ? nearest(text, shape.words) : undefined;
+  if (meant !== undefined) return `${message}${shown}. Did you mean ${meant}?`;
   if (setting.example === undefined) return `${message}${shown}`;
   return `${message}${shown}. For example: ${asTyped(setting, origin.kind)}`;
 }

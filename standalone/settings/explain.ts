@@ -1,4 +1,6 @@
 /** The settings that count, each with where it comes from. No secret is shown. Pure. */
+import { ADMIN_PASSWORD } from '../admin-password.ts';
+import { ENCRYPTION_KEY } from '../encryption-key.ts';
 import { WRANGLER_FILE } from '../wrangler-file.ts';
 import { fileOfDocument } from './documents.ts';
 import { placeOf, type Given } from './given.ts';
@@ -49,14 +51,23 @@ function without(
   { configured }: Settings,
   variables: Readonly<Record<string, unknown>>,
 ): { value: string | null; origin: string } {
-  const { variable, isSecret } = setting;
+  const { name, variable, isSecret } = setting;
   const value = variables[variable];
   if (variable in configured && value === configured[variable])
-    return { value: isSecret === true ? null : String(value), origin: `${WRANGLER_FILE}: vars.${variable}` };
-  if (setting.name === 'open-loopback')
-    return { value: String(value ?? 'off'), origin: 'default, for this host and who may do what' };
+    return { value: isSecret === true ? null : typed(value), origin: `${WRANGLER_FILE}: vars.${variable}` };
+  if (MADE_IN_DATA.includes(name)) return { value: null, origin: `the file ${name} in the data directory` };
+  if (name === 'open-loopback')
+    return { value: typed(value ?? 'off'), origin: `${DEFAULT}, for this host and who may do what` };
+  if (name === 'events') return { value: variables['BERTH_ENDPOINTS'] === undefined ? 'off' : 'on', origin: DEFAULT };
   return { value: defaultOf(setting) ?? null, origin: DEFAULT };
 }
+
+function typed(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** The first start makes them. */
+const MADE_IN_DATA: readonly string[] = [ADMIN_PASSWORD, ENCRYPTION_KEY];
 
 const NAME_WIDTH = 26;
 const VALUE_WIDTH = 28;

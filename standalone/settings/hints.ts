@@ -2,8 +2,12 @@
  * What those who come from distribution look for: its variables (REGISTRY_HTTP_ADDR), which Berth does not read, and what does
  * the same here. They are no mistakes: whatever else runs on the machine may need them. Pure.
  */
+import { isSettingName } from '../../src/config.ts';
 import type { Environment } from '../setting-file.ts';
-import type { Problem } from './given.ts';
+import { WRANGLER_FILE } from '../wrangler-file.ts';
+import { nearestVariable } from './environment.ts';
+import { placeOf, type Given, type Problem } from './given.ts';
+import { VARIABLE_PREFIX } from './setting.ts';
 import { SETTINGS } from './table.ts';
 
 /** The longest beginning that a variable has counts. Names in braces are settings. */
@@ -29,6 +33,27 @@ const HABITS: readonly (readonly [string, string])[] = [
     (section) => [`REGISTRY_${section}`, 'docs/compatibility-distribution.md says what is here in its place'] as const,
   ),
 ];
+
+/** A fork may have variables of its own in wrangler.toml, so that a misspelt one there is no mistake for certain. */
+export function misspeltInWrangler(configured: Readonly<Record<string, unknown>>): Problem[] {
+  return Object.keys(configured).flatMap((variable) => {
+    const isOwn = !variable.startsWith(VARIABLE_PREFIX) || isSettingName(variable);
+    const meant = isOwn ? undefined : nearestVariable(variable);
+    if (meant === undefined) return [];
+    return [
+      { path: `${WRANGLER_FILE}: vars.${variable}`, message: `is no setting of Berth's. Did you mean ${meant}?` },
+    ];
+  });
+}
+
+/** A variable of a deployed Worker that was set for `npm start` as well. */
+export function withoutEffect(given: Iterable<Given>): Problem[] {
+  return [...given].flatMap(({ setting, origin }) =>
+    setting.isForCloudflare === true
+      ? [{ path: placeOf(origin), message: 'is for Cloudflare alone, and is not needed here.' }]
+      : [],
+  );
+}
 
 const FLAGS = new Map(SETTINGS.map(({ name, flag }) => [name, flag]));
 const PLACEHOLDER = /\{([\w-]+)\}/g;

@@ -38,6 +38,8 @@ const SOUND: Tree = {
   'standalone/main.ts': "import './port.ts';\n",
   'standalone/port.ts': 'export const it = 1;\n',
   'tools/copy/copy.ts': "import '../../src/oci/name.ts';\nimport '../../standalone/port.ts';\n",
+  'tools/doctor/doctor.ts': "import '../registry/client.ts';\n",
+  'tools/registry/client.ts': "import '../../src/oci/name.ts';\n",
   'tools/proxy.ts': "import '../standalone/port.ts';\nimport '../src/oci/name.ts';\n",
   'test/worker.test.ts': "import '../src/worker.ts';\nimport 'tool';\n",
 };
@@ -88,6 +90,8 @@ test.each([
   ['src-stands-alone', 'src/http/app.ts', '../../test/worker.test.ts', 'test/worker.test.ts'],
   ['src-ships-no-dev-dependency', 'src/http/app.ts', 'tool', 'node_modules/tool/index.js'],
   ['copy-speaks-http', 'tools/copy/copy.ts', '../../src/config.ts', 'src/config.ts'],
+  ['doctor-speaks-http', 'tools/doctor/doctor.ts', '../copy/copy.ts', 'tools/copy/copy.ts'],
+  ['registry-client-serves-tools', 'tools/registry/client.ts', '../copy/copy.ts', 'tools/copy/copy.ts'],
   ['src-stands-alone', 'src/http/app.ts', '../../tools/proxy.ts', 'tools/proxy.ts'],
   ['tools-stand-alone', 'standalone/port.ts', '../tools/proxy.ts', 'tools/proxy.ts'],
   ['tools-know-no-registry', 'tools/proxy.ts', '../src/http/app.ts', 'src/http/app.ts'],

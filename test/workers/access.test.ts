@@ -2,7 +2,17 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { withoutCredentials } from '../../src/auth/open-loopback.ts';
 import { ROUTES, type Method, type Route } from '../../src/http/routes.ts';
-import { imageOf, openSession, pushed, putManifest, refusal, sendWith, type Sent, type Settings } from './client.ts';
+import {
+  imageOf,
+  openSession,
+  pushed,
+  putManifest,
+  refusal,
+  sendWith,
+  type Sent,
+  type Settings,
+  isOfOneAnswer,
+} from './client.ts';
 import { LogLines } from './log-lines.ts';
 import { newBlob } from './world.ts';
 
@@ -51,7 +61,7 @@ function isGranted(policy: (typeof POLICIES)[number], { right }: Route): boolean
 
 /** What a caller can tell one answer from another by. */
 async function told(response: Response): Promise<unknown> {
-  const headers = [...response.headers].filter(([name]) => name !== 'x-request-id');
+  const headers = [...response.headers].filter(([name]) => !isOfOneAnswer(name));
   return { status: response.status, headers, body: await response.text() };
 }
 

@@ -4,7 +4,8 @@
  */
 import { parseArgs } from 'node:util';
 import { parseRepositoryName, type RepositoryName } from '../../src/oci/repository-name.ts';
-import { quoted } from './outcome.ts';
+import type { Credentials, RegistryAddress } from '../registry/address.ts';
+import { quoted } from '../registry/outcome.ts';
 
 const DEFAULT_PARALLEL = 4;
 const MOST_PARALLEL = 16;
@@ -12,17 +13,6 @@ const MOST_PARALLEL = 16;
 const LEAST_CHUNK_BYTES = 65_536;
 
 const PASSWORDS = { from: 'BERTH_COPY_FROM_PASSWORD', to: 'BERTH_COPY_TO_PASSWORD' } as const;
-
-export interface Credentials {
-  readonly user: string;
-  readonly password: string;
-}
-
-export interface RegistryAddress {
-  /** A scheme, a host, perhaps a port. */
-  readonly url: URL;
-  readonly credentials: Credentials | undefined;
-}
 
 export interface CopyOptions {
   readonly from: RegistryAddress;

@@ -6,11 +6,11 @@
 import type { Digest } from '../../src/oci/digest.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import type { RepositoryName } from '../../src/oci/repository-name.ts';
-import type { Answer } from './exchange.ts';
+import type { Answer } from '../registry/exchange.ts';
 import type { Gate } from './gate.ts';
 import { Memory } from './memory.ts';
-import { failure, forGood, success, transientFailure, type Outcome } from './outcome.ts';
-import { withRetries } from './retry.ts';
+import { failure, forGood, success, transientFailure, type Outcome } from '../registry/outcome.ts';
+import { withRetries } from '../registry/retry.ts';
 import type { Source } from './source.ts';
 import type { BlobEnd, Tally } from './tally.ts';
 import type { Session, Target } from './target.ts';

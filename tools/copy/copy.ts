@@ -7,11 +7,12 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { isLoopback } from '../../standalone/exposure.ts';
 import { describeError, EXIT_FAILED, EXIT_USAGE, StartFailure } from '../../standalone/start-failure.ts';
 import { onStopRequests } from '../../standalone/stop-requests.ts';
-import { HELP, parseArguments, type CopyOptions, type RegistryAddress } from './arguments.ts';
+import type { RegistryAddress } from '../registry/address.ts';
+import { HELP, parseArguments, type CopyOptions } from './arguments.ts';
 import { BlobTransfer } from './blob-transfer.ts';
 import { Gate } from './gate.ts';
 import { ProgressLine } from './progress-line.ts';
-import { RegistryClient } from './registry-client.ts';
+import { RegistryClient } from '../registry/registry-client.ts';
 import { copyRegistry } from './registry-copy.ts';
 import { describeReport, reportOf } from './report.ts';
 import { readRepositoryList } from './repository-list.ts';
@@ -20,6 +21,7 @@ import { Tally } from './tally.ts';
 import { Target } from './target.ts';
 
 const EXIT_STOPPED = 130;
+const USER_AGENT = 'berth-copy';
 
 process.exit(await main());
 
@@ -57,8 +59,8 @@ async function copy(options: CopyOptions): Promise<number> {
     },
     stopAtOnce: (exitCode) => process.exit(exitCode),
   });
-  const source = new RegistryClient(from, 'the source', stop.signal);
-  const target = new RegistryClient(to, 'the target', stop.signal);
+  const source = new RegistryClient(from, { name: 'the source', userAgent: USER_AGENT }, stop.signal);
+  const target = new RegistryClient(to, { name: 'the target', userAgent: USER_AGENT }, stop.signal);
   await greet(source, { mustLetIn: false });
   await greet(target, { mustLetIn: true });
 

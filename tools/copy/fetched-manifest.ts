@@ -14,7 +14,7 @@ import {
   parseMediaType,
 } from '../../src/oci/media-type.ts';
 import type { Reference } from '../../src/oci/reference.ts';
-import { failure, success, type Outcome } from './outcome.ts';
+import { failure, success, type Outcome } from '../registry/outcome.ts';
 
 /** Of any registry: the most that Berth can be set to take. */
 export const MAX_MANIFEST_BYTES = 16 * 1024 * 1024;

@@ -4,11 +4,11 @@
  */
 import * as v from 'valibot';
 import { parseJsonDocument } from '../../src/oci/json-document.ts';
-import type { Answer } from './exchange.ts';
+import type { Answer } from '../registry/exchange.ts';
 import { nextPage, type NextPage } from './link.ts';
-import { failure, success, type Outcome } from './outcome.ts';
-import type { RegistryClient } from './registry-client.ts';
-import { withRetries } from './retry.ts';
+import { failure, success, type Outcome } from '../registry/outcome.ts';
+import type { RegistryClient } from '../registry/registry-client.ts';
+import { withRetries } from '../registry/retry.ts';
 import { MAX_PAGES, SeenPages } from './seen-pages.ts';
 
 /** Names on a page; what most registries give at most. */

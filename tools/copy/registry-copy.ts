@@ -2,7 +2,7 @@
 import { parseTag, type Tag } from '../../src/oci/reference.ts';
 import { parseRepositoryName, type RepositoryName } from '../../src/oci/repository-name.ts';
 import { forEachAsItComes } from './gate.ts';
-import { quoted } from './outcome.ts';
+import { quoted } from '../registry/outcome.ts';
 import { RepositoryCopy, type RepositoryCopyOptions } from './repository-copy.ts';
 
 const NOT_FOUND = 404;

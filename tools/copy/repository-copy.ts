@@ -13,7 +13,7 @@ import { Backlog } from './backlog.ts';
 import type { BlobTransfer } from './blob-transfer.ts';
 import type { FetchedManifest } from './fetched-manifest.ts';
 import { Memory } from './memory.ts';
-import { failure, quoted, success, type Outcome } from './outcome.ts';
+import { failure, quoted, success, type Outcome } from '../registry/outcome.ts';
 import type { Source } from './source.ts';
 import type { BlobEnd, Copied, Tally } from './tally.ts';
 import type { Target } from './target.ts';

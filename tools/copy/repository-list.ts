@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises';
 import { parseRepositoryName, type RepositoryName } from '../../src/oci/repository-name.ts';
 import { describeError, EXIT_USAGE, StartFailure, systemErrorCode } from '../../standalone/start-failure.ts';
-import { quoted } from './outcome.ts';
+import { quoted } from '../registry/outcome.ts';
 
 /** A hundred thousand names, far longer than names are. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;

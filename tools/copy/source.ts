@@ -4,13 +4,13 @@ import { parseDigest, type Digest } from '../../src/oci/digest.ts';
 import { OCI_INDEX } from '../../src/oci/media-type.ts';
 import { formatReference, type Reference, type Tag } from '../../src/oci/reference.ts';
 import type { RepositoryName } from '../../src/oci/repository-name.ts';
-import type { Answer } from './exchange.ts';
+import type { Answer } from '../registry/exchange.ts';
 import { ACCEPTED_MANIFESTS, MAX_MANIFEST_BYTES, readManifest, type FetchedManifest } from './fetched-manifest.ts';
 import { Gate } from './gate.ts';
 import { list, type Listed } from './listing.ts';
-import { failure, forGood, success, type Outcome } from './outcome.ts';
-import type { RegistryClient } from './registry-client.ts';
-import { withRetries } from './retry.ts';
+import { failure, forGood, success, type Outcome } from '../registry/outcome.ts';
+import type { RegistryClient } from '../registry/registry-client.ts';
+import { withRetries } from '../registry/retry.ts';
 
 const OK = 200;
 const NOT_FOUND = 404;

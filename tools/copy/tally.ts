@@ -1,6 +1,6 @@
 /** What was done so far, and what could not be done, with its reason. Everything that is told at the end is counted here. */
 
-import { quoted } from './outcome.ts';
+import { quoted } from '../registry/outcome.ts';
 
 export type ItemKind = 'catalog' | 'repository' | 'tag' | 'manifest' | 'blob' | 'referrers';
 

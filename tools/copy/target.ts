@@ -3,10 +3,10 @@ import { parseDigest, type Digest } from '../../src/oci/digest.ts';
 import { isIndex, parseMediaType } from '../../src/oci/media-type.ts';
 import { formatReference, type Reference, type Tag } from '../../src/oci/reference.ts';
 import type { RepositoryName } from '../../src/oci/repository-name.ts';
-import type { Answer, Body } from './exchange.ts';
+import type { Answer, Body } from '../registry/exchange.ts';
 import { ACCEPTED_MANIFESTS } from './fetched-manifest.ts';
-import { failure, success, type Outcome } from './outcome.ts';
-import type { RegistryClient } from './registry-client.ts';
+import { failure, success, type Outcome } from '../registry/outcome.ts';
+import type { RegistryClient } from '../registry/registry-client.ts';
 
 const OK = 200;
 const CREATED = 201;

@@ -1,7 +1,7 @@
 /** Bytes of which it is known at their end whether they are the right ones, and cuts of them. */
 import { createHash } from 'node:crypto';
 import { digestAlgorithm, digestHex, type Digest } from '../../src/oci/digest.ts';
-import { StreamFailure } from './outcome.ts';
+import { StreamFailure } from '../registry/outcome.ts';
 
 export interface Expected {
   readonly digest: Digest;

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isThroughProxy, proxyProof } from '../../../src/auth/proxy-proof.ts';
-import { ConfigurationError, isSecretSetting, parseConfig } from '../../../src/config.ts';
+import { ConfigurationError, parseConfig } from '../../../src/config.ts';
+import { settingOfVariable } from '../../../standalone/settings/table.ts';
 
 const SECRET = 'a-secret-of-32-characters-exactly';
 const PREVIOUS = 'f'.repeat(64);
@@ -104,7 +105,7 @@ describe('the setting', () => {
     'refuses what is no secret, and does not repeat it: %s',
     (text) => {
       for (const name of ['BERTH_PROXY_SECRET', 'BERTH_PROXY_SECRET_PREVIOUS']) {
-        expect(isSecretSetting(name)).toBe(true);
+        expect(settingOfVariable(name)?.isSecret).toBe(true);
         const problem = 'must be 32 to 256 letters, digits and . _ ~ + / = -: openssl rand -hex 32 makes one';
         expect(() => parseConfig({ [name]: text })).toThrow(new ConfigurationError(`${name} ${problem}`));
       }

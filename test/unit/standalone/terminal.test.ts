@@ -1,7 +1,8 @@
 /** What `npm start` prints, at a terminal and elsewhere. */
 import { PassThrough } from 'node:stream';
-import { expect, test } from 'vitest';
-import { parseLogLine, readableBytes, readableLine } from '../../../standalone/log-lines.ts';
+import { describe, expect, test } from 'vitest';
+import { painter, parseLogLine, readableLine } from '../../../standalone/log-lines.ts';
+import { Peers } from '../../../standalone/peers.ts';
 import { Terminal } from '../../../standalone/terminal.ts';
 
 const TIME = /^\d\d:\d\d:\d\d /;
@@ -36,74 +37,24 @@ const REQUEST = line({
   repository: 'library/alpine',
   reference: '3.20',
   status: 201,
-  bytes: 528,
+  received: 528,
   durationMs: 7,
-  objectCalls: 2,
-  storeOperations: 1,
+  connection: 40_000,
+  target: '/v2/library/alpine/manifests/3.20',
+  userAgent: 'docker/27.1',
+  principal: 'user:ann',
 });
+const READABLE = 'PUT    201 528 bytes     7 ms  ann  library/alpine:3.20 pushed';
 
 test.each([
-  [REQUEST, '201 PUT    manifest library/alpine:3.20  7 ms  528 B  (2 object calls, 1 store operation)'],
-  [
-    line({
-      event: 'request',
-      id: 'i',
-      method: 'GET',
-      route: 'blob',
-      repository: 'a',
-      reference: 'sha256:ab',
-      status: 200,
-      bytes: 3_200_000,
-      durationMs: 31,
-      objectCalls: 1,
-      storeOperations: 0,
-    }),
-    '200 GET    blob a@sha256:ab  31 ms  3.2 MB  (1 object call)',
-  ],
-  [
-    line({
-      event: 'request',
-      id: 'i',
-      method: 'GET',
-      route: 'base',
-      status: 401,
-      error: 'UNAUTHORIZED',
-      durationMs: 1,
-    }),
-    '401 GET    UNAUTHORIZED base  1 ms',
-  ],
-  [
-    line({
-      event: 'request',
-      id: 'i',
-      method: 'GET',
-      route: 'base',
-      status: 401,
-      error: 'UNAUTHORIZED',
-      notLocal: 'x-forwarded*',
-      durationMs: 1,
-    }),
-    '401 GET    UNAUTHORIZED base  1 ms  not local: x-forwarded*',
-  ],
-  [
-    line({
-      event: 'request',
-      level: 'error',
-      id: 'the-id',
-      method: 'HEAD',
-      route: 'tags',
-      repository: 'a',
-      status: 500,
-      durationMs: 2,
-    }),
-    '500 HEAD   tags a  2 ms  the-id',
-  ],
   [line({ event: 'upload expired', upload: 'u', parts: 3 }), 'upload expired upload=u parts=3'],
-  [line({ event: 'failed', message: 'why' }), 'failed why'],
+  [line({ event: 'failed', message: 'why', level: 'warn' }), 'Warning: failed why'],
+  [line({ event: 'failed', level: 'error' }), 'Error: failed'],
+  [line({ event: 'odd', error: '\u001b]0;x\u0007\n\u202e' }), 'odd error=\\x1b]0;x\\x07\\x0a\\u202e'],
 ])('%s reads %s', (text, readable) => {
   const parsed = parseLogLine(text);
   if (parsed === undefined) throw new Error('not a log line');
-  const shown = readableLine(parsed, false);
+  const shown = readableLine(parsed, painter(false));
   expect(shown).toMatch(TIME);
   expect(shown.replace(TIME, '')).toBe(readable);
 });
@@ -115,21 +66,92 @@ test.each(['', 'text', '{', '{}', '[1]', '{"time":"t","level":"loud","event":"e"
   },
 );
 
-test.each([
-  [0, '0 B'],
-  [999, '999 B'],
-  [1_000, '1.0 KB'],
-  [4_294_967_296, '4.3 GB'],
-])('%d bytes read %s', (bytes, readable) => {
-  expect(readableBytes(bytes)).toBe(readable);
-});
-
 test('elsewhere the log lines of the Worker pass untouched, on whichever stream they come', () => {
   const { terminal, printed } = setup();
   const failure = line({ event: 'request', level: 'error', status: 500 });
+  const peers = new Peers();
+  peers.add(40_000, '::ffff:192.0.2.7');
+  terminal.knowPeers(peers);
   terminal.workerdLine(REQUEST, 'stdout');
   terminal.workerdLine(failure, 'stderr');
-  expect(printed()).toEqual({ out: `${REQUEST}\n${failure}\n`, errors: '' });
+  const told = REQUEST.replace('"connection":40000', '"address":"192.0.2.7"');
+  expect(printed()).toEqual({ out: `${told}\n${failure}\n`, errors: '' });
+});
+
+test('a client that names a connection in its own words gives no other address to its line', () => {
+  const { terminal, printed } = setup();
+  const peers = new Peers();
+  peers.add(1, '192.0.2.1');
+  terminal.knowPeers(peers);
+  const forged = line({ event: 'request', userAgent: ',"connection":1}', route: 'a' });
+  terminal.workerdLine(forged, 'stdout');
+  expect(printed().out).toBe(`${forged}\n`);
+});
+
+describe('of an access log', () => {
+  const combined = (quiet = false, isTTY = false): ReturnType<typeof setup> => {
+    const made = setup({ isTTY });
+    made.terminal.configure({ format: 'combined', quiet });
+    return made;
+  };
+
+  test('stdout has requests alone, and stderr what the program says', () => {
+    const { terminal, printed } = combined();
+    terminal.notice({ level: 'info', event: 'serving', message: 'It serves.' });
+    terminal.workerdLine(REQUEST, 'stdout');
+    terminal.workerdLine(line({ event: 'audit', action: 'deleted' }), 'stdout');
+    terminal.workerdLine('some words', 'stdout');
+    const { out, errors } = printed();
+    expect(out).toMatch(
+      /^- - ann \[\d\d\/Nov\/2026:[^\]]+\] "PUT \/v2\/library\/alpine\/manifests\/3.20 HTTP\/1.1" 201 - "-" "docker\/27.1"\n$/,
+    );
+    expect(
+      errors
+        .trimEnd()
+        .split('\n')
+        .map((text) => parseLogLine(text)?.event),
+    ).toEqual(['serving', 'audit', 'workerd-output']);
+  });
+
+  test('a terminal gets the same lines', () => {
+    const { terminal, printed } = combined(false, true);
+    terminal.workerdLine(REQUEST, 'stdout');
+    expect(printed().out).toMatch(/^- - ann \[/);
+  });
+});
+
+describe('when it is to be quiet', () => {
+  test.each(['pretty', 'json', 'combined'] as const)(
+    'in %s nothing is said but what went wrong, and where it serves',
+    (format) => {
+      const { terminal, printed } = setup();
+      terminal.configure({ format, quiet: true });
+      terminal.notice({ level: 'info', event: 'building', message: 'Building' });
+      terminal.notice({ level: 'info', event: 'serving', message: 'Serves', hints: ['Push something'], isFirst: true });
+      terminal.workerdLine(REQUEST, 'stdout');
+      terminal.workerdLine('words', 'stdout');
+      terminal.workerdLine(line({ event: 'task failed', level: 'warn' }), 'stderr');
+      terminal.workerdLine(REQUEST.replace('"info"', '"error"').replace('201', '500'), 'stderr');
+      const { out, errors } = printed();
+      const lines = `${out}${errors}`.trimEnd().split('\n');
+      expect(lines).toHaveLength(3);
+      for (const word of ['Serves', 'task failed', '500']) expect(lines.join('\n')).toContain(word);
+    },
+  );
+});
+
+test('readable lines go to a file too, where that is asked for, without colour and whole', () => {
+  const { terminal, printed } = setup();
+  terminal.configure({ format: 'pretty', quiet: false });
+  terminal.workerdLine(REQUEST, 'stdout');
+  expect(printed().out.replace(TIME, '')).toBe(`${READABLE}\n`);
+});
+
+test('JSON goes to a terminal too, where that is asked for', () => {
+  const { terminal, printed } = setup({ isTTY: true });
+  terminal.configure({ format: 'json', quiet: false });
+  terminal.workerdLine(REQUEST, 'stdout');
+  expect(parseLogLine(printed().out.trimEnd())?.event).toBe('request');
 });
 
 test('elsewhere all else that workerd prints is put into JSON', () => {
@@ -155,12 +177,10 @@ test.each([true, false])('the addresses of stack frames inside workerd are left 
 test('at a terminal log lines are readable and coloured, and uncoloured with NO_COLOR', () => {
   const coloured = setup({ isTTY: true });
   coloured.terminal.workerdLine(REQUEST, 'stdout');
-  expect(coloured.printed().out).toContain('\u001b[32m201\u001b[39m PUT');
+  expect(coloured.printed().out).toContain('PUT    \u001b[32m201\u001b[39m');
   const plain = setup({ isTTY: true, environment: { NO_COLOR: '1' } });
   plain.terminal.workerdLine(REQUEST, 'stdout');
-  expect(plain.printed().out.replace(TIME, '')).toBe(
-    '201 PUT    manifest library/alpine:3.20  7 ms  528 B  (2 object calls, 1 store operation)\n',
-  );
+  expect(plain.printed().out.replace(TIME, '')).toBe(`${READABLE}\n`);
 });
 
 test('at a terminal a notice is its message and its hints, and a warning goes to stderr', () => {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { misspeltInWrangler } from '../../../../standalone/settings/hints.ts';
 import { refusals, settingsOf } from './examining.ts';
 
 test('every setting is a variable', () => {
@@ -46,6 +47,10 @@ test('a name of its own in wrangler.toml may be set in the environment too, and 
   write('BERTH_ANONYMOUS = "all"');
   expect(refusals([], {}, root)).toEqual(['wrangler.toml: vars.BERTH_ANONYMOUS must be one of none, read, read-write']);
   expect(refusals(['--anonymous', 'read'], {}, root)).toEqual([]);
+  write('BERTH_ANONYMUS = "read"\nBERTH_OF_A_FORK = "y"');
+  expect(misspeltInWrangler(settingsOf([], {}, root).configured)).toEqual([
+    { path: 'wrangler.toml: vars.BERTH_ANONYMUS', message: "is no setting of Berth's. Did you mean BERTH_ANONYMOUS?" },
+  ]);
 });
 
 test.each([

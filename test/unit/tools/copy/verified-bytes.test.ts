@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatDigest, type Digest } from '../../../../src/oci/digest.ts';
-import { StreamFailure } from '../../../../tools/copy/outcome.ts';
+import { StreamFailure } from '../../../../tools/registry/outcome.ts';
 import { Cuts, verified } from '../../../../tools/copy/verified-bytes.ts';
 
 const digestOf = (bytes: Uint8Array, algorithm: 'sha256' | 'sha512' = 'sha256'): Digest =>

@@ -41,7 +41,14 @@ export interface Body {
 /** Connections that are used again. */
 export class Connections {
   readonly #plain = new PlainAgent({ keepAlive: true });
-  readonly #secure = new SecureAgent({ keepAlive: true });
+  readonly #secure: SecureAgent;
+  readonly #userAgent: string;
+
+  /** @param ca PEM, in place of the certificates that Node trusts */
+  constructor(userAgent: string, ca?: readonly string[]) {
+    this.#userAgent = userAgent;
+    this.#secure = new SecureAgent({ keepAlive: true, ...(ca === undefined ? {} : { ca: [...ca] }) });
+  }
 
   async send({ method, url, headers, body, signal }: Call): Promise<Outcome<Answer>> {
     if (isStopped(signal)) return failure('was stopped');
@@ -50,7 +57,7 @@ export class Connections {
       signal,
       maxHeaderSize: MAX_HEADER_BYTES,
       headers: {
-        'user-agent': 'berth-copy',
+        'user-agent': this.#userAgent,
         // A body that is coded on the way has another digest.
         'accept-encoding': 'identity',
         ...headers,

@@ -1,7 +1,7 @@
 /** What is tried again, and when. */
 import { describe, expect, it } from 'vitest';
-import { failure, success, transientFailure } from '../../../../tools/copy/outcome.ts';
-import { backOffMs, isTransientStatus, parseRetryAfter, withRetries } from '../../../../tools/copy/retry.ts';
+import { failure, success, transientFailure } from '../../../../tools/registry/outcome.ts';
+import { backOffMs, isTransientStatus, parseRetryAfter, withRetries } from '../../../../tools/registry/retry.ts';
 
 const NOW_MS = Date.parse('2026-11-28T04:00:00Z');
 

@@ -4,7 +4,7 @@
  * and nowhere else.
  */
 import * as v from 'valibot';
-import type { RegistryAddress } from './arguments.ts';
+import type { RegistryAddress } from './address.ts';
 import { Authorization } from './authorization.ts';
 import { Connections, type Answer, type Body, type Call } from './exchange.ts';
 import { failure, forGood, quoted, success, transientFailure, type Failed, type Outcome } from './outcome.ts';
@@ -40,12 +40,18 @@ export class RegistryClient {
   /** As it is called in messages: `the source`. */
   readonly name: string;
   readonly signal: AbortSignal;
-  readonly #connections = new Connections();
+  readonly #connections: Connections;
   readonly #authorization: Authorization;
   readonly #hasCredentials: boolean;
 
-  constructor({ url, credentials }: RegistryAddress, name: string, signal: AbortSignal) {
+  /** @param userAgent names the program to the registry */
+  constructor(
+    { url, credentials, ca }: RegistryAddress,
+    { name, userAgent }: { readonly name: string; readonly userAgent: string },
+    signal: AbortSignal,
+  ) {
     this.url = url;
+    this.#connections = new Connections(userAgent, ca);
     this.name = name;
     this.signal = signal;
     this.#hasCredentials = credentials !== undefined;

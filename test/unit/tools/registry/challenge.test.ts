@@ -1,7 +1,7 @@
 /** What a registry asks for in `WWW-Authenticate`. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseChallenge } from '../../../../tools/copy/challenge.ts';
+import { parseChallenge } from '../../../../tools/registry/challenge.ts';
 
 const REALM = 'https://auth.example.org/token';
 const bearer = (rest: object = {}): object => ({

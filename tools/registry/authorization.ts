@@ -3,7 +3,7 @@
  * (distribution's token protocol, the GET form), one a scope, kept until it expires. Neither is ever part of a message.
  */
 import * as v from 'valibot';
-import type { Credentials } from './arguments.ts';
+import type { Credentials } from './address.ts';
 import { parseChallenge } from './challenge.ts';
 import type { Connections } from './exchange.ts';
 import { failure, success, transientFailure, type Outcome } from './outcome.ts';

@@ -1,6 +1,6 @@
 /** Where a password may be sent for a token (CVE-2020-15157, CVE-2026-33540). */
 import { describe, expect, it } from 'vitest';
-import { judgeRealm } from '../../../../tools/copy/realm.ts';
+import { judgeRealm } from '../../../../tools/registry/realm.ts';
 
 describe('a realm', () => {
   it.each([

@@ -1,0 +1,59 @@
+/** One examination: what is known of it beforehand, and what its checks find out for those after them. */
+import { randomBytes } from 'node:crypto';
+import { parseRepositoryName, type RepositoryName } from '../../src/oci/repository-name.ts';
+import type { Credentials } from '../registry/address.ts';
+import { Connections } from '../registry/exchange.ts';
+import { RegistryClient } from '../registry/registry-client.ts';
+import type { Greeting } from './greeting.ts';
+import type { SeenLocation } from './location.ts';
+import type { PushedImage } from './test-image.ts';
+
+const USER_AGENT = 'berth-doctor';
+const RANDOM_BYTES = 6;
+
+export interface VisitSettings {
+  readonly url: URL;
+  readonly credentials: Credentials | undefined;
+  /** All certificates that are trusted, as PEM. */
+  readonly ca: readonly string[];
+  readonly repository: RepositoryName | undefined;
+  readonly quick: boolean;
+  readonly signal: AbortSignal;
+}
+
+export class Visit {
+  readonly settings: VisitSettings;
+  /** For questions that are asked without an account. */
+  readonly connections: Connections;
+  readonly client: RegistryClient;
+  readonly repository: RepositoryName;
+  /** Its own, so that it never moves somebody else's. */
+  readonly tag: string;
+  greeting: Greeting | undefined;
+  readonly locations: SeenLocation[] = [];
+  image: PushedImage | undefined;
+
+  constructor(settings: VisitSettings) {
+    const { url, credentials, ca, signal } = settings;
+    this.settings = settings;
+    this.connections = new Connections(USER_AGENT, ca);
+    this.client = new RegistryClient({ url, credentials, ca }, { name: 'the registry', userAgent: USER_AGENT }, signal);
+    const name = randomBytes(RANDOM_BYTES).toString('hex');
+    this.tag = `berth-doctor-${name}`;
+    const own = parseRepositoryName(`berth-doctor/${name}`);
+    if (own === undefined) throw new Error('hexadecimal digits are a name');
+    this.repository = settings.repository ?? own;
+  }
+
+  get url(): URL {
+    return this.settings.url;
+  }
+
+  get signal(): AbortSignal {
+    return this.settings.signal;
+  }
+
+  get scopes(): readonly string[] {
+    return [`repository:${this.repository}:pull,push,delete`];
+  }
+}

@@ -1,0 +1,14 @@
+/** Which registry, and who asks there. */
+
+export interface Credentials {
+  readonly user: string;
+  readonly password: string;
+}
+
+export interface RegistryAddress {
+  /** A scheme, a host, perhaps a port. */
+  readonly url: URL;
+  readonly credentials: Credentials | undefined;
+  /** PEM, in place of the certificates that Node trusts. */
+  readonly ca?: readonly string[] | undefined;
+}
