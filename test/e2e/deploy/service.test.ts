@@ -100,8 +100,8 @@ describe('the unit', () => {
         said.push(line);
         if (line.includes('"event":"serving"')) child.kill('SIGTERM');
       });
-    const [code] = (await once(child, 'close')) as [number | null];
-    expect({ code, said }).toMatchObject({ code: 0 });
+    await once(child, 'close');
+    expect({ code: child.exitCode, said }).toMatchObject({ code: 0 });
     expect(said.join('\n')).toContain('"event":"serving"');
     expect(said.at(-1)).toContain('"event":"stopped"');
   });
