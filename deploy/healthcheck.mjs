@@ -8,9 +8,10 @@ import { request as https } from 'node:https';
 const PATIENCE_MS = 5_000;
 const EVERY_ADDRESS = ['0.0.0.0', '::', 'localhost'];
 
-const { BERTH_HOST: host = '127.0.0.1', BERTH_PORT: port = '8787', BERTH_TLS_CERT: certificate } = process.env;
+const { BERTH_HOST: host = '127.0.0.1', BERTH_PORT: port = '8787' } = process.env;
+const { BERTH_TLS_CERT: certificate, BERTH_TLS_CLIENT_CA: clientCa } = process.env;
 const hostname = EVERY_ADDRESS.includes(host) ? '127.0.0.1' : host;
-const isTls = certificate !== undefined && certificate !== '';
+const isTls = isGiven(certificate);
 
 // The certificate names the registry as clients know it, and here it is asked by its address.
 const asked = (isTls ? https : http)({
@@ -18,11 +19,17 @@ const asked = (isTls ? https : http)({
 });
 asked.on('response', (answer) => {
   answer.resume();
-  end(answer.statusCode === 200, `/healthz answers ${answer.statusCode}`);
+  // Where clients have to bring a certificate, this one is refused for want of it, and that is an answer.
+  const isWell = answer.statusCode === 200 || (isTls && isGiven(clientCa));
+  end(isWell, `/healthz answers ${answer.statusCode}`);
 });
 asked.on('timeout', () => end(false, `no answer in ${PATIENCE_MS} ms`));
 asked.on('error', (error) => end(false, error.message));
 asked.end();
+
+function isGiven(value) {
+  return value !== undefined && value !== '';
+}
 
 function end(isWell, text) {
   process.stdout.write(`${text}\n`);
