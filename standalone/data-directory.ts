@@ -3,7 +3,7 @@
  *
  *   the directory itself  this user's alone to write: directory-owner.ts.
  *   lock, workerd.alive   who works here: directory-lock.ts.
- *   version.json          {"version":1,"storage":"filesystem"}: version-file.ts.
+ *   version.json          {"version":1,"storage":"filesystem",…}: version-file.ts.
  *   state/                everything that Miniflare keeps: the objects' databases, the cache, and the bucket's emulator.
  *   blobs/, uploads/, held/   the bytes of blobs as plain files: files/layout.ts.
  *   files.socket          where the file service listens.
@@ -24,7 +24,16 @@ import { demandOwnDirectory, PRIVATE_DIRECTORY_MODE, refuseLink } from './direct
 import { removeEmptyDatabases } from './empty-databases.ts';
 import { BLOBS, HELD, SOCKET, UPLOADS } from './files/layout.ts';
 import { describeError, StartFailure, systemErrorCode, systemFailure } from './start-failure.ts';
-import { DATA_VERSION, NEW_VERSION, readVersion, VERSION, writeVersion } from './version-file.ts';
+import {
+  DATA_VERSION,
+  isNoted,
+  NEW_VERSION,
+  newerPart,
+  readVersion,
+  VERSION,
+  writeVersion,
+  type VersionFile,
+} from './version-file.ts';
 
 export const STATE = 'state';
 /** The objects' databases below it; what else lies there is a cache. */
@@ -164,15 +173,14 @@ function lock(path: string, typed: string): void {
 }
 
 function checkVersion(path: string, typed: string, storage: StorageKind): void {
-  if (refuseVersion(path, typed, storage) === 'new') {
-    writeVersion(path, storage);
-    return;
-  }
+  const found = refuseVersion(path, typed, storage);
+  if (found === 'new' || !isNoted(found)) writeVersion(path, storage);
+  if (found === 'new') return;
   // What is served is a registry of its own: the next backup of another one must not take its place.
   rmSync(join(path, BACKUP_FILE), { force: true });
 }
 
-function refuseVersion(path: string, typed: string, storage: StorageKind): 'new' | 'ours' {
+function refuseVersion(path: string, typed: string, storage: StorageKind): 'new' | VersionFile {
   const found = readVersion(path);
   if (found === undefined) {
     // Ours is written before anything else; that of a copy when all else is there.
@@ -186,15 +194,16 @@ function refuseVersion(path: string, typed: string, storage: StorageKind): 'new'
     throw new StartFailure(
       `${join(path, VERSION)} is damaged: it should say {"version":${String(DATA_VERSION)}}. Restore it, then start again.`,
     );
-  if (found.version > DATA_VERSION)
+  const newer = newerPart(found);
+  if (newer !== undefined)
     throw new StartFailure(
-      `${typed} was written by a newer Berth (data version ${String(found.version)}, this one knows ${String(DATA_VERSION)}). Update Berth, or choose another directory: npm start -- --data DIR`,
+      `${typed} was written by a newer Berth (${newer}). Update Berth, or choose another directory: npm start -- --data DIR`,
     );
   if (found.storage !== storage)
     throw new StartFailure(
       `${typed} keeps its blobs ${KIND_WORDS[found.storage]}. Start with --storage ${found.storage} to go on with it, or choose another directory: npm start -- --data DIR`,
     );
-  return 'ours';
+  return found;
 }
 
 const KIND_WORDS: Record<StorageKind, string> = { filesystem: 'as plain files', r2: "in the bucket's emulator" };

@@ -5,6 +5,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { SCHEMA_VERSIONS } from './schema-versions.ts';
 import { STORAGE_KINDS, type StorageKind } from './settings/program-settings.ts';
 import { systemErrorCode } from './start-failure.ts';
 
@@ -12,14 +13,20 @@ export const DATA_VERSION = 1;
 export const VERSION = 'version.json';
 export const NEW_VERSION = `${VERSION}.new`;
 
+const OURS: ReadonlyMap<string, number> = new Map(Object.entries(SCHEMA_VERSIONS));
+
 /** What was written before there were two kinds of storage is of the first. */
 const VersionFile = v.object({
   version: v.pipe(v.number(), v.integer(), v.minValue(1)),
   storage: v.optional(v.picklist(STORAGE_KINDS), 'r2'),
+  // Of each class of objects, the newest schema that a release which opened the directory knew. Objects are upgraded one by
+  // one when they are asked for something, so this is written before the first of them.
+  schemas: v.optional(v.record(v.string(), v.pipe(v.number(), v.integer(), v.minValue(1))), {}),
 });
+export type VersionFile = v.InferOutput<typeof VersionFile>;
 
 /** Undefined where there is none. */
-export function readVersion(directory: string): v.InferOutput<typeof VersionFile> | 'damaged' | undefined {
+export function readVersion(directory: string): VersionFile | 'damaged' | undefined {
   let text: string;
   try {
     text = readFileSync(join(directory, VERSION), 'utf8');
@@ -32,7 +39,24 @@ export function readVersion(directory: string): v.InferOutput<typeof VersionFile
 }
 
 export function writeVersion(directory: string, storage: StorageKind): void {
-  writeWhole(directory, VERSION, { version: DATA_VERSION, storage });
+  writeWhole(directory, VERSION, { version: DATA_VERSION, storage, schemas: SCHEMA_VERSIONS });
+}
+
+/** What in the data is newer than this release, in words; undefined where nothing is. */
+export function newerPart({ version, schemas }: VersionFile): string | undefined {
+  const difference = (what: string, theirs: number, ours: number): string =>
+    `${what} ${String(theirs)}, this one knows ${String(ours)}`;
+  if (version > DATA_VERSION) return difference('data version', version, DATA_VERSION);
+  for (const [name, theirs] of Object.entries(schemas)) {
+    const ours = OURS.get(name) ?? 0;
+    if (theirs > ours) return difference(`schema of ${name}`, theirs, ours);
+  }
+  return undefined;
+}
+
+/** Whether objects may be upgraded now beyond what is noted. */
+export function isNoted({ schemas }: VersionFile): boolean {
+  return [...OURS].every(([name, ours]) => schemas[name] === ours);
 }
 
 /** Puts JSON on the disk in one step: the whole of it or nothing. Its name is synced with the directory, by the caller. */

@@ -9,19 +9,6 @@ import type { Database } from './database.ts';
 import type { Objects } from './stubs.ts';
 import type { TaskOutcome } from './tasks.ts';
 
-export const ATTEMPTS_SCHEMA = `
-  -- Keys that this object owns: writes under way, and what is left to delete.
-  CREATE TABLE attempts (
-    key TEXT PRIMARY KEY,
-    multipart TEXT,
-    digest TEXT,
-    size INTEGER,
-    lease_until INTEGER NOT NULL,
-    looks INTEGER NOT NULL DEFAULT 0,
-    offered INTEGER NOT NULL DEFAULT 0
-  ) STRICT, WITHOUT ROWID;
-`;
-
 /** A write that was given up may still arrive: its key is looked at once more after this time. */
 const LATE_WRITE_MS = 15 * 60_000;
 

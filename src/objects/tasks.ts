@@ -9,18 +9,6 @@
 import { logEvent } from '../observability/log.ts';
 import type { Database } from './database.ts';
 
-export const TASKS_SCHEMA = `
-  CREATE TABLE tasks (
-    id INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    due INTEGER NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (kind, subject)
-  ) STRICT;
-  CREATE INDEX tasks_by_due ON tasks (due);
-`;
-
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 600_000;
 /** Tasks of one alarm; the rest waits for the next, which is armed at once. */

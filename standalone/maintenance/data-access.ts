@@ -6,7 +6,7 @@ import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ALIVE, leftoverGone, tryLock } from '../directory-lock.ts';
 import { describeError, StartFailure } from '../start-failure.ts';
-import { DATA_VERSION, readVersion, VERSION } from '../version-file.ts';
+import { newerPart, readVersion, VERSION } from '../version-file.ts';
 import { ControlClient } from './control-client.ts';
 
 export interface Access {
@@ -47,8 +47,9 @@ export function demandOurs(path: string, typed: string, tool: string): void {
   if (version === undefined)
     throw new StartFailure(`${typed} holds no data of Berth, or half a copy of some: it has no ${VERSION}.`);
   if (version === 'damaged') throw new StartFailure(`${join(typed, VERSION)} is damaged: it should say {"version":1}.`);
-  if (version.version > DATA_VERSION)
-    throw new StartFailure(`${typed} was written by a newer Berth. Use that one, or a later one.`);
+  const newer = newerPart(version);
+  if (newer !== undefined)
+    throw new StartFailure(`${typed} was written by a newer Berth (${newer}). Use that one, or a later one.`);
   if (version.storage !== 'filesystem')
     throw new StartFailure(
       `${typed} keeps its blobs in the bucket's emulator (--storage r2); npm run ${tool} knows the filesystem only.`,

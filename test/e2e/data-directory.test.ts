@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { SCHEMA_VERSIONS } from '../../standalone/schema-versions.ts';
 import { refusal, start, startAgain } from './berths.ts';
 import { pullBlob, pushBlob } from './blobs.ts';
 
@@ -41,7 +42,11 @@ test('data of a newer Berth are refused and left alone', async () => {
   const first = await start();
   await first.stop();
   const file = join(first.data, 'version.json');
-  expect(readFileSync(file, 'utf8')).toBe('{"version":1,"storage":"filesystem"}\n');
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({
+    version: 1,
+    storage: 'filesystem',
+    schemas: SCHEMA_VERSIONS,
+  });
   writeFileSync(file, '{"version":2}\n');
   const { code, said } = await refusal({ data: first.data });
   expect(code).toBe(1);
@@ -49,6 +54,39 @@ test('data of a newer Berth are refused and left alone', async () => {
     `${first.data} was written by a newer Berth (data version 2, this one knows 1). Update Berth, or choose another directory: npm start -- --data DIR`,
   ]);
   expect(readFileSync(file, 'utf8')).toBe('{"version":2}\n');
+});
+
+test('data that a newer Berth has opened, whose objects may be newer, are refused and left alone', async () => {
+  const first = await start();
+  await first.stop();
+  const file = join(first.data, 'version.json');
+  for (const [name, theirs, ours] of [
+    ['Catalog', SCHEMA_VERSIONS.Catalog + 1, SCHEMA_VERSIONS.Catalog],
+    ['Dreams', 1, 0],
+  ] as const) {
+    const written = JSON.stringify({
+      version: 1,
+      storage: 'filesystem',
+      schemas: { ...SCHEMA_VERSIONS, [name]: theirs },
+    });
+    writeFileSync(file, written);
+    const { code, said } = await refusal({ data: first.data });
+    expect(code).toBe(1);
+    expect(said).toEqual([
+      `${first.data} was written by a newer Berth (schema of ${name} ${String(theirs)}, this one knows ${String(ours)}). Update Berth, or choose another directory: npm start -- --data DIR`,
+    ]);
+    expect(readFileSync(file, 'utf8')).toBe(written);
+  }
+});
+
+test('data of an older Berth are noted as those of the present one before any of them is', async () => {
+  const first = await start();
+  await first.stop();
+  const file = join(first.data, 'version.json');
+  writeFileSync(file, JSON.stringify({ version: 1, storage: 'filesystem', schemas: { Repository: 1 } }));
+  const again = await startAgain(first);
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ schemas: SCHEMA_VERSIONS });
+  await again.stop();
 });
 
 test('data of the other storage are refused, with the option that serves them', async () => {

@@ -141,20 +141,22 @@ describe('docs/storage.md', () => {
   /** From a heading of the third level to the next heading. */
   const section = (title: string): string => storage.split(/^#{2,3} /m).find((part) => part.startsWith(title)) ?? '';
   const tablesOf = (sql: string): { table: string; columns: string[] }[] =>
-    [...sql.matchAll(/CREATE TABLE (\w+) \(([\s\S]*?)\n {2}\)/g)].map(([, table = '', body = '']) => ({
-      table,
-      columns: [...body.matchAll(/^ {4}([a-z_]+) (?:TEXT|INTEGER|BLOB)/gm)].map(([, column = '']) => column),
-    }));
+    [...sql.matchAll(/CREATE TABLE (?:IF NOT EXISTS )?(\w+) \(([\s\S]*?)\n {2}\)/g)].map(
+      ([, table = '', body = '']) => ({
+        table,
+        columns: [...body.matchAll(/^ {4}([a-z_]+) (?:TEXT|INTEGER|BLOB)/gm)].map(([, column = '']) => column),
+      }),
+    );
 
   it.each([
     ['`Repository`', 'src/objects/repository/schema.ts', 8],
-    ['`Repository`', 'src/objects/attempts.ts', 1],
+    ['`Repository`', 'src/objects/attempts-schema.ts', 1],
     ['`Upload`', 'src/objects/upload/schema.ts', 3],
-    ['`Upload`', 'src/objects/attempts.ts', 1],
+    ['`Upload`', 'src/objects/attempts-schema.ts', 1],
     ['`BlobDirectory`', 'src/objects/blob-directory/schema.ts', 4],
     ['`Catalog`', 'src/objects/catalog/schema.ts', 1],
-    ['`Accounts`', 'src/objects/accounts/schema.ts', 6],
-    ['In every object', 'src/objects/tasks.ts', 1],
+    ['`Accounts`', 'src/objects/accounts/schema.ts', 7],
+    ['In every object', 'src/objects/tasks-schema.ts', 1],
   ])('names every table of %s and each of its columns', (title, file, least) => {
     const named = section(title);
     const tables = tablesOf(read(file));

@@ -5,7 +5,8 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { MIGRATIONS as CATALOG_MIGRATIONS } from '../../src/objects/catalog/schema.ts';
 import { Database } from '../../src/objects/database.ts';
 import { MIGRATIONS as REPOSITORY_MIGRATIONS } from '../../src/objects/repository/schema.ts';
-import { Tasks, TASKS_SCHEMA, type TaskOutcome } from '../../src/objects/tasks.ts';
+import { TASKS_SCHEMA } from '../../src/objects/tasks-schema.ts';
+import { Tasks, type TaskOutcome } from '../../src/objects/tasks.ts';
 import { crash, newBlob, newWorld, objects, passTime, pushBlob, repositoryName, request, served } from './world.ts';
 
 const FIRST = 'CREATE TABLE things (name TEXT) STRICT;';

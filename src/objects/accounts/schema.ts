@@ -56,10 +56,16 @@ export const MIGRATIONS = [
     made_at INTEGER NOT NULL,
     made_by TEXT NOT NULL
   ) STRICT;
-
+  `,
+  `
   -- One row since there was an account or a robot for the first time. It stays: deleting the last one opens nothing.
-  CREATE TABLE asks_who (
+  -- Some stores of the first version have it already.
+  CREATE TABLE IF NOT EXISTS asks_who (
     since INTEGER PRIMARY KEY
   ) STRICT;
+  INSERT INTO asks_who
+    SELECT min(created_at) FROM (SELECT created_at FROM accounts UNION ALL SELECT created_at FROM robots)
+    WHERE NOT EXISTS (SELECT 1 FROM asks_who)
+    HAVING count(*) > 0;
   `,
 ] as const;

@@ -1,5 +1,5 @@
 /** Tables of BlobDirectory: which object holds a digest's bytes, who claims it, and what must never come back. */
-import { TASKS_SCHEMA } from '../tasks.ts';
+import { TASKS_SCHEMA } from '../tasks-schema.ts';
 
 export const MIGRATIONS = [
   `

@@ -1,5 +1,5 @@
 /** Tables of Endpoint: what it is, how far it has read, and what it has to try again. */
-import { TASKS_SCHEMA } from '../tasks.ts';
+import { TASKS_SCHEMA } from '../tasks-schema.ts';
 
 export const MIGRATIONS = [
   `

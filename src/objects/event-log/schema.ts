@@ -1,5 +1,5 @@
 /** Tables of EventLog: the events in one order, how far each repository has come, and who reads them. */
-import { TASKS_SCHEMA } from '../tasks.ts';
+import { TASKS_SCHEMA } from '../tasks-schema.ts';
 
 export const MIGRATIONS = [
   `

@@ -9,17 +9,8 @@ import { Database } from '../database.ts';
 import { consumeEvents } from '../consume-events.ts';
 import type { QueuedMessage } from '../event-log/messages.ts';
 import { parseQueuedMessage } from '../event-log/queued-message.ts';
-import { Tasks, TASKS_SCHEMA, type TaskOutcome } from '../tasks.ts';
-
-const MIGRATIONS = [
-  `
-  CREATE TABLE messages (
-    id INTEGER PRIMARY KEY,
-    body TEXT NOT NULL
-  ) STRICT;
-  ${TASKS_SCHEMA}
-  `,
-] as const;
+import { Tasks, type TaskOutcome } from '../tasks.ts';
+import { MIGRATIONS } from './schema.ts';
 
 /** As many as Cloudflare's consumer gets. */
 const BATCH_MESSAGES = 100;

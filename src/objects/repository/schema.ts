@@ -1,6 +1,6 @@
 /** Tables of Repository: tags, manifests, links to blobs, the edges between them, intents, and sessions of uploads. */
-import { ATTEMPTS_SCHEMA } from '../attempts.ts';
-import { TASKS_SCHEMA } from '../tasks.ts';
+import { ATTEMPTS_SCHEMA } from '../attempts-schema.ts';
+import { TASKS_SCHEMA } from '../tasks-schema.ts';
 
 export const MIGRATIONS = [
   `

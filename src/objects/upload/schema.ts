@@ -1,6 +1,6 @@
 /** Tables of Upload: one session's journal. docs/storage.md draws the states. */
-import { ATTEMPTS_SCHEMA } from '../attempts.ts';
-import { TASKS_SCHEMA } from '../tasks.ts';
+import { ATTEMPTS_SCHEMA } from '../attempts-schema.ts';
+import { TASKS_SCHEMA } from '../tasks-schema.ts';
 
 export const MIGRATIONS = [
   `

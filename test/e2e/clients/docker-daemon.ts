@@ -20,7 +20,17 @@ export interface DockerEngine {
   stop(): Promise<void>;
 }
 
-export async function startDockerEngine(scratch: Scratch, trust?: Trust): Promise<Availability<DockerEngine>> {
+export interface EngineOptions {
+  /** What it believes and proves itself with, where a registry speaks TLS. */
+  readonly trust?: Trust | undefined;
+  /** What stands in its daemon.json. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
+export async function startDockerEngine(
+  scratch: Scratch,
+  { trust, settings = {} }: EngineOptions = {},
+): Promise<Availability<DockerEngine>> {
   const client = await detectProgram('docker', scratch);
   if (client.kind === 'unavailable') return client;
   const engine = await detectProgram('dockerd', scratch);
@@ -31,7 +41,7 @@ export async function startDockerEngine(scratch: Scratch, trust?: Trust): Promis
   const folder = scratch.folder('d');
   const socket = join(folder, 'd.sock');
   const configFile = join(folder, 'daemon.json');
-  writeFileSync(configFile, '{}');
+  writeFileSync(configFile, JSON.stringify(settings));
   try {
     const [program = '', ...before] = [...(trust === undefined ? [] : seeing(trust.certsD)), 'dockerd'];
     const daemon = await startDaemon(

@@ -67,6 +67,11 @@ export function largeImage(seed: string): Image {
   ]);
 }
 
+/** One layer of a few bytes. */
+export function tinyImage(seed: string): Image {
+  return imageOf(HOST_PLATFORM, [{ seed, sizeBytes: 40, kind: 'text' }]);
+}
+
 /** Two images of a few hundred kilobytes each: the second has the first one's layers below its own two. */
 export function imagesSharingLayers(seed: string): { readonly base: Image; readonly derived: Image } {
   const shared: LayerPlan[] = [

@@ -1,8 +1,10 @@
 /** The object of accounts: what it says of a secret as time passes, owners change, and names go. */
-import { runInDurableObject } from 'cloudflare:test';
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Credential, NewAccount, NewRobot, NewToken } from '../../../src/objects/accounts/messages.ts';
+import { MIGRATIONS } from '../../../src/objects/accounts/schema.ts';
+import { Database } from '../../../src/objects/database.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
@@ -363,6 +365,22 @@ describe('the object', () => {
     await robot('ci');
     expect((await accounts.snapshot()).result.hasAccounts).toBe(true);
     await accounts.remove('robot', 'ci');
+    expect((await accounts.snapshot()).result.hasAccounts).toBe(true);
+  });
+
+  it.each([
+    ['nobody', '', false],
+    ['a robot that was deleted', 'INSERT INTO asks_who VALUES (1)', true],
+    ['a robot', "INSERT INTO robots VALUES ('ci', '', '{}', 0, 5)", true],
+  ])('of an older schema says the same of whom it knew: %s', async (_, written, hasAccounts) => {
+    await runInDurableObject(accounts, (_object, { storage }) => {
+      new Database(storage, 'Accounts', MIGRATIONS.slice(0, 1)).ensure();
+      if (written.includes('asks_who')) storage.sql.exec('CREATE TABLE asks_who (since INTEGER PRIMARY KEY) STRICT');
+      if (written !== '') storage.sql.exec(written);
+    });
+    await evictDurableObject(accounts);
+    expect((await accounts.snapshot()).result.hasAccounts).toBe(hasAccounts);
+    await robot('later');
     expect((await accounts.snapshot()).result.hasAccounts).toBe(true);
   });
 
