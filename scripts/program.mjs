@@ -30,8 +30,17 @@ const root = dirname(import.meta.dirname);
 const builder = join(root, 'scripts', 'build-program.ts');
 const cache = join(root, 'node_modules', '.cache', 'berth-program');
 
+/** The first that has all that the programs use; the project brings one along (package.json, `node`). */
+const OLDEST_NODE = 24;
+
 /** Runs the program whose source that is, a path below the project. */
 export async function run(source) {
+  if (Number(process.versions.node.split('.', 1)[0]) < OLDEST_NODE) {
+    process.stderr.write(
+      `Node ${process.versions.node} is too old to run this. Start it with npm, which takes the project's own Node: npm start\n`,
+    );
+    process.exit(1);
+  }
   const file = bundled(basename(source, '.ts')) ?? join(root, source);
   await import(pathToFileURL(file).href);
 }

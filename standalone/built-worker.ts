@@ -50,7 +50,7 @@ export interface BuiltWorker {
 export interface BuildPlaces {
   /** The project: wrangler.toml, src/, package-lock.json, node_modules/. */
   readonly root: string;
-  /** Where builds go when node_modules can't be written, as where another user installed it. */
+  /** Where builds go when node_modules can't be written, as where another user installed it and built nothing (deploy/prepare.mjs). */
   readonly fallback: string;
   readonly signal: AbortSignal;
   readonly onBuild: () => void;
@@ -58,8 +58,11 @@ export interface BuildPlaces {
 
 /** The build of what stands in the project now; made first if there is none. An abort rejects once nothing builds any more. */
 export async function builtWorker({ root, fallback, signal, onBuild }: BuildPlaces): Promise<BuiltWorker> {
+  const name = hashSources(root);
+  const prepared = readBuild(join(preferredCache(root), name));
+  if (prepared !== undefined) return prepared;
   const cache = cacheDirectory(root, fallback);
-  const directory = join(cache, hashSources(root));
+  const directory = join(cache, name);
   const ready = readBuild(directory);
   if (ready !== undefined) return ready;
   onBuild();
@@ -69,8 +72,12 @@ export async function builtWorker({ root, fallback, signal, onBuild }: BuildPlac
   return made;
 }
 
+function preferredCache(root: string): string {
+  return join(root, 'node_modules', '.cache', 'berth');
+}
+
 function cacheDirectory(root: string, fallback: string): string {
-  const preferred = join(root, 'node_modules', '.cache', 'berth');
+  const preferred = preferredCache(root);
   try {
     mkdirSync(preferred, { recursive: true });
     accessSync(preferred, constants.W_OK);
@@ -112,15 +119,24 @@ function readBuild(directory: string): BuiltWorker | undefined {
   try {
     text = readFileSync(join(directory, OPTIONS_FILE), 'utf8');
     bundle = readFileSync(join(directory, BUNDLE_FILE), 'utf8');
-    const now = new Date();
-    // Pruning goes by the time of the last use; where it can't be set, by the time of the build.
-    utimesSync(directory, now, now);
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    // Somebody else's, who built it for nobody else, is as good as none.
+    if (['ENOENT', 'EACCES'].includes(systemErrorCode(error) ?? '')) return undefined;
     throw error;
   }
+  markUsed(directory);
   const { name, workerOptions } = v.parse(v.pipe(v.string(), v.parseJson(), BuiltOptions), text);
   return { name, options: workerOptions, bundle };
+}
+
+/** Pruning goes by the time of the last use; where it can't be set, by the time of the build. */
+function markUsed(directory: string): void {
+  try {
+    const now = new Date();
+    utimesSync(directory, now, now);
+  } catch {
+    // Somebody else's build, which that one prunes.
+  }
 }
 
 /**

@@ -23,7 +23,7 @@ import { ENCRYPTION_KEY, NEW_ENCRYPTION_KEY } from './encryption-key.ts';
 import { demandOwnDirectory, PRIVATE_DIRECTORY_MODE, refuseLink } from './directory-owner.ts';
 import { removeEmptyDatabases } from './empty-databases.ts';
 import { BLOBS, HELD, SOCKET, UPLOADS } from './files/layout.ts';
-import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
+import { describeError, StartFailure, systemErrorCode, systemFailure } from './start-failure.ts';
 import {
   DATA_VERSION,
   isNoted,
@@ -88,9 +88,8 @@ export async function openDataDirectory(
 }
 
 function cantBeUsed(typed: string, cause: unknown): StartFailure {
-  return new StartFailure(`${typed} can't be used (${describeError(cause)}). Choose another: npm start -- --data DIR`, {
-    cause,
-  });
+  const message = `${typed} can't be used: ${reasonOf(cause)}. Choose another: npm start -- --data DIR`;
+  return systemFailure(cause, typed) ?? new StartFailure(message, { cause });
 }
 
 /**
@@ -144,8 +143,17 @@ function notMade(typed: string, code: string | undefined, cause?: unknown): Star
       ? 'its parent directory does not exist; make that first'
       : code === 'ENOTDIR'
         ? 'part of its path is a file, not a directory'
-        : describeError(cause);
-  return new StartFailure(`${typed} can't be made: ${reason}. Or choose another: npm start -- --data DIR`, { cause });
+        : reasonOf(cause);
+  const message = `${typed} can't be made: ${reason}. Or choose another: npm start -- --data DIR`;
+  return systemFailure(cause, typed) ?? new StartFailure(message, { cause });
+}
+
+/** Without the path, which the message has already. */
+function reasonOf(error: unknown): string {
+  const code = systemErrorCode(error);
+  if (code !== 'EACCES' && code !== 'EPERM') return describeError(error);
+  const user = process.geteuid?.();
+  return `this user${user === undefined ? '' : ` (uid ${String(user)})`} may not write there. Let it (chown, chmod)`;
 }
 
 /** `--data ~` would otherwise mix the registry with somebody's home. */

@@ -228,7 +228,8 @@ function turnAway(client: Socket, answer: string): void {
 
 /**
  * Says that nothing more will come. TLS says it by `close_notify` (RFC 8446 §6.1), behind which Node takes bytes that still
- * come for a breach: the connection would be reset, and an early answer be lost with it. So a client that sends is let finish.
+ * come for a breach: the connection would be reset, and an early answer be lost with it. So a client that sends is let finish,
+ * for a while.
  */
 function endOf(client: Socket): void {
   if (!(client instanceof TLSSocket)) {
@@ -236,8 +237,10 @@ function endOf(client: Socket): void {
     return;
   }
   let isQuiet = true;
+  let looks = 0;
   const look = setInterval(() => {
-    if (isQuiet) client.end();
+    looks += 1;
+    if (isQuiet || looks * QUIET_MS >= HANG_UP_MS) client.end();
     isQuiet = true;
   }, QUIET_MS);
   client.on('data', () => {

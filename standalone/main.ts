@@ -23,7 +23,7 @@ import { lineOf } from './settings/given.ts';
 import { helpText } from './settings/help.ts';
 import type { Settings } from './settings/settings.ts';
 import { workerVariables } from './settings/worker-variables.ts';
-import { EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
+import { EXIT_FAILED, EXIT_USAGE, StartFailure, systemFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
 import { ServedTls } from './tls/serving.ts';
@@ -58,9 +58,10 @@ async function main(words: readonly string[], root: string): Promise<void> {
       try {
         await serve(examined.settings, root, terminal);
       } catch (error) {
-        if (!(error instanceof StartFailure)) throw error;
-        terminal.failure(error.message);
-        process.exit(error.exitCode);
+        const failure = error instanceof StartFailure ? error : systemFailure(error, examined.settings.get('data'));
+        if (failure === undefined) throw error;
+        terminal.failure(failure.message);
+        process.exit(failure.exitCode);
       }
   }
 }

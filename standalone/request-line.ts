@@ -156,7 +156,7 @@ function shortDigest(digest: string): string {
 /** In the middle: beginning and end of a name tell most of it. */
 export function shorten(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
-  const characters = [...text];
+  const characters = Array.from(text);
   const head: string[] = [];
   const tail: string[] = [];
   let left = columns - 1;

@@ -21,7 +21,7 @@ import { BLOBS } from './files/layout.ts';
 import { Front } from './front.ts';
 import { EVENT_QUEUE, OUTBOUND, SERVED_SCHEME } from './own-bindings.ts';
 import { listenFailure } from './port.ts';
-import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
+import { describeError, StartFailure, systemErrorCode, systemFailure } from './start-failure.ts';
 import type { Terminal } from './terminal.ts';
 import type { SecureSide } from './tls/secure-side.ts';
 import { WorkerdProcesses } from './workerd-processes.ts';
@@ -91,7 +91,8 @@ export class Runtime {
       front.target = await workerds.start();
       return new Runtime(settings, workerds, front);
     } catch (error) {
-      throw new StartFailure(`workerd can't be started: ${describeError(error)}`, { cause: error });
+      const other = systemFailure(error, data.path);
+      throw other ?? new StartFailure(`workerd can't be started: ${describeError(error)}`, { cause: error });
     }
   }
 

@@ -47,6 +47,7 @@ const ACCEPTED = 202;
 export function logRequest(record: RequestRecord, request: Request, response: Response): void {
   const work = record.meter?.work;
   const peer = v.safeParse(Peer, request.cf);
+  const received = lengthOf(request.headers);
   logEvent(response.status >= 500 ? 'error' : 'info', 'request', {
     id: record.id,
     method: record.method.slice(0, LOGGED_CHARACTERS),
@@ -60,7 +61,7 @@ export function logRequest(record: RequestRecord, request: Request, response: Re
     proxy: record.proxy,
     refusedBy: record.refusedBy,
     bytes: lengthOf(response.headers),
-    received: lengthOf(request.headers) || undefined,
+    received: received === 0 ? undefined : received,
     uploaded: uploadedBytes(record, response),
     digest: response.status === CREATED ? (response.headers.get('docker-content-digest') ?? undefined) : undefined,
     durationMs: Date.now() - record.started,

@@ -41,7 +41,7 @@ test('an access log has the lines that nginx writes of the same requests, and no
     ['/v2/team/app/tags/list?n=5&last=a'],
     ['/v2/team/app/manifests/1.2', { method: 'HEAD', headers: { 'user-agent': 'containerd/1.7' } }],
     ['/v2/team/app/blobs/uploads/', { method: 'POST', headers: { 'content-length': '0' } }],
-    ['/nowhere', { headers: { 'user-agent': '' } }],
+    ['/nowhere'],
   ];
   for (const [path, how] of asked) await ask(nginx.url, path, how);
   const { exited } = berth;
@@ -62,11 +62,8 @@ test('an access line names the client whose connection it was, and a client can 
   });
   await berth.stop();
   const own = berth.run.output.filter((line) => !berth.run.errors.includes(line));
-  expect(comparable(own)).toEqual([
-    '127.0.0.1 - - [time] "GET /v2/ HTTP/1.1" 401 ' +
-      /401 (\S+)/.exec(own[0] ?? '')?.[1] +
-      ' "-" "a \\"quoted\\" \\\\ one"',
-  ]);
+  expect(own).toHaveLength(1);
+  expect(own[0]).toMatch(/^127\.0\.0\.1 - - \[[^\]]+\] "GET \/v2\/ HTTP\/1\.1" 401 \d+ "-" "a \\"quoted\\" \\\\ one"$/);
 });
 
 test('a reader of the log that reads nothing holds up no request, and one that goes away ends nothing', async () => {

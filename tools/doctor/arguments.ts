@@ -21,7 +21,7 @@ export interface DoctorOptions {
   /** Undefined: one of its own. */
   readonly repository: RepositoryName | undefined;
   readonly json: boolean;
-  /** Without what sends many bytes. */
+  /** Without what takes long. */
   readonly quick: boolean;
 }
 
@@ -40,7 +40,7 @@ export const HELP = `Checks a running registry from outside, as its clients see 
                    the first line of stdin
   --ca FILE        trusts the certificates in this PEM file too
   --repository R   pushes the test image there; otherwise to a new one below berth-doctor/
-  --quick          sends no large uploads
+  --quick          sends no large uploads, and no slow one
   --json           prints one JSON object
   --help, -h       prints this
 

@@ -35,8 +35,11 @@ export interface Checked {
 
 /** Nothing after them can be known once one of these has failed. */
 const GROUNDS: ReadonlySet<CheckName> = new Set(['name', 'connection', 'tls', 'registry']);
-/** What it takes to push. */
-const NEEDED_TO_PUSH: readonly CheckName[] = ['challenge', 'sign-in'];
+/** What each of these needs besides. */
+const NEEDS: Partial<Record<CheckName, readonly CheckName[]>> = {
+  'sign-in': ['challenge'],
+  push: ['challenge', 'sign-in'],
+};
 
 export async function* examine(visit: Visit): AsyncGenerator<Checked> {
   let greeted: Greeted | undefined;
@@ -62,7 +65,7 @@ export async function* examine(visit: Visit): AsyncGenerator<Checked> {
   const wrong = new Set<CheckName>();
   for (const check of CHECKS) {
     const ground = [...wrong].find((name) => GROUNDS.has(name));
-    const missing = check === 'push' ? NEEDED_TO_PUSH.find((name) => wrong.has(name)) : undefined;
+    const missing = NEEDS[check]?.find((name) => wrong.has(name));
     const reason = ground ?? missing;
     const begun = performance.now();
     const verdict = reason === undefined ? await checks[check]() : skipped(`first put right: ${reason}`);

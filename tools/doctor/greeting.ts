@@ -2,6 +2,7 @@
 import { parseChallenge } from '../registry/challenge.ts';
 import { quoted } from '../registry/outcome.ts';
 import { judgeRealm } from '../registry/realm.ts';
+import { isOnThisMachine } from './arguments.ts';
 import { failed, ok, type Verdict } from './verdict.ts';
 
 export interface Greeting {
@@ -67,7 +68,7 @@ function judgeRedirect(url: URL, answers: string, location = ''): Verdict {
   const isForHttps = target?.protocol === 'https:' && url.protocol === 'http:';
   return failed(
     `${answers}, which leads to ${where}`,
-    isForHttps || target === undefined || target.origin !== url.origin
+    isForHttps || target?.origin !== url.origin
       ? `Give that address: npm run doctor -- ${where}; clients do not follow it in a push.`
       : 'See to the proxy: it changes the path.',
   );
@@ -93,7 +94,9 @@ export function judgeChallenge(url: URL, { status, challenge }: Pick<Greeting, '
     };
   if (asked.kind === 'basic') {
     const note =
-      url.protocol === 'https:' ? undefined : 'The password goes over plain HTTP, for everyone on the way to read.';
+      url.protocol === 'https:' || isOnThisMachine(url)
+        ? undefined
+        : 'The password goes over plain HTTP, for everyone on the way to read.';
     return { verdict: ok('it asks for a user and a password', note) };
   }
   const judged = judgeRealm(url, asked.realm);

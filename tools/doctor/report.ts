@@ -14,7 +14,7 @@ export function describeCheck({ check, verdict, durationMs }: Checked, colour: b
   const status = verdict.status.padEnd(STATUS_WIDTH);
   const shown = colour ? styleText(STYLES[verdict.status], status, { validateStream: false }) : status;
   const more = verdict.status === 'failed' ? verdict.advice : verdict.status === 'ok' ? verdict.note : undefined;
-  const text = more === undefined ? verdict.message : `${verdict.message}. ${more}`;
+  const text = more === undefined ? verdict.message : `${verdict.message.replace(/\.+$/, '')}. ${more}`;
   return `${shown}  ${check.padEnd(NAME_WIDTH)}  ${`${String(durationMs)} ms`.padStart(DURATION_WIDTH)}  ${harmless(text)}`;
 }
 

@@ -78,7 +78,7 @@ function chainLength(certificate: DetailedPeerCertificate): number {
   for (let one: DetailedPeerCertificate | undefined = certificate; one !== undefined && !seen.has(one);) {
     seen.add(one);
     if (seen.size >= MOST_IN_CHAIN) break;
-    one = one.issuerCertificate as DetailedPeerCertificate | undefined;
+    one = one.issuerCertificate;
   }
   return seen.size;
 }

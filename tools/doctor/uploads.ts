@@ -63,6 +63,7 @@ const REFUSALS: ReadonlySet<number> = new Set([400, 404]);
 
 /** An upload that can only be refused, and of which most is held back: who answers meanwhile has seen it before it ended. */
 export async function checkStreaming(visit: Visit): Promise<Verdict> {
+  if (visit.settings.quick) return skipped('--quick');
   if (visit.image === undefined) return skipped('nothing can be pushed');
   const { client, repository, scopes, signal } = visit;
   const patience = AbortSignal.timeout(HELD_MS);

@@ -21,6 +21,7 @@ const VERSION_ARGS = {
   buildah: ['--version'],
   runc: ['--version'],
   nginx: ['-v'],
+  'systemd-analyze': ['--version'],
 } as const;
 export type ProgramName = keyof typeof VERSION_ARGS;
 

@@ -17,7 +17,7 @@ export interface DockerClient extends RegistryClient {
 }
 
 export async function startDocker(scratch: Scratch, trust?: Trust): Promise<Availability<DockerClient>> {
-  const started = await startDockerEngine(scratch, trust === undefined ? {} : { trust });
+  const started = await startDockerEngine(scratch, { trust });
   if (started.kind === 'unavailable') return started;
   const engine = started.value;
   const docker = (...args: string[]): Promise<CommandResult> => runCommand('docker', args, { env: engine.env });

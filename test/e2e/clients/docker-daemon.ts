@@ -20,9 +20,10 @@ export interface DockerEngine {
   stop(): Promise<void>;
 }
 
-/** What an engine begins with: the authorities that it trusts, and what stands in its daemon.json. */
 export interface EngineOptions {
-  readonly trust?: Trust;
+  /** What it believes and proves itself with, where a registry speaks TLS. */
+  readonly trust?: Trust | undefined;
+  /** What stands in its daemon.json. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
 

@@ -36,7 +36,7 @@ describe('the secrets of endpoints', () => {
     const document = documentOf({ signingSecrets: [{ binding: 'BERTH_HOOK_SECRET' }] });
     expect(variables(document, { BERTH_HOOK_SECRET: SECRET })).toMatchObject({ BERTH_HOOK_SECRET: SECRET });
     expect(refusal(SIGNED, { HOOK_SECRET: SECRET, BERTH_HOOK_SECRET: SECRET })).toEqual([
-      'BERTH_HOOK_SECRET is no setting. docs/configuration.md lists them all.',
+      expect.stringMatching(/^BERTH_HOOK_SECRET is no setting\./),
     ]);
   });
 

@@ -1,0 +1,53 @@
+/** docs/nginx.md and docs/service.md against the files of deploy/ that they explain. */
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { parsePolicy } from '../../../src/auth/policy-document.ts';
+
+const read = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
+
+const nginxPage = read('docs/nginx.md');
+const servicePage = read('docs/service.md');
+const directives = read('deploy/nginx/berth.conf')
+  .split('\n')
+  .map((line) => line.trim())
+  .filter((line) => /^[a-z_]+ .*;$/.test(line));
+
+it('explains every line of the nginx file', () => {
+  expect(directives.length).toBeGreaterThan(15);
+  const [, table = ''] = /^## Line by line\n([\s\S]*?)^## /m.exec(nginxPage) ?? [];
+  for (const line of directives) {
+    const [directive = '', header = ''] = line.split(/[ ;]/);
+    const isElsewhere = ['server', 'server_name', 'ssl_certificate', 'ssl_certificate_key', 'proxy_pass'];
+    if (isElsewhere.includes(directive)) continue;
+    expect(table, line).toContain(directive === 'proxy_set_header' ? header : directive);
+  }
+});
+
+it('replaces whatever a client sends under the names that the proxy vouches for', () => {
+  for (const name of [
+    'X-Berth-User',
+    'X-Forwarded-Host',
+    'X-Forwarded-Proto',
+    'X-Forwarded-For',
+    'Host',
+    'Authorization',
+  ])
+    expect(
+      directives.filter((line) => line.startsWith(`proxy_set_header ${name} `)),
+      name,
+    ).toHaveLength(1);
+  expect(directives).toContain('include /etc/nginx/berth/secret.conf;');
+});
+
+it('has a policy in it that is one', () => {
+  const [, example = ''] = /^```json\n([\s\S]*?)^```/m.exec(nginxPage) ?? [];
+  expect(parsePolicy(example)).toMatchObject({ ok: true });
+});
+
+it('explains what the unit has that is no bound', () => {
+  const explained = /^\[Service\]\n([\s\S]*?)^LimitNOFILE/m.exec(read('deploy/berth.service'))?.[1] ?? '';
+  const keys = [...explained.matchAll(/^([A-Z]\w+)=/gm)].map(([, key = '']) => key);
+  expect(keys.length).toBeGreaterThan(8);
+  const plain = ['Type', 'Group', 'WorkingDirectory', 'StateDirectoryMode', 'Environment', 'RestartSec'];
+  for (const key of keys.filter((one) => !plain.includes(one))) expect(servicePage, key).toContain(`\`${key}=`);
+});
