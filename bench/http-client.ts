@@ -17,7 +17,7 @@ const NEVER_A_BODY = [204, 304];
 
 /** Of this machine. What listens there speaks TLS where it has an authority. */
 export type Port = number | SecurePort;
-export interface SecurePort {
+interface SecurePort {
   readonly port: number;
   /** Who has signed its certificate, in PEM. */
   readonly authority: string;
