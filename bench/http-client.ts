@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
 
 const HOST = '127.0.0.1';
 const READ_BYTES = 1024 * 1024;
@@ -13,6 +14,14 @@ const HEAD_END = '\r\n\r\n';
 const LINE_END = '\r\n';
 /** RFC 9110 §6.4.1. */
 const NEVER_A_BODY = [204, 304];
+
+/** Of this machine. What listens there speaks TLS where it has an authority. */
+export type Port = number | SecurePort;
+export interface SecurePort {
+  readonly port: number;
+  /** Who has signed its certificate, in PEM. */
+  readonly authority: string;
+}
 
 export interface Call {
   readonly method: 'HEAD' | 'GET' | 'POST' | 'PATCH' | 'PUT';
@@ -58,33 +67,35 @@ export class HttpConnection {
   readonly #broken: Promise<never>;
   #fail: (reason: Error) => void = () => undefined;
 
-  private constructor(port: number) {
-    this.#port = port;
+  private constructor(port: Port) {
+    this.#port = typeof port === 'number' ? port : port.port;
     this.#broken = new Promise((_settle, fail) => {
       this.#fail = fail;
     });
     this.#broken.catch(() => undefined);
-    this.#socket = connect({
+    const options = {
       host: HOST,
-      port,
+      port: this.#port,
       noDelay: true,
       onread: {
         buffer: Buffer.allocUnsafe(READ_BYTES),
-        callback: (length, buffer) => {
+        callback: (length: number, buffer: Uint8Array) => {
           this.#read(buffer.subarray(0, length));
           return true;
         },
       },
-    });
+    };
+    this.#socket = typeof port === 'number' ? connect(options) : connectSecurely({ ...options, ca: port.authority });
     this.#socket.on('error', this.#fail);
     this.#socket.once('close', () => {
       this.#fail(new Error('the connection was closed'));
     });
   }
 
-  static async open(port: number): Promise<HttpConnection> {
+  static async open(port: Port): Promise<HttpConnection> {
     const connection = new HttpConnection(port);
-    await Promise.race([once(connection.#socket, 'connect'), connection.#broken]);
+    const opened = typeof port === 'number' ? 'connect' : 'secureConnect';
+    await Promise.race([once(connection.#socket, opened), connection.#broken]);
     return connection;
   }
 

@@ -3,7 +3,7 @@
  * containerd and BuildKit push; POST, one PATCH of unknown length and an empty PUT, as docker, skopeo and podman do.
  */
 import { createHash } from 'node:crypto';
-import type { Answer, Call, HttpConnection, Pieces } from './http-client.ts';
+import type { Answer, Call, HttpConnection, Pieces, Port } from './http-client.ts';
 import { timedCalls, timedParallel } from './timing.ts';
 
 export type PushForm = 'whole' | 'chunked';
@@ -31,13 +31,13 @@ export function sha256Hex(bytes: Buffer): string {
 }
 
 /** Milliseconds. */
-export function pushLayer(port: number, repository: string, layer: Layer, form: PushForm): Promise<number> {
+export function pushLayer(port: Port, repository: string, layer: Layer, form: PushForm): Promise<number> {
   return timedCalls(port, (connection) => pushOn(connection, repository, layer, form));
 }
 
 /** Milliseconds. The layers of one image as clients push them: each is asked for first, and several are under way at once. */
 export function pushLayers(
-  port: number,
+  port: Port,
   repository: string,
   layers: readonly Layer[],
   { form, connections }: { readonly form: PushForm; readonly connections: number },
@@ -92,13 +92,13 @@ export function manifestOf(config: Layer, layers: readonly Layer[]): Buffer {
 }
 
 /** Milliseconds. */
-export function pullLayer(port: number, repository: string, layer: Layer): Promise<number> {
+export function pullLayer(port: Port, repository: string, layer: Layer): Promise<number> {
   return timedCalls(port, (connection) => pullOn(connection, repository, layer));
 }
 
 /** Milliseconds. */
 export function pullLayers(
-  port: number,
+  port: Port,
   repository: string,
   layers: readonly Layer[],
   connections: number,
@@ -112,7 +112,7 @@ async function pullOn(connection: HttpConnection, repository: string, { bytes, d
 }
 
 /** A pull whose bytes are looked at. That takes the client longer than to get them, so it is not measured. */
-export async function verifyLayer(port: number, repository: string, { digest }: Layer): Promise<void> {
+export async function verifyLayer(port: Port, repository: string, { digest }: Layer): Promise<void> {
   const hash = createHash('sha256');
   const onBody = (piece: Uint8Array): void => {
     hash.update(piece);

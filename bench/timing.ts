@@ -1,5 +1,5 @@
 /** How long things take: one of them, and several in turn. */
-import { HttpConnection } from './http-client.ts';
+import { HttpConnection, type Port } from './http-client.ts';
 
 /** Rounds that are thrown away: the first of everything is slower. */
 export const WARM_UPS = 1;
@@ -16,7 +16,7 @@ export interface Samples {
 }
 
 /** The milliseconds that calls on a connection take, once it is open. */
-export async function timedCalls(port: number, calls: (connection: HttpConnection) => Promise<void>): Promise<number> {
+export async function timedCalls(port: Port, calls: (connection: HttpConnection) => Promise<void>): Promise<number> {
   const connection = await HttpConnection.open(port);
   try {
     const started = performance.now();
@@ -32,7 +32,7 @@ export async function timedCalls(port: number, calls: (connection: HttpConnectio
  * item after the other.
  */
 export async function timedParallel<T>(
-  port: number,
+  port: Port,
   connections: number,
   items: Iterable<T>,
   call: (connection: HttpConnection, item: T) => Promise<void>,

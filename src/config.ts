@@ -53,6 +53,14 @@ const adminPassword = v.pipe(
   ),
 );
 
+export const LONGEST_PROXY_SECRET_CHARACTERS = 256;
+/** Without what a header or a configuration file of a proxy would need quotes for. */
+export const PROXY_SECRET_FORM = /^[A-Za-z0-9._~+/=-]{32,256}$/;
+const proxySecret = v.pipe(
+  v.string(),
+  v.regex(PROXY_SECRET_FORM, 'must be 32 to 256 letters, digits and . _ ~ + / = -: openssl rand -hex 32 makes one'),
+);
+
 /** What a store of secrets is encrypted with: AES-256, raw. */
 const encryptionKey = v.pipe(
   v.string(),
@@ -77,10 +85,13 @@ const SettingsObject = v.object({
   BERTH_POLICY: v.optional(v.string()),
   BERTH_TOKEN_SERVER: v.optional(v.string()),
   BERTH_TRUSTS: v.optional(v.string()),
+  BERTH_READ_ONLY: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_MAX_MANIFEST_BYTES: v.optional(wholeNumber(1_024, LARGEST_MANIFEST_SETTING_BYTES), '4194304'),
   BERTH_MANIFESTS_ALLOW_MISSING: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_PUBLIC_URL: v.optional(origin),
   BERTH_TRUSTED_PROXY: v.optional(oneOf(['off', 'on']), 'off'),
+  BERTH_PROXY_SECRET: v.optional(proxySecret),
+  BERTH_PROXY_SECRET_PREVIOUS: v.optional(proxySecret),
   BERTH_HTPASSWD: v.optional(v.string()),
   BERTH_HTPASSWD_MAX_COST: v.optional(wholeNumber(4, 14), '12'),
   BERTH_ON_CLOUDFLARE: v.optional(oneOf(['off', 'on']), 'off'),
@@ -99,6 +110,9 @@ const SettingsObject = v.object({
   BERTH_JURISDICTION: v.optional(oneOf(['eu', 'fedramp'])),
   BERTH_LOCATION_HINT: v.optional(oneOf(['wnam', 'enam', 'sam', 'weur', 'eeur', 'apac', 'oc', 'afr', 'me'])),
 });
+/** What `npm start` knows of the port that it serves. It is no setting: nobody but it can say this. */
+const Served = v.object({ SERVED_SCHEME: v.optional(oneOf(['http', 'https'])) });
+
 /** Of each setting, its type, bounds and default. */
 export const SETTING_SCHEMAS = SettingsObject.entries;
 
@@ -120,17 +134,6 @@ const HTPASSWD_PART = /^BERTH_HTPASSWD_([1-9]\d?)$/;
 
 export function isSettingName(name: string): boolean {
   return SETTING_NAMES.includes(name) || htpasswdPart(name) !== undefined;
-}
-
-const SECRET_SETTINGS: readonly string[] = [
-  'BERTH_ADMIN_PASSWORD',
-  'BERTH_ENCRYPTION_KEY',
-  'BERTH_ENCRYPTION_KEY_PREVIOUS',
-] satisfies (keyof typeof SettingsObject.entries)[];
-
-/** Settings whose values nobody is to read in a message. */
-export function isSecretSetting(name: string): boolean {
-  return SECRET_SETTINGS.includes(name) || isHtpasswd(name);
 }
 
 /** Whether it is the setting with the lines of htpasswd, or goes on with them. */
@@ -159,6 +162,8 @@ export interface Config {
   readonly tokenServer: string | undefined;
   /** The document of trusted issuers as it was given; auth/trusts.ts reads it. */
   readonly trusts: string | undefined;
+  /** Whether pushes and deletes are refused, and nothing in a repository changes. */
+  readonly readOnly: boolean;
   readonly maxManifestBytes: number;
   /** Whether a manifest is taken that refers to blobs or manifests which the repository does not have. */
   readonly allowMissing: boolean;
@@ -166,6 +171,10 @@ export interface Config {
   readonly publicUrl: string | undefined;
   /** Whether the registry stands behind a proxy whose X-Forwarded-Proto, -Host and -For can be believed. */
   readonly trustedProxy: boolean;
+  /** How the served port is spoken to where that is not the Worker's to see, as its TLS ends before it. */
+  readonly servedScheme: 'http' | 'https' | undefined;
+  /** What a proxy in front proves itself with: none, one, or two while one is replaced (auth/proxy-proof.ts). */
+  readonly proxySecrets: readonly string[];
   /** The text of an htpasswd file, or empty (auth/htpasswd.ts reads it). */
   readonly htpasswd: string;
   /** The highest cost that a line of it may have. */
@@ -233,10 +242,15 @@ export function parseConfig(environment: unknown): Config {
     policy: settings.BERTH_POLICY,
     tokenServer: settings.BERTH_TOKEN_SERVER,
     trusts: settings.BERTH_TRUSTS,
+    readOnly: settings.BERTH_READ_ONLY === 'on',
     maxManifestBytes: settings.BERTH_MAX_MANIFEST_BYTES,
     allowMissing: settings.BERTH_MANIFESTS_ALLOW_MISSING === 'on',
     publicUrl: settings.BERTH_PUBLIC_URL,
     trustedProxy: settings.BERTH_TRUSTED_PROXY === 'on',
+    servedScheme: v.parse(Served, environment).SERVED_SCHEME,
+    proxySecrets: [settings.BERTH_PROXY_SECRET, settings.BERTH_PROXY_SECRET_PREVIOUS].filter(
+      (secret) => secret !== undefined,
+    ),
     htpasswd: wholeHtpasswd(environment),
     htpasswdMaxCost: settings.BERTH_HTPASSWD_MAX_COST,
     onCloudflare: settings.BERTH_ON_CLOUDFLARE === 'on',

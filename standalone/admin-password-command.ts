@@ -6,15 +6,17 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isGiven, readAdminPassword, writeAdminPassword } from './admin-password.ts';
-import { DEFAULT_DATA_DIRECTORY } from './settings/program-settings.ts';
+import { usualDataDirectory } from './settings/program-settings.ts';
 import { describeError, EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { readVersion } from './version-file.ts';
+
+const DATA = usualDataDirectory(process.env);
 
 const HELP = `Shows the password of the admin API, which npm start made in the data directory.
 
   npm run admin-password [-- --data DIR] [--new]
 
-  --data DIR   the registry's data directory (${DEFAULT_DATA_DIRECTORY})
+  --data DIR   the registry's data directory (${DATA})
   --new        makes a new one. A registry that is running takes the old one
                until it is stopped and started again
 
@@ -63,7 +65,7 @@ function optionsOf(words: readonly string[]): { data: string; new: boolean; help
       args: [...words],
       options: { data: { type: 'string' }, new: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
     });
-    return { data: values.data ?? DEFAULT_DATA_DIRECTORY, new: values.new ?? false, help: values.help ?? false };
+    return { data: values.data ?? DATA, new: values.new ?? false, help: values.help ?? false };
   } catch {
     return undefined;
   }

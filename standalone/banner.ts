@@ -46,15 +46,20 @@ function hints({ url, host, access }: Serving): string[] {
   return [
     ...commands,
     ...(remark === undefined ? [] : [remark]),
-    ...(isLoopback(host)
-      ? []
-      : [`Docker wants TLS there, or "${name}" under "insecure-registries": docs/troubleshooting.md`]),
+    ...trustHints(url, host, name),
     ...(rightsAt(host, access) !== 'by-policy' && access.openLoopback
       ? [
           'Open to this machine only. Do not let a tunnel or proxy forward to this port: whoever comes through is let in.',
         ]
       : []),
   ];
+}
+
+/** docker speaks plain HTTP to loopback addresses alone, and there takes any certificate. */
+function trustHints(url: string, host: string, name: string): string[] {
+  if (url.startsWith('https:')) return ['Clients have to trust the authority of its certificate: docs/deploy.md'];
+  if (isLoopback(host)) return [];
+  return [`Docker wants TLS there, or "${name}" under "insecure-registries": docs/deploy.md`];
 }
 
 /** The registry's name in a command. Docker 20.10, podman 4.3 and skopeo 1.9 take no IPv6 address in one. */

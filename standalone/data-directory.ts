@@ -15,7 +15,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { ADMIN_PASSWORD, NEW_ADMIN_PASSWORD } from './admin-password.ts';
 import type { StorageKind } from './settings/program-settings.ts';
 import { ALIVE, leftoverGone, LOCK, openForWriting, tryLock } from './directory-lock.ts';
@@ -74,13 +74,48 @@ export async function openDataDirectory(
     return { path, alive, state };
   } catch (error) {
     if (error instanceof StartFailure) throw error;
-    const other = systemFailure(error, typed);
-    throw (
-      other ??
-      new StartFailure(`${typed} can't be used: ${reasonOf(error)}. Choose another: npm start -- --data DIR`, {
-        cause: error,
-      })
-    );
+    throw cantBeUsed(typed, error);
+  }
+}
+
+function cantBeUsed(typed: string, cause: unknown): StartFailure {
+  const message = `${typed} can't be used: ${reasonOf(cause)}. Choose another: npm start -- --data DIR`;
+  return systemFailure(cause, typed) ?? new StartFailure(message, { cause });
+}
+
+/** Without the path, which the message has already. */
+function reasonOf(error: unknown): string {
+  const code = systemErrorCode(error);
+  if (code !== 'EACCES' && code !== 'EPERM') return describeError(error);
+  const user = process.geteuid?.();
+  return `this user${user === undefined ? '' : ` (uid ${String(user)})`} may not write there. Let it (chown, chmod)`;
+}
+
+/**
+ * What openDataDirectory would refuse for, as far as it can be told without touching anything, beside a Berth that may serve.
+ *
+ * @returns the line that says what to do, or undefined
+ */
+export function lookAtDataDirectory(typed: string, storage: StorageKind): string | undefined {
+  const path = resolve(typed);
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined) {
+      if (!statSync(dirname(path)).isDirectory()) throw notMade(typed, 'ENOTDIR');
+      return undefined;
+    }
+    if (!found.isDirectory()) throw isFile(typed);
+    refuseLink(path, typed);
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    refuseForeign(path, typed);
+    refuseVersion(path, typed, storage);
+    return undefined;
+  } catch (error) {
+    const code = systemErrorCode(error);
+    const isParent = code === 'ENOENT' || code === 'ENOTDIR';
+    const failure =
+      error instanceof StartFailure ? error : isParent ? notMade(typed, code, error) : cantBeUsed(typed, error);
+    return failure.message;
   }
 }
 
@@ -91,28 +126,25 @@ function create(path: string, typed: string): void {
     const code = systemErrorCode(error);
     if (code === 'EEXIST') {
       if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return;
-      throw new StartFailure(`${typed} is a file, not a directory. Choose another: npm start -- --data DIR`);
+      throw isFile(typed);
     }
-    const reason =
-      code === 'ENOENT'
-        ? 'its parent directory does not exist; make that first'
-        : code === 'ENOTDIR'
-          ? 'part of its path is a file, not a directory'
-          : reasonOf(error);
-    const other = systemFailure(error, typed);
-    if (other !== undefined) throw other;
-    throw new StartFailure(`${typed} can't be made: ${reason}. Or choose another: npm start -- --data DIR`, {
-      cause: error,
-    });
+    throw notMade(typed, code, error);
   }
 }
 
-/** Without the path, which the message has already. */
-function reasonOf(error: unknown): string {
-  const code = systemErrorCode(error);
-  if (code !== 'EACCES' && code !== 'EPERM') return describeError(error);
-  const user = process.geteuid?.();
-  return `this user${user === undefined ? '' : ` (uid ${String(user)})`} may not write there. Let it (chown, chmod)`;
+function isFile(typed: string): StartFailure {
+  return new StartFailure(`${typed} is a file, not a directory. Choose another: npm start -- --data DIR`);
+}
+
+function notMade(typed: string, code: string | undefined, cause?: unknown): StartFailure {
+  const reason =
+    code === 'ENOENT'
+      ? 'its parent directory does not exist; make that first'
+      : code === 'ENOTDIR'
+        ? 'part of its path is a file, not a directory'
+        : reasonOf(cause);
+  const message = `${typed} can't be made: ${reason}. Or choose another: npm start -- --data DIR`;
+  return systemFailure(cause, typed) ?? new StartFailure(message, { cause });
 }
 
 /** `--data ~` would otherwise mix the registry with somebody's home. */
@@ -132,6 +164,15 @@ function lock(path: string, typed: string): void {
 }
 
 function checkVersion(path: string, typed: string, storage: StorageKind): void {
+  if (refuseVersion(path, typed, storage) === 'new') {
+    writeVersion(path, storage);
+    return;
+  }
+  // What is served is a registry of its own: the next backup of another one must not take its place.
+  rmSync(join(path, BACKUP_FILE), { force: true });
+}
+
+function refuseVersion(path: string, typed: string, storage: StorageKind): 'new' | 'ours' {
   const found = readVersion(path);
   if (found === undefined) {
     // Ours is written before anything else; that of a copy when all else is there.
@@ -139,8 +180,7 @@ function checkVersion(path: string, typed: string, storage: StorageKind): void {
       throw new StartFailure(
         `${typed} is half a backup or restore: it has no ${VERSION}. Run the one that broke off again (a restore needs an empty directory), or choose another: npm start -- --data DIR`,
       );
-    writeVersion(path, storage);
-    return;
+    return 'new';
   }
   if (found === 'damaged')
     throw new StartFailure(
@@ -154,8 +194,7 @@ function checkVersion(path: string, typed: string, storage: StorageKind): void {
     throw new StartFailure(
       `${typed} keeps its blobs ${KIND_WORDS[found.storage]}. Start with --storage ${found.storage} to go on with it, or choose another directory: npm start -- --data DIR`,
     );
-  // What is served is a registry of its own: the next backup of another one must not take its place.
-  rmSync(join(path, BACKUP_FILE), { force: true });
+  return 'ours';
 }
 
 const KIND_WORDS: Record<StorageKind, string> = { filesystem: 'as plain files', r2: "in the bucket's emulator" };

@@ -6,7 +6,7 @@
 import { parseEndpoints, type EndpointDocument, type SecretValue } from '../src/notifications/endpoint-document.ts';
 import { parseWebhookSecret } from '../src/notifications/signature.ts';
 import { isSettingName } from '../src/config.ts';
-import { mistake, type Environment } from './setting-file.ts';
+import type { Environment } from './setting-file.ts';
 
 interface NamedSecret {
   readonly binding: string;
@@ -20,30 +20,40 @@ export function secretNames(document: unknown): string[] {
   return secretsOf(document).map(({ binding }) => binding);
 }
 
+/** The bindings that hold the secrets; none that is a setting, which secretMistakes refuses. */
+export function endpointSecrets(document: unknown, environment: Environment): Record<string, string> {
+  const names = secretNames(document).filter((name) => !isSettingName(name));
+  return Object.fromEntries(names.map((name) => [name, environment[name] ?? '']));
+}
+
+export interface SecretMistake {
+  /** Where the document names it: `endpoints[0].headers.Authorization`. */
+  readonly path: string;
+  readonly message: string;
+}
+
 /**
- * The bindings that hold the secrets. Throws StartFailure for one that is not there, or can't be one.
+ * Why a secret is not there, or can't be one.
  *
  * @param isTaken whether the Worker has a binding of that name already
  */
-export function endpointSecrets(
+export function secretMistakes(
   document: unknown,
   environment: Environment,
   isTaken: (name: string) => boolean,
-): Record<string, string> {
-  const bindings: Record<string, string> = {};
-  for (const { binding, path, isSigning } of secretsOf(document)) {
-    const where = `BERTH_ENDPOINTS: ${path}`;
-    if (isSettingName(binding) || isTaken(binding))
-      throw mistake(`${where} names ${binding}, which is something else to Berth. Keep the secret under another name.`);
+): SecretMistake[] {
+  return secretsOf(document).flatMap(({ binding, path, isSigning }) => {
     const value = environment[binding] ?? '';
-    if (value === '') throw mistake(`${where} names ${binding}, which is not set. Put the secret into that variable.`);
-    if (isSigning && parseWebhookSecret(value) === undefined)
-      throw mistake(
-        `${where} names ${binding}, which holds no secret of Standard Webhooks: whsec_ and 24 to 64 random bytes in base64, or whsk_ and a key of Ed25519. (printf whsec_; openssl rand -base64 32) makes one.`,
-      );
-    bindings[binding] = value;
-  }
-  return bindings;
+    const message =
+      isSettingName(binding) || isTaken(binding)
+        ? 'which is something else to Berth. Keep the secret under another name.'
+        : value === ''
+          ? 'which is not set. Put the secret into that variable.'
+          : isSigning && parseWebhookSecret(value) === undefined
+            ? 'which holds no secret of Standard Webhooks: whsec_ and 24 to 64 random bytes in base64, or whsk_ and a key of Ed25519. (printf whsec_; openssl rand -base64 32) makes one.'
+            : undefined;
+    return message === undefined ? [] : [{ path, message: `names ${binding}, ${message}` }];
+  });
 }
 
 function secretsOf(document: unknown): NamedSecret[] {

@@ -1,6 +1,7 @@
 /**
  * The served port. It passes bytes to workerd and back, and does two things more: it answers a TLS hello at once, and a
- * first request whose `Host` workerd would stumble over (`odd-host.ts`).
+ * first request whose `Host` workerd would stumble over (`odd-host.ts`). With a certificate it speaks TLS (tls/), and it is
+ * what is not TLS that is answered at once (docs/adr/0015-tls-in-the-front.md).
  *
  * docker, skopeo, podman and buildah try HTTPS first on every registry of 127.0.0.0/8 that they may use without it.
  * workerd waits fifteen seconds for the end of what it takes for a request line, and the clients ten before they fall
@@ -10,10 +11,12 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { TLSSocket } from 'node:tls';
 import { free } from './freed-bytes.ts';
 import { hasOddHost, ODD_HOST } from './odd-host.ts';
 import { Peers } from './peers.ts';
-import { isTlsHello, NOT_TLS } from './tls-hello.ts';
+import { isTlsHello, NO_CERTIFICATE, NOT_TLS, ONLY_TLS } from './tls-hello.ts';
+import type { SecureSide } from './tls/secure-side.ts';
 
 const TOO_MANY =
   'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Type: application/json\r\n\r\n' +
@@ -21,9 +24,13 @@ const TOO_MANY =
 /** Those who are told that there are too many need a connection for it; of even more, none is accepted. */
 const TURNED_AWAY_AT_ONCE = 256;
 /** Large, since every layer passes here: half the bytes in a read are twice the work for them. */
-const BUFFER_BYTES = 1024 * 1024;
+export const BUFFER_BYTES = 1024 * 1024;
+/** As much as Node reads of a connection in one turn. */
+const GATHERED_BYTES = 512 * 1024;
 /** How long workerd itself waits for a request; and for who spoke TLS to hang up. */
 const SILENCE_LIMIT_MS = 15_000;
+/** Who has sent nothing for so long sends no more. */
+const QUIET_MS = 200;
 /** How long one that was turned away may take to hang up. */
 const HANG_UP_MS = 5_000;
 /** A workerd that died is back within about a second; until then its clients wait. */
@@ -41,13 +48,17 @@ export class Front {
   /** Those that have asked for nothing yet, and those that were turned away; in the order in which they came. */
   readonly #idle = new Set<Socket>();
   readonly #mostClients: number;
+  readonly #secure: SecureSide | undefined;
+  /** Of a client that speaks TLS, the connection below it. */
+  readonly #below = new WeakMap<Socket, Socket>();
   /** Where workerd listens now. */
   target = 0;
   /** Who is at the other end of each connection to workerd. */
   readonly peers = new Peers();
 
-  private constructor(mostClients: number) {
+  private constructor(mostClients: number, secure: SecureSide | undefined) {
     this.#mostClients = mostClients;
+    this.#secure = secure;
     const options = { allowHalfOpen: true, noDelay: true, highWaterMark: BUFFER_BYTES };
     this.#server = createServer(options, (client) => {
       this.#accept(client);
@@ -59,9 +70,10 @@ export class Front {
    * Rejects with the system's error when nobody can listen there.
    *
    * @param mostClients more connections at once are answered 503
+   * @param secure where it is there, nothing but TLS is spoken
    */
-  static async listen(host: string, port: number, mostClients: number): Promise<Front> {
-    const front = new Front(mostClients);
+  static async listen(host: string, port: number, mostClients: number, secure?: SecureSide): Promise<Front> {
+    const front = new Front(mostClients, secure);
     front.#server.listen(port, host);
     await once(front.#server, 'listening');
     return front;
@@ -83,7 +95,38 @@ export class Front {
     await Promise.allSettled([...this.#clients].map((client) => finished(client, { readable: false })));
   }
 
-  #accept(client: Socket): void {
+  #accept(raw: Socket): void {
+    this.#await(raw, (first) => {
+      if (this.#secure === undefined) {
+        if (isTlsHello(first)) turnAway(raw, NOT_TLS);
+        else this.#begin(raw, first);
+      } else if (isTlsHello(first)) void this.#acceptSecure(raw, first, this.#secure);
+      else turnAway(raw, ONLY_TLS);
+    });
+  }
+
+  /** A handshake that is under way is one more client that has asked for nothing yet. */
+  async #acceptSecure(raw: Socket, first: Buffer, secure: SecureSide): Promise<void> {
+    raw.pause();
+    // From here on the handshake has a limit of its own, and then the client above it.
+    raw.setTimeout(0);
+    const client = await secure.shakeHands(raw, first);
+    // What is left of a handshake that failed is an alert on its way.
+    if (client === undefined) return;
+    this.#clients.delete(raw);
+    if (!this.#idle.delete(raw)) {
+      client.destroy();
+      return;
+    }
+    this.#below.set(client, raw);
+    this.#await(client, (request) => {
+      if (secure.isWelcome(client)) this.#begin(client, request);
+      else turnAway(client, NO_CERTIFICATE);
+    });
+  }
+
+  /** Hands over what a client says first, and lets go who says nothing. */
+  #await(client: Socket, onFirst: (first: Buffer) => void): void {
     this.#clients.add(client);
     this.#idle.add(client);
     // Who says nothing takes no place from who does: the one that has been silent for longest goes.
@@ -103,26 +146,24 @@ export class Front {
     client.setTimeout(SILENCE_LIMIT_MS, () => {
       client.destroy();
     });
-    client.once('data', (first: Buffer) => {
-      if (isTlsHello(first)) {
-        turnAway(client, NOT_TLS);
-        return;
-      }
-      // The next requests on the connection pass unseen; who asks them names the same host as a rule.
-      if (hasOddHost(first)) {
-        turnAway(client, ODD_HOST);
-        return;
-      }
-      if (this.#served.size >= this.#mostClients) {
-        turnAway(client, TOO_MANY);
-        return;
-      }
-      this.#idle.delete(client);
-      this.#served.add(client);
-      client.setTimeout(0);
-      client.pause();
-      void this.#pass(client, first);
-    });
+    client.once('data', onFirst);
+  }
+
+  #begin(client: Socket, first: Buffer): void {
+    // The next requests on the connection pass unseen; who asks them names the same host as a rule.
+    if (hasOddHost(first)) {
+      turnAway(client, ODD_HOST);
+      return;
+    }
+    if (this.#served.size >= this.#mostClients) {
+      turnAway(client, TOO_MANY);
+      return;
+    }
+    this.#idle.delete(client);
+    this.#served.add(client);
+    client.setTimeout(0);
+    client.pause();
+    void this.#pass(client, first);
   }
 
   /** Each side hears of the other's end: of a half-close by a half-close, of a broken connection by a broken one. */
@@ -142,7 +183,7 @@ export class Front {
       workerd.destroy();
     });
     workerd.once('end', () => {
-      client.end();
+      endOf(client);
       // It may still read what it was sent, but not stay for ever: the clock starts anew with every byte.
       client.setTimeout(SILENCE_LIMIT_MS, () => {
         client.destroy();
@@ -150,8 +191,8 @@ export class Front {
     });
     workerd.once('error', () => {
       // An answer that came early, to a client that still sends: to hang up now could take it away (RFC 9112 §9.6).
-      if (client.writableEnded) client.resume();
-      else client.resetAndDestroy();
+      if (client.writableEnded || workerd.readableEnded) client.resume();
+      else (this.#below.get(client) ?? client).resetAndDestroy();
     });
     forward(client, workerd, first);
   }
@@ -173,7 +214,8 @@ export class Front {
 
 /** Answers without asking workerd. However many bytes still come, the connection ends soon. */
 function turnAway(client: Socket, answer: string): void {
-  client.end(answer);
+  client.write(answer);
+  endOf(client);
   // What is left unread would make the system cut the answer short.
   client.resume();
   const limit = setTimeout(() => {
@@ -184,11 +226,37 @@ function turnAway(client: Socket, answer: string): void {
   });
 }
 
+/**
+ * Says that nothing more will come. TLS says it by `close_notify` (RFC 8446 §6.1), behind which Node takes bytes that still
+ * come for a breach: the connection would be reset, and an early answer be lost with it. So a client that sends is let finish.
+ */
+function endOf(client: Socket): void {
+  if (!(client instanceof TLSSocket)) {
+    client.end();
+    return;
+  }
+  let isQuiet = true;
+  const look = setInterval(() => {
+    if (isQuiet) client.end();
+    isQuiet = true;
+  }, QUIET_MS);
+  client.on('data', () => {
+    isQuiet = false;
+  });
+  client.once('end', () => client.end());
+  for (const over of ['finish', 'close'])
+    client.once(over, () => {
+      clearInterval(look);
+    });
+}
+
 /** What the client sends goes to workerd, as by `pipe`, and its memory is given back as soon as the system has it. */
 function forward(client: Socket, workerd: Socket, first: Buffer): void {
+  const gather = client instanceof TLSSocket ? gatherer(workerd) : undefined;
   const write = (bytes: Buffer): void => {
     // Whoever still sends to a workerd that hears no more is read to his end.
     if (!workerd.writable) return;
+    gather?.();
     const isTaken =
       bytes.byteLength < FREED_FROM_BYTES
         ? workerd.write(bytes)
@@ -209,6 +277,23 @@ function forward(client: Socket, workerd: Socket, first: Buffer): void {
 }
 
 /**
+ * TLS comes in records of 16 KiB at most (RFC 8446 §5.1), each of them an event. Those of one turn go to the system at once,
+ * which takes a fifth off the work that a byte is.
+ */
+function gatherer(workerd: Socket): () => void {
+  let isGathering = false;
+  return () => {
+    if (isGathering) return;
+    isGathering = true;
+    workerd.cork();
+    setImmediate(() => {
+      isGathering = false;
+      workerd.uncork();
+    });
+  };
+}
+
+/**
  * A connection to workerd whose answer goes to the client through one buffer, which is read into again once the system
  * has taken what was in it. A stream in flowing mode allocates 64 KiB for every read and makes two turns of them.
  */
@@ -218,6 +303,7 @@ function connectTo(port: number, client: Socket): Socket {
     port,
     allowHalfOpen: true,
     noDelay: true,
+    ...(client instanceof TLSSocket ? { highWaterMark: GATHERED_BYTES } : {}),
     onread: {
       buffer: Buffer.allocUnsafe(BUFFER_BYTES),
       callback: (length, buffer) => {

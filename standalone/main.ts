@@ -14,17 +14,19 @@ import { Control } from './control.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { connectionLimit, descriptorLimit, FEW_DESCRIPTORS } from './descriptors.ts';
 import { withEncryptionKey } from './encryption-key.ts';
-import { accessOf, workerVariables } from './exposure.ts';
+import { accessOf } from './exposure.ts';
 import { checkPort } from './port.ts';
 import { Files } from './files/files.ts';
-import { bindingNames, Runtime } from './runtime.ts';
+import { Runtime } from './runtime.ts';
 import { examine } from './settings/examine.ts';
 import { lineOf } from './settings/given.ts';
 import { helpText } from './settings/help.ts';
 import type { Settings } from './settings/settings.ts';
+import { workerVariables } from './settings/worker-variables.ts';
 import { EXIT_FAILED, EXIT_USAGE, StartFailure, systemFailure } from './start-failure.ts';
 import { onStopRequests } from './stop-requests.ts';
 import { Terminal } from './terminal.ts';
+import { ServedTls } from './tls/serving.ts';
 
 /** For the last lines of a log whose reader is slow. */
 const FLUSH_LIMIT_MS = 1_000;
@@ -40,7 +42,7 @@ await main(process.argv.slice(2), ROOT);
 async function main(words: readonly string[], root: string): Promise<void> {
   const environment = { ...process.env };
   const terminal = new Terminal(process.stdout, process.stderr, environment);
-  const examined = examine(words, environment);
+  const examined = examine(words, environment, root);
   switch (examined.kind) {
     case 'help':
       terminal.plain(helpText());
@@ -83,8 +85,7 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     stopAtOnce: (exitCode) => process.exit(exitCode),
   });
 
-  // What was typed wrongly is said first, whatever else is in the way.
-  workerVariables({}, settings.environment, host);
+  const tls = ServedTls.open(settings);
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({
       level: 'info',
@@ -107,8 +108,9 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     state.building = false;
     if (starting.signal.aborted) process.exit(0);
   });
-  const variables = workerVariables(worker.options.bindings, environment, host, bindingNames(worker));
-  const access = accessOf(parseConfig(variables), asksWhoComes(data.state));
+  const variables = workerVariables(worker.options.bindings, environment, host);
+  const config = parseConfig(variables);
+  const access = accessOf(config, asksWhoComes(data.state));
   const lost = (reason: string): void => {
     terminal.failure(reason);
     process.exit(EXIT_FAILED);
@@ -130,6 +132,7 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     variables,
     host,
     port,
+    secure: tls?.side,
     data,
     files: files?.socket,
     terminal,
@@ -152,6 +155,9 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     environment,
     terminal,
   );
+  tls?.watch(config, terminal, () => {
+    void stop(runtime, 'the terminal was closed', terminal);
+  });
   if (made !== undefined) sayAdminPassword(made, data.path, terminal);
 }
 

@@ -19,9 +19,11 @@ import type { DataDirectory } from './data-directory.ts';
 import { urlHost } from './exposure.ts';
 import { BLOBS } from './files/layout.ts';
 import { Front } from './front.ts';
+import { EVENT_QUEUE, OUTBOUND, SERVED_SCHEME } from './own-bindings.ts';
 import { listenFailure } from './port.ts';
 import { describeError, StartFailure, systemErrorCode, systemFailure } from './start-failure.ts';
 import type { Terminal } from './terminal.ts';
+import type { SecureSide } from './tls/secure-side.ts';
 import { WorkerdProcesses } from './workerd-processes.ts';
 
 const CONFIG_PROGRAM = join(import.meta.dirname, 'workerd-config.ts');
@@ -31,24 +33,13 @@ const RESTART_PAUSE_MS = 200;
 /** As wrangler.toml names it. */
 const REPOSITORY_CLASS = 'Repository';
 
-const EVENT_QUEUE = 'EVENT_QUEUE';
-const OUTBOUND = 'OUTBOUND';
-/** Bindings that are made here. */
-const OWN_BINDINGS = [EVENT_QUEUE, OUTBOUND, 'REPOSITORY_FILES', 'FILES', 'DISK'] as const;
-
 /** What a URL leaves out. */
-const HTTP_PORT = 80;
+const DEFAULT_PORTS = { http: 80, https: 443 } as const;
+type Scheme = keyof typeof DEFAULT_PORTS;
 /** workerd listens where only this machine can reach it, on a port that the system chooses. */
 const INNER_SOCKET = { host: '127.0.0.1', port: 0 };
 /** What Miniflare calls it: the first Worker's default export. */
 const INNER_SOCKET_NAME = 'direct:0:default';
-
-/** What the Worker's bindings are called, but for its variables: no variable may have such a name. */
-export function bindingNames({ options }: BuiltWorker): string[] {
-  const { durableObjects, r2Buckets, queueProducers, ratelimits, serviceBindings, versionMetadata } = options;
-  const groups = [durableObjects, r2Buckets, queueProducers, ratelimits, serviceBindings];
-  return [...OWN_BINDINGS, ...groups.flatMap((group) => Object.keys(group ?? {})), ...[versionMetadata ?? []].flat()];
-}
 
 export interface RuntimeSettings {
   readonly worker: BuiltWorker;
@@ -57,6 +48,8 @@ export interface RuntimeSettings {
   /** More at once are turned away. */
   readonly mostClients: number;
   readonly port: number;
+  /** Undefined where plain HTTP is spoken. */
+  readonly secure: SecureSide | undefined;
   readonly data: DataDirectory;
   /** Where blobs are plain files, the socket of their service; undefined for the bucket's emulator. */
   readonly files: string | undefined;
@@ -77,8 +70,9 @@ export class Runtime {
     this.#settings = settings;
     this.#workerds = workerds;
     this.#front = front;
-    const port = front.port === HTTP_PORT ? '' : `:${String(front.port)}`;
-    this.url = `http://${urlHost(settings.host)}${port}`;
+    const scheme = schemeOf(settings);
+    const port = front.port === DEFAULT_PORTS[scheme] ? '' : `:${String(front.port)}`;
+    this.url = `${scheme}://${urlHost(settings.host)}${port}`;
     workerds.onExit = (how) => void this.#serveAgain(how);
   }
 
@@ -160,9 +154,13 @@ export class Runtime {
   }
 }
 
-async function openFront({ host, port, mostClients }: RuntimeSettings): Promise<Front> {
+function schemeOf({ secure }: { readonly secure?: RuntimeSettings['secure'] }): Scheme {
+  return secure === undefined ? 'http' : 'https';
+}
+
+async function openFront({ host, port, mostClients, secure }: RuntimeSettings): Promise<Front> {
   try {
-    return await Front.listen(host, port, mostClients);
+    return await Front.listen(host, port, mostClients, secure);
   } catch (error) {
     // Between our own look at the port and now somebody else may have taken it.
     throw listenFailure(systemErrorCode(error), host, port, error);
@@ -183,6 +181,7 @@ async function workerdConfig(options: MiniflareOptions, terminal: Terminal): Pro
 
 /** What Miniflare's options are made of. */
 type OptionSettings = Pick<RuntimeSettings, 'worker' | 'variables' | 'files'> & {
+  readonly secure?: RuntimeSettings['secure'];
   readonly data: Pick<DataDirectory, 'state' | 'path'>;
 };
 
@@ -208,7 +207,7 @@ export function miniflareOptions(settings: OptionSettings): MiniflareOptions & {
         ratelimits: {},
         name: worker.name,
         modules: [{ type: 'ESModule', path: BUNDLE_FILE, contents: worker.bundle }],
-        bindings: v.parse(JsonRecord, variables),
+        bindings: { ...v.parse(JsonRecord, variables), [SERVED_SCHEME]: schemeOf(settings) },
         unsafeDirectSockets: [INNER_SOCKET],
       },
     ],

@@ -1,5 +1,5 @@
 /** A setting of `npm start` from a file, read once at start (settings/documents.ts, settings/settings-file.ts). */
-import { readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { EXIT_USAGE, StartFailure, systemErrorCode } from './start-failure.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -16,17 +16,24 @@ export function settingFile(option: string, file: string, most: number): string 
     return readFileSync(file, 'utf8');
   } catch (error) {
     if (error instanceof StartFailure) throw error;
-    throw mistake(
-      `${option} ${file} can't be read (${systemErrorCode(error) ?? 'no such file'}). Give the path of a file.`,
-    );
+    throw mistake(`${option} ${unreadable(file, systemErrorCode(error))}`);
   }
 }
 
-/** The first of these variables that is set to something: an option and a variable must not both be given. */
-export function given(environment: Environment, isSetting: (name: string) => boolean): string | undefined {
-  return Object.keys(environment).find((name) => isSetting(name) && (environment[name] ?? '') !== '');
+/** Undefined where it can be read. */
+export function whyNotReadable(file: string): string | undefined {
+  try {
+    accessSync(file, constants.R_OK);
+    return statSync(file).isDirectory() ? unreadable(file, 'EISDIR') : undefined;
+  } catch (error) {
+    return unreadable(file, systemErrorCode(error));
+  }
 }
 
-export function mistake(message: string): StartFailure {
+function unreadable(file: string, code: string | undefined): string {
+  return `${file} can't be read (${code ?? 'no such file'}). Give the path of a file.`;
+}
+
+function mistake(message: string): StartFailure {
   return new StartFailure(message, { exitCode: EXIT_USAGE });
 }

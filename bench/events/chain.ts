@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { Log, LogLevel, Miniflare, type ModuleDefinition, type WorkerOptions } from 'miniflare';
 import * as v from 'valibot';
 import { builtWorker } from '../../standalone/built-worker.ts';
-import { workerVariables } from '../../standalone/exposure.ts';
-import { bindingNames, miniflareOptions } from '../../standalone/runtime.ts';
+import { miniflareOptions } from '../../standalone/runtime.ts';
+import { workerVariables } from '../../standalone/settings/worker-variables.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const HOST = '127.0.0.1';
@@ -35,7 +35,7 @@ export class EventChain {
   static async start(folder: string, settings: Readonly<Record<string, string>>): Promise<EventChain> {
     const signal = new AbortController().signal;
     const worker = await builtWorker({ root: ROOT, fallback: folder, signal, onBuild: () => undefined });
-    const variables = workerVariables(worker.options.bindings, settings, HOST, bindingNames(worker));
+    const variables = workerVariables(worker.options.bindings, settings, HOST);
     const data = { path: folder, state: join(folder, 'state') };
     const options = miniflareOptions({ worker, variables, files: undefined, data });
     const miniflare = new Miniflare({

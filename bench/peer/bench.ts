@@ -7,7 +7,7 @@ import { circumstances, currentLoad, describeCircumstances } from '../circumstan
 import { keepResults, openWorkspace } from '../workspace.ts';
 import { rateBounds, type Bound } from './bounds.ts';
 import { CASES, clientVersions, conditionsOf } from './cases.ts';
-import { berthKind, peerKinds, versionsOf } from './kinds.ts';
+import { berthKind, peerKinds, speakingTls, versionsOf } from './kinds.ts';
 import type { Measured } from './measured.ts';
 import { parsePeerOptions } from './options.ts';
 import { boundTable, rateTable } from './report.ts';
@@ -20,10 +20,11 @@ export async function runPeer(given: readonly string[]): Promise<number> {
     return 2;
   }
   const peers = await peerKinds(options.peer);
-  const kinds = [berthKind(), ...peers];
   const about = await circumstances({ ...versionsOf(peers), ...(await clientVersions(options.only)) });
   const conditions = { load: about.load, cores: about.cores, scale: options.scale };
   const workspace = openWorkspace();
+  const plain = [berthKind(), ...peers];
+  const kinds = options.tls ? speakingTls(plain, workspace) : plain;
   const log = (line: string): void => {
     console.error(`  ${line} …`);
   };

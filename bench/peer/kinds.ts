@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NODE_FLAGS, PROGRAM } from '../../standalone/node-flags.ts';
+import { Authority } from '../../test/certificate-authority.ts';
 import { versionOf } from './command.ts';
 import type { PeerOptions } from './options.ts';
 import type { ServerKind } from './server.ts';
@@ -66,4 +67,28 @@ export function outerEnvironment(): NodeJS.ProcessEnv {
   const inner = (name: string): boolean =>
     name.toLowerCase().startsWith('npm_') || name.startsWith('BERTH_') || name === 'NODE_ENV';
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !inner(name)));
+}
+
+/** The same registries, which speak TLS with a certificate that is made for this run. */
+export function speakingTls(kinds: readonly ServerKind[], workspace: string): ServerKind[] {
+  const authority = Authority.root();
+  const { certificate, key } = authority.issue({ name: 'bench', hosts: ['127.0.0.1'] });
+  const [certFile, keyFile] = [join(workspace, 'cert.pem'), join(workspace, 'key.pem')];
+  writeFileSync(certFile, certificate);
+  writeFileSync(keyFile, key, { mode: 0o600 });
+  // Each knows one of these, and the other's mean nothing to it.
+  const environment = {
+    BERTH_TLS_CERT: certFile,
+    BERTH_TLS_KEY: keyFile,
+    REGISTRY_HTTP_TLS_CERTIFICATE: certFile,
+    REGISTRY_HTTP_TLS_KEY: keyFile,
+  };
+  return kinds.map((kind) => ({
+    ...kind,
+    authority: authority.certificate,
+    command: (folder, port) => {
+      const command = kind.command(folder, port);
+      return { ...command, environment: { ...command.environment, ...environment } };
+    },
+  }));
 }

@@ -34,17 +34,28 @@ export interface ComparisonOptions<Name extends CaseName> {
 export interface PeerOptions extends ComparisonOptions<CaseName> {
   /** Also the memory that a layer of 4 GiB takes. */
   readonly large: boolean;
+  /** Both speak TLS, with the same certificate. */
+  readonly tls: boolean;
 }
 
-const OptionsSchema = v.object({ ...comparisonSchemas(CASE_NAMES), large: v.boolean() });
+/** Those whose clients speak TLS. */
+const TLS_CASES: readonly CaseName[] = ['push', 'pull', 'concurrent'];
+const DEFAULT_TLS_CASES = 'push,pull';
+
+const OptionsSchema = v.pipe(
+  v.object({ ...comparisonSchemas(CASE_NAMES), large: v.boolean(), tls: v.boolean() }),
+  v.check(
+    ({ tls, only }) => !tls || only.every((name) => TLS_CASES.includes(name)),
+    `--tls is for ${TLS_CASES.join(', ')}: give some of them by --only`,
+  ),
+);
 
 /** The options, or in one line what is wrong with them. */
 export function parsePeerOptions(given: readonly string[]): PeerOptions | string {
-  return parseOptionsBy(
-    given,
-    { ...comparisonArguments(CASE_NAMES), large: { type: 'boolean', default: false } },
-    OptionsSchema,
-  );
+  const common = comparisonArguments(CASE_NAMES);
+  const only = given.includes('--tls') ? { ...common.only, default: DEFAULT_TLS_CASES } : common.only;
+  const own = { large: { type: 'boolean', default: false }, tls: { type: 'boolean', default: false } } as const;
+  return parseOptionsBy(given, { ...common, only, ...own }, OptionsSchema);
 }
 
 /** @param names the cases that there are; all of them are done unless some are named. */

@@ -55,14 +55,14 @@ function measure(
   return withServers(kinds, workspace, async (servers) => {
     for (const server of servers) await fill(server, layers);
     return alternate(
-      servers.map(({ name, port }) => ({ name, run: () => pullLayers(port, REPOSITORY, pulled, connections) })),
+      servers.map(({ name, address }) => ({ name, run: () => pullLayers(address, REPOSITORY, pulled, connections) })),
       rounds,
       writeBack,
     );
   });
 }
 
-async function fill({ port }: Server, layers: readonly Layer[]): Promise<void> {
-  await pushLayers(port, REPOSITORY, layers, { form: 'whole', connections: 1 });
-  for (const layer of layers) await verifyLayer(port, REPOSITORY, layer);
+async function fill({ address }: Server, layers: readonly Layer[]): Promise<void> {
+  await pushLayers(address, REPOSITORY, layers, { form: 'whole', connections: 1 });
+  for (const layer of layers) await verifyLayer(address, REPOSITORY, layer);
 }

@@ -36,16 +36,17 @@ async function measure(context: CaseContext, shape: Shape, servers: readonly Ser
     ...RAW.map(({ name, form }) => ({
       name,
       served: servers,
-      push: (port: number) => pushLayers(port, REPOSITORY, source.fresh(), { form, connections: shape.connections }),
+      push: ({ address }: Server) =>
+        pushLayers(address, REPOSITORY, source.fresh(), { form, connections: shape.connections }),
     })),
     {
       name: 'by skopeo',
       served: servers.filter(({ silentToTls }) => !silentToTls),
-      push: (port: number) => skopeo.push(port, REPOSITORY, source.fresh()),
+      push: ({ address }: Server) => skopeo.push(address, REPOSITORY, source.fresh()),
     },
   ];
   const contenders: Contender[] = clients.flatMap(({ push, served }) =>
-    served.map(({ name, port }) => ({ name, run: () => push(port) })),
+    served.map((server) => ({ name: server.name, run: () => push(server) })),
   );
   const samples = await alternate(contenders, options.runs, () => forgetPayload(workspace));
   return clients.map(({ name, served }) =>

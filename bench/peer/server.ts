@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { freePort } from '../free-port.ts';
+import { HttpConnection, type Port } from '../http-client.ts';
 import { deleteFolder } from '../workspace.ts';
 import { gone, processesOf, signalGroup } from './process-group.ts';
 
-const HOST = '127.0.0.1';
 /** A first start builds the Worker, on a machine that may be busy. */
 const START_LIMIT_MS = 90_000;
 const POLL_MS = 20;
@@ -26,6 +26,8 @@ export interface ServerKind {
   readonly version: string;
   /** It leaves a TLS hello unanswered, for ten seconds of every client that begins with one, as skopeo does. */
   readonly silentToTls?: boolean;
+  /** Who has signed its certificate, in PEM. Without one it speaks plain HTTP. */
+  readonly authority?: string;
   /** @param folder exists, and is all that the server writes to. */
   command(folder: string, port: number): { readonly words: readonly string[]; readonly environment: NodeJS.ProcessEnv };
 }
@@ -34,6 +36,8 @@ export class Server {
   readonly name: string;
   readonly silentToTls: boolean;
   readonly port: number;
+  /** How a client connects to it. */
+  readonly address: Port;
   /** All that it keeps. */
   readonly folder: string;
   readonly #child: ChildProcess;
@@ -45,6 +49,7 @@ export class Server {
     this.name = kind.name;
     this.silentToTls = kind.silentToTls ?? false;
     this.port = port;
+    this.address = kind.authority === undefined ? port : { port, authority: kind.authority };
     this.folder = folder;
     mkdirSync(folder, { recursive: true });
     this.#log = join(folder, 'server.log');
@@ -119,13 +124,23 @@ export class Server {
     const ended = this.#ended.then(() => 'ended' as const);
     const deadline = Date.now() + START_LIMIT_MS;
     for (;;) {
-      const answer = await Promise.race([ended, fetch(`http://${HOST}:${this.port}/v2/`).catch(() => undefined)]);
+      const answer = await Promise.race([ended, statusOf(this.address).catch(() => undefined)]);
       if (answer === 'ended' || Date.now() > deadline)
         throw new Error(`${this.name} does not serve. ${this.lastWords()}`);
       // 401: it serves, and asks who comes.
-      if (answer?.status === 200 || answer?.status === 401) return;
+      if (answer === 200 || answer === 401) return;
       await delay(POLL_MS);
     }
+  }
+}
+
+/** Of what a client asks first (end-1). */
+async function statusOf(port: Port): Promise<number> {
+  const connection = await HttpConnection.open(port);
+  try {
+    return (await connection.call({ method: 'GET', path: '/v2/' })).status;
+  } finally {
+    connection.close();
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Port } from '../http-client.ts';
 import { layerOf, manifestOf, type Layer } from '../registry-client.ts';
 import { writeBack } from '../workspace.ts';
 import { runCommand } from './command.ts';
@@ -15,24 +16,33 @@ const ACCEPT_UNSIGNED = JSON.stringify({ default: [{ type: 'insecureAcceptAnythi
 export class Skopeo {
   readonly #image: string;
   readonly #policy: string;
+  readonly #certificates: string;
 
   constructor(workspace: string) {
     this.#image = join(workspace, 'image');
     this.#policy = join(workspace, 'policy.json');
+    this.#certificates = join(workspace, 'certificates');
     writeFileSync(this.#policy, ACCEPT_UNSIGNED);
   }
 
   /** Milliseconds, of the program from its start to its end. */
-  async push(port: number, repository: string, layers: readonly Layer[]): Promise<number> {
+  async push(port: Port, repository: string, layers: readonly Layer[]): Promise<number> {
     await this.#write(layers);
     const { milliseconds } = await runCommand('skopeo', [
-      ...['--policy', this.#policy, 'copy', '--quiet', '--dest-tls-verify=false'],
+      ...['--policy', this.#policy, 'copy', '--quiet', ...this.#trusting(port)],
       // Otherwise it would compress what it finds uncompressed, and its gzip would be what is measured.
       '--preserve-digests',
       `dir:${this.#image}`,
-      `docker://127.0.0.1:${port}/${repository}:latest`,
+      `docker://127.0.0.1:${typeof port === 'number' ? port : port.port}/${repository}:latest`,
     ]);
     return milliseconds;
+  }
+
+  #trusting(port: Port): string[] {
+    if (typeof port === 'number') return ['--dest-tls-verify=false'];
+    mkdirSync(this.#certificates, { recursive: true });
+    writeFileSync(join(this.#certificates, 'ca.crt'), port.authority);
+    return ['--dest-cert-dir', this.#certificates];
   }
 
   async #write(layers: readonly Layer[]): Promise<void> {

@@ -32,7 +32,7 @@ export async function runRuntime(given: readonly string[]): Promise<number> {
   const about = await circumstances({ ...versionsOf(peers), ...(await clientVersions(options.only)) });
   const conditions = { load: about.load, cores: about.cores, scale: options.scale };
   const context: CaseContext = {
-    options: { ...options, large: false },
+    options: { ...options, large: false, tls: false },
     kinds: [berthKind(), ...peers, ...floorKinds()],
     workspace: openWorkspace(),
     conditions,

@@ -57,8 +57,11 @@ export interface Means {
   readonly isFirstUse: (hash: string) => boolean;
 }
 
-/** What somebody signed in with. `bearer`: a token of the token endpoint. `id-token`: a job's, of its issuer. */
-type Proof = SecretKind | 'htpasswd' | 'bearer' | 'id-token' | 'job';
+/**
+ * What somebody signed in with. `bearer`: a token of the token endpoint. `id-token`: a job's, of its issuer. `proxy`: the word
+ * of the proxy in front, after which nobody signs in here.
+ */
+type Proof = SecretKind | 'htpasswd' | 'bearer' | 'id-token' | 'job' | 'proxy';
 
 export interface SignedIn {
   readonly kind: 'signed-in';

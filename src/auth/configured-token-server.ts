@@ -8,7 +8,7 @@ import { parseTokenServer, type TokenServer } from './token-server-document.ts';
 
 export type TokenServerSettings = Pick<
   Config,
-  'anonymous' | 'htpasswd' | 'openLoopback' | 'policy' | 'publicUrl' | 'tokenServer' | 'trusts'
+  'anonymous' | 'htpasswd' | 'openLoopback' | 'policy' | 'proxySecrets' | 'publicUrl' | 'tokenServer' | 'trusts'
 >;
 
 const parsed = new WeakMap<object, TokenServer>();
@@ -33,7 +33,7 @@ export function challengeOf(config: TokenServerSettings, parts: ChallengeParts):
 }
 
 function contradictionOf(
-  { anonymous, htpasswd, openLoopback, policy, publicUrl, trusts }: TokenServerSettings,
+  { anonymous, htpasswd, openLoopback, policy, proxySecrets, publicUrl, trusts }: TokenServerSettings,
   server: TokenServer,
 ): string | undefined {
   if (anonymous !== 'none')
@@ -44,6 +44,8 @@ function contradictionOf(
     return 'BERTH_HTPASSWD names people, and with BERTH_TOKEN_SERVER nobody signs in here. Take one of them away: the token server knows the people.';
   if (trusts !== undefined)
     return 'BERTH_TRUSTS lets jobs come in, and with BERTH_TOKEN_SERVER nobody signs in here. Take one of them away: the token server can give jobs tokens.';
+  if (proxySecrets.length > 0)
+    return 'BERTH_PROXY_SECRET has a proxy say who asks, and with BERTH_TOKEN_SERVER nothing but its tokens does. Take one of them away: a proxy that only passes tokens on needs no secret.';
   if (policy !== undefined && server.policy === 'off')
     return 'BERTH_POLICY would not be asked, since the tokens of BERTH_TOKEN_SERVER decide alone. Write "policy": "also" there, or take the policy away.';
   if (publicUrl !== undefined && server.realm === tokenEndpoint(publicUrl))

@@ -16,7 +16,7 @@ const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 const FORWARDING_HEADERS = ['forwarded', 'via', 'x-real-ip', 'x-client-ip', 'true-client-ip', 'x-scheme'];
 // Browsers send both of the last two; Node's fetch sends Sec-Fetch-Mode alone.
 const BROWSER_HEADERS = ['origin', 'referer', 'sec-fetch-site', 'sec-fetch-dest'];
-const FORWARDING_PREFIXES = ['x-forwarded', 'x_forwarded', 'x-original-', 'x-envoy-', 'cf-'];
+const FORWARDING_PREFIXES = ['x-forwarded', 'x_forwarded', 'x-original-', 'x-envoy-', 'x-berth-', 'cf-'];
 
 /** Who sent a request without credentials. */
 export function withoutCredentials(request: Request, config: Pick<Config, 'openLoopback' | 'corsOrigins'>): Principal {

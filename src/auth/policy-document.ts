@@ -33,8 +33,11 @@ export type Subject =
   | { readonly kind: 'authenticated' }
   | { readonly kind: NamedKind; readonly name: string };
 
-/** `outside`: whom an outside token server vouches for. `workload`: every job that the trust of this name lets in. */
-const NAMED_KINDS = ['user', 'group', 'robot', 'outside', 'workload'] as const;
+/**
+ * `outside`: whom an outside token server vouches for. `proxy`: whom a proxy in front has verified. `workload`: every job
+ * that the trust of this name lets in.
+ */
+const NAMED_KINDS = ['user', 'group', 'robot', 'outside', 'proxy', 'workload'] as const;
 type NamedKind = (typeof NAMED_KINDS)[number];
 
 export interface Rule {
@@ -74,7 +77,8 @@ const subject = v.pipe(
     if (kind !== undefined) return { kind, name };
     if (dataset.value === 'anonymous' || dataset.value === 'authenticated') return { kind: dataset.value };
     addIssue({
-      message: 'must be user:NAME, group:NAME, robot:NAME, outside:NAME, workload:NAME, anonymous or authenticated',
+      message:
+        'must be user:NAME, group:NAME, robot:NAME, outside:NAME, proxy:NAME, workload:NAME, anonymous or authenticated',
     });
     return NEVER;
   }),

@@ -106,6 +106,7 @@ function isSubject(subject: Subject, principal: Principal): boolean {
     case 'user':
     case 'robot':
     case 'outside':
+    case 'proxy':
       return principal.kind === subject.kind && principal.name === subject.name;
   }
 }

@@ -53,6 +53,8 @@ export type Principal =
   | ({ readonly kind: 'robot'; readonly name: string } & Narrowed)
   /** Whom an outside token server vouches for. The name is that server's own, of which there is one at a time. */
   | ({ readonly kind: 'outside'; readonly name: string } & Narrowed)
+  /** Whom the proxy in front has verified, in its own list of people. */
+  | ({ readonly kind: 'proxy'; readonly name: string } & Narrowed)
   | Workload;
 
 /** As it stands in a session's owner and in the log: `user:alice`. */

@@ -7,6 +7,7 @@ import { Router, type IRequest } from 'itty-router';
 import { scopeOfRequest } from '../auth/challenge.ts';
 import type { Allowed, Moves, Right } from '../auth/decision.ts';
 import { authorize } from '../auth/policy.ts';
+import { isThroughProxy, proxyProof } from '../auth/proxy-proof.ts';
 import { configOf, ConfigurationError, type Config } from '../config.ts';
 import { drain } from '../objects/upload/drain.ts';
 import { RegistryError } from '../oci/error.ts';
@@ -14,6 +15,7 @@ import { parseRepositoryName } from '../oci/repository-name.ts';
 import { callerOf, openAccess } from './access/access.ts';
 import { openEntrance, openTokenEndpoint } from './access/outside-access.ts';
 import { isNobody, refusal, SIGN_IN } from './access/refusal.ts';
+import { demandOpenToProxy, LET_IN_BY_PROXY } from './access/through-proxy.ts';
 import { asPerson } from './account/person.ts';
 import { asAdministrator } from './admin/administrator.ts';
 import { auditRefusal } from './audit.ts';
@@ -24,6 +26,7 @@ import { corsHeaders, preflight } from './cors.ts';
 import { errorResponse, explained } from './error-response.ts';
 import { hostOf } from './location.ts';
 import { loggedUploadId } from './logged-target.ts';
+import { demandWritable } from './read-only.ts';
 import { logRequest, type Note, type RequestRecord } from './request-log.ts';
 import { openStore } from '../storage/stores.ts';
 import { ROUTES, type Method, type Route } from './routes.ts';
@@ -111,11 +114,17 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   record.meter = services.meter;
   const note: Note = (said) => Object.assign(record, said);
   const params: Readonly<Record<string, string | undefined>> = request.params;
-  const circumstances = { address: clientAddress(request, services.config), now: Date.now() };
+  const proxy = proxyProof(request.headers, services.config);
+  if (proxy.kind === 'wrong') record.proxy = 'wrong secret';
+  const { publicUrl, servedScheme, trustedProxy, onCloudflare } = services.config;
+  const place = { publicUrl, servedScheme, trustedProxy: trustedProxy || isThroughProxy(proxy) };
+  const circumstances = { address: clientAddress(request, { ...place, onCloudflare }), now: Date.now() };
   record.address = circumstances.address;
-  const arrival = { ...services, id: record.id, note, request, url: new URL(request.url), circumstances, params };
+  const url = new URL(request.url);
+  const arrival = { ...services, id: record.id, note, request, url, proxy, place, circumstances, params };
   const nobody: Context = { ...arrival, principal: { kind: 'anonymous' } };
   if (route.right === 'anyone') return route.handler(nobody);
+  demandOpenToProxy(proxy, route.right);
   // Before the policy is looked at: a broken one is put right here.
   if (route.right === 'admin') return route.handler(await asAdministrator(nobody, env));
   const sources = { ...arrival, limiters: env };
@@ -145,14 +154,15 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
       detail: { name: params['name']?.slice(0, 300) },
     });
   }
+  demandWritable(context.config, request.method, methodsOf(route.path));
   const askAgain = async () => (await ask()).moves;
   return inNamespace(context, await route.handler({ ...context, repository, askAgain }));
 }
 
 /** A pull that names this registry as its source (spec, "Registry Proxying") is told so. Of no other does it hold content. */
-function inNamespace({ config, request, url }: Context, response: Response): Response {
+function inNamespace({ place, request, url }: Context, response: Response): Response {
   const asked = url.searchParams.get('ns');
-  if (asked !== null && asked === hostOf(request, config)) response.headers.set('oci-namespace', asked);
+  if (asked !== null && asked === hostOf(request, place)) response.headers.set('oci-namespace', asked);
   return response;
 }
 
@@ -163,7 +173,8 @@ function demand(
   right: Right,
   repository: ReturnType<typeof parseRepositoryName>,
 ): Allowed {
-  const { policy, principal, circumstances, asksWho } = context;
+  const { policy, principal, circumstances, asksWho, proxy } = context;
+  if (right === 'ping' && isThroughProxy(proxy)) return LET_IN_BY_PROXY;
   const mustSignIn = right === 'ping' && asksWho && isNobody(principal);
   const decision = mustSignIn ? SIGN_IN : authorize(policy, principal, right, repository, circumstances);
   if (decision.allowed) return decision;
@@ -176,7 +187,7 @@ function demand(
 
 /** One that no route of this path has: a browser's question, or a mistake. */
 function otherMethod(path: string, request: Request, { env, record }: Call): Response {
-  const allowed = ROUTES.filter((route) => route.path === path).flatMap((route) => route.method);
+  const allowed = methodsOf(path);
   const answer = isOfApi(request) ? preflight(request, corsOf(env), allowed) : undefined;
   if (answer !== undefined) {
     record.route = 'preflight';
@@ -188,6 +199,10 @@ function otherMethod(path: string, request: Request, { env, record }: Call): Res
     message: `this method is not supported here; ${allowed.join(', ')} ${allowed.length === 1 ? 'is' : 'are'}`,
     headers: { allow: allowed.join(', ') },
   });
+}
+
+function methodsOf(path: string): Method[] {
+  return ROUTES.filter((route) => route.path === path).flatMap((route) => route.method);
 }
 
 function verb(method: Method): 'get' | 'head' | 'put' | 'post' | 'patch' | 'delete' {

@@ -4,13 +4,21 @@ import type { Context } from './context.ts';
 import { publicOrigin } from './location.ts';
 
 /** Undefined where events are off: then nothing is written down of it. */
-export function causeOf({ config, request, principal, circumstances, id, deployment }: Context): Cause | undefined {
+export function causeOf({
+  config,
+  place,
+  request,
+  principal,
+  circumstances,
+  id,
+  deployment,
+}: Context): Cause | undefined {
   if (!config.events) return undefined;
   const { address } = circumstances;
   return boundedCause({
     requestId: id,
     method: request.method,
-    origin: publicOrigin(request, config),
+    origin: publicOrigin(request, place),
     ...(address === undefined ? {} : { address }),
     userAgent: request.headers.get('user-agent') ?? '',
     actor: 'name' in principal ? { kind: principal.kind, name: principal.name } : { kind: principal.kind },

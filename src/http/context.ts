@@ -5,6 +5,7 @@ import type { Circumstances, Moves } from '../auth/decision.ts';
 import { htpasswdOf } from '../auth/htpasswd.ts';
 import type { Policy } from '../auth/policy.ts';
 import type { Principal } from '../auth/principal.ts';
+import type { ProxyProof } from '../auth/proxy-proof.ts';
 import { trustsOf } from '../auth/trusts.ts';
 import { configuredEndpoints } from '../notifications/configured-endpoints.ts';
 import { RegistryError } from '../oci/error.ts';
@@ -23,6 +24,7 @@ import { metered } from '../storage/metered.ts';
 import { openStore } from '../storage/stores.ts';
 
 import type { Access } from './access/access.ts';
+import type { Place } from './location.ts';
 import type { Note } from './request-log.ts';
 
 /** Of bad input, this many characters are sent back. */
@@ -35,6 +37,9 @@ export interface Context {
   readonly request: Request;
   readonly url: URL;
   readonly config: Config;
+  /** What a proxy in front has proven. */
+  readonly proxy: ProxyProof;
+  readonly place: Place;
   readonly principal: Principal;
   /** What counts now. */
   readonly policy: Policy;

@@ -6,7 +6,8 @@ import type { Config } from '../config.ts';
 
 const FORWARDED_HOST = /^(?:[a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
 
-type Place = Pick<Config, 'publicUrl' | 'trustedProxy'>;
+/** Where the registry stands; whether a proxy is trusted is a matter of the request, since one may prove itself. */
+export type Place = Pick<Config, 'publicUrl' | 'trustedProxy' | 'servedScheme'>;
 
 /** A path below the registry's root as clients should follow it. */
 export function locationOf(request: Request, place: Place, path: string): string {
@@ -21,7 +22,10 @@ export function hostOf(request: Request, place: Place): string | null {
 
 /** Scheme, host and port under which clients reach the registry; where nobody says them, as this request did. */
 export function publicOrigin(request: Request, place: Place): string {
-  return originOf(request, place) ?? new URL(request.url).origin;
+  const known = originOf(request, place);
+  if (known !== undefined) return known;
+  const { protocol, host } = new URL(request.url);
+  return `${place.servedScheme === undefined ? protocol : `${place.servedScheme}:`}//${host}`;
 }
 
 function originOf(request: Request, { publicUrl, trustedProxy }: Place): string | undefined {

@@ -174,14 +174,14 @@ function tagFixed({ tag, current, isDeleted }: Extract<PutManifestResult, { kind
 }
 
 function storedHeaders(
-  { request, config, repository, url }: RepositoryContext,
+  { request, place, repository, url }: RepositoryContext,
   manifest: Manifest,
   digest: Digest,
   tags: readonly Tag[],
   { lacking, mediaType }: Extract<PutManifestResult, { kind: 'stored' }>,
 ): Headers {
   const headers = new Headers({
-    location: locationOf(request, config, `/v2/${repository}/manifests/${digest}`),
+    location: locationOf(request, place, `/v2/${repository}/manifests/${digest}`),
     'docker-content-digest': digest,
   });
   if (manifest.subject !== undefined) headers.set('oci-subject', manifest.subject);

@@ -20,6 +20,8 @@ export interface RequestRecord {
   error?: string;
   /** Of a request that was refused though loopback is open: what kept it from being local. A word of ours. */
   notLocal?: string | undefined;
+  /** Of a request that says it comes through the proxy, and does not. A word of ours. */
+  proxy?: string;
   /** Who sent it, once that was proven. */
   principal?: Principal;
   /** The rule of the policy that refused it, or what else did. */
@@ -56,6 +58,7 @@ export function logRequest(record: RequestRecord, request: Request, response: Re
     error: record.error,
     principal: record.principal === undefined ? undefined : principalName(record.principal),
     notLocal: record.notLocal,
+    proxy: record.proxy,
     refusedBy: record.refusedBy,
     bytes: lengthOf(response.headers),
     received: received === 0 ? undefined : received,

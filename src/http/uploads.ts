@@ -155,10 +155,10 @@ function sessionAnswer(context: RepositoryContext, status: number, id: UploadId,
 }
 
 function sessionHeaders(context: RepositoryContext, id: UploadId, committed: number): Record<string, string> {
-  const { request, config, repository, uploads } = context;
+  const { request, place, repository, uploads } = context;
   const text = formatUploadId(id);
   return {
-    location: locationOf(request, config, `/v2/${repository}/blobs/uploads/${text}`),
+    location: locationOf(request, place, `/v2/${repository}/blobs/uploads/${text}`),
     range: formatUploadRange(committed),
     'docker-upload-uuid': text,
     'oci-chunk-min-length': String(uploads.minChunkBytes),
@@ -170,8 +170,8 @@ function commitAnswer(context: RepositoryContext, digest: Digest, taken: Taken<A
   return blobAnswer(context, digest);
 }
 
-function blobAnswer({ request, config, repository }: RepositoryContext, digest: Digest): Response {
-  const location = locationOf(request, config, `/v2/${repository}/blobs/${digest}`);
+function blobAnswer({ request, place, repository }: RepositoryContext, digest: Digest): Response {
+  const location = locationOf(request, place, `/v2/${repository}/blobs/${digest}`);
   return new Response(null, { status: 201, headers: { location, 'docker-content-digest': digest } });
 }
 

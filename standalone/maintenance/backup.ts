@@ -10,7 +10,7 @@
 import { existsSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import * as v from 'valibot';
-import { DEFAULT_DATA_DIRECTORY } from '../settings/program-settings.ts';
+import { usualDataDirectory } from '../settings/program-settings.ts';
 import { BACKUP_FILE, NEW_STATE, STATE } from '../data-directory.ts';
 import { StartFailure } from '../start-failure.ts';
 import { VERSION, writeVersion } from '../version-file.ts';
@@ -25,13 +25,15 @@ import { endUnfinishedSessions, settleDatabases, storesOf } from './stores.ts';
 import { openTarget } from './target.ts';
 import { runTool } from './tool.ts';
 
+const DATA = usualDataDirectory(process.env);
+
 const HELP = `Copies all that a registry holds into another directory, also while it serves.
 
   npm run backup -- --to DIR [--data DIR]
 
   --to DIR     where the backup goes: a new or empty directory, or an earlier backup of
                this registry, to which only what is new is copied
-  --data DIR   the registry's data directory (${DEFAULT_DATA_DIRECTORY})
+  --data DIR   the registry's data directory (${DATA})
 
 npm run restore brings it back; npm run verify -- --data DIR checks it.`;
 
@@ -39,7 +41,7 @@ await runTool(
   {
     name: 'backup',
     help: HELP,
-    options: v.object({ to: v.string(), data: v.optional(v.string(), DEFAULT_DATA_DIRECTORY) }),
+    options: v.object({ to: v.string(), data: v.optional(v.string(), DATA) }),
     examples: { to: '/mnt/backup/berth', data: '/srv/berth' },
   },
   backup,

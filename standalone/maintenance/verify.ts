@@ -7,7 +7,7 @@ import { stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import * as v from 'valibot';
 import { digestAlgorithm, digestHex } from '../../src/oci/digest.ts';
-import { DEFAULT_DATA_DIRECTORY } from '../settings/program-settings.ts';
+import { usualDataDirectory } from '../settings/program-settings.ts';
 import { STATE, VERIFY } from '../data-directory.ts';
 import { heldPath } from '../files/layout.ts';
 import { describeError, systemErrorCode } from '../start-failure.ts';
@@ -26,11 +26,13 @@ import { runTool } from './tool.ts';
 /** So that the disk reads one file while another is opened or hashed; more would not hash faster. */
 const FILES_AT_ONCE = 3;
 
+const DATA = usualDataDirectory(process.env);
+
 const HELP = `Checks every stored file against its digest, also while the registry serves.
 
   npm run verify [-- --data DIR]
 
-  --data DIR   the registry's data directory, or a backup (${DEFAULT_DATA_DIRECTORY})
+  --data DIR   the registry's data directory, or a backup (${DATA})
 
 It says what is wrong and what heals it, and changes nothing itself.
 Exit code: 0 all is well, 1 something is wrong, 2 typed wrongly.`;
@@ -39,7 +41,7 @@ await runTool(
   {
     name: 'verify',
     help: HELP,
-    options: v.object({ data: v.optional(v.string(), DEFAULT_DATA_DIRECTORY) }),
+    options: v.object({ data: v.optional(v.string(), DATA) }),
     examples: { data: '/srv/berth' },
   },
   verify,

@@ -59,14 +59,21 @@ export function documentProblems(given: Given, text: string, variables: Environm
   const file = fileOfDocument(given);
   const result = DOCUMENTS.get(given.setting.name)?.parse(text, variables, file) ?? { ok: true };
   if (result.ok) return [];
-  const document = file === undefined ? placeOf(given.origin) : `${given.setting.name} ${file}`;
-  return result.mistakes.map((mistake) => problemIn(document, mistake));
+  return result.mistakes.map((mistake) => problemIn(documentPlace(given), mistake));
 }
 
-/** `rules[2].actions[0]: must be …` */
-const MISTAKE = /^([\w$-]+(?:[.[][\w$.[\]-]*)?): (.*)$/s;
+/** `policy /etc/berth/policy.json`, or `BERTH_POLICY` */
+export function documentPlace(given: Given): string {
+  const file = fileOfDocument(given);
+  return file === undefined ? placeOf(given.origin) : `${given.setting.name} ${file}`;
+}
+
+/** `rules[2].actions[0]: must be …`; a key that is no word stands in quotes. */
+const MISTAKE = /^((?:[\w$-]+|"(?:[^"\\]|\\.)*")(?:\.(?:[\w$-]+|"(?:[^"\\]|\\.)*")|\[\d+\])*): (.*)$/s;
+const WHOLE = 'the document: ';
 
 function problemIn(document: string, mistake: string): Problem {
+  if (mistake.startsWith(WHOLE)) return { path: document, message: mistake.slice(WHOLE.length) };
   const [, path, message] = MISTAKE.exec(mistake) ?? [];
   return path === undefined || message === undefined
     ? { path: document, message: mistake }

@@ -32,13 +32,32 @@ export function parseEnvironment(environment: Environment): FromEnvironment {
   return { given, others };
 }
 
+/** The variable that was probably meant. */
+export function nearestVariable(variable: string): string | undefined {
+  const meant = nearest(variable.slice(VARIABLE_PREFIX.length), NAMES);
+  return meant === undefined ? undefined : `${VARIABLE_PREFIX}${meant}`;
+}
+
 /** A misspelt setting would leave its default in force, and nobody would know. */
 export function unknownVariable(variable: string): Problem {
-  const meant = nearest(variable.slice(VARIABLE_PREFIX.length), NAMES);
+  const meant = nearestVariable(variable);
   return {
     path: variable,
-    message: `is no setting.${meant === undefined ? '' : ` Did you mean ${VARIABLE_PREFIX}${meant}?`} docs/configuration.md lists them all.`,
+    message: `is no setting.${meant === undefined ? '' : ` Did you mean ${meant}?`} docs/configuration.md lists them all.`,
   };
+}
+
+const NPM_SCRIPTS: readonly (string | undefined)[] = ['start', 'config'];
+
+/** What was typed without the two dashes, npm took for its own, and nobody would know: a registry would be open to writes. */
+export function takenByNpm(environment: Environment): Problem[] {
+  if (!NPM_SCRIPTS.includes(environment['npm_lifecycle_event'])) return [];
+  return SETTINGS.flatMap(({ name, flag }) => {
+    const value = environment[`npm_config_${name.replaceAll('-', '_')}`];
+    if (flag === undefined || value === undefined) return [];
+    const shown = value === '' || value === 'true' ? '' : ` ${value}`;
+    return [{ path: flag, message: `was taken by npm. Options go behind two dashes: npm start -- ${flag}${shown}` }];
+  });
 }
 
 const NAMES = SETTINGS.map(({ variable }) => variable.slice(VARIABLE_PREFIX.length));

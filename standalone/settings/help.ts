@@ -11,9 +11,9 @@ export function helpText(): string {
   return [
     'Serves a Berth registry on this machine.',
     '',
-    '  npm start                                       on 127.0.0.1:8787, for this machine',
-    '  npm start -- --port 5000 --data /srv/berth      elsewhere',
-    '  npm start -- --config /etc/berth/berth.toml     by a file of settings',
+    '  npm start                                    for this machine, on port 8787',
+    '  npm start -- --port 5000 --data /srv/berth   elsewhere',
+    '  npm start -- --config /etc/berth/berth.toml  by a file of settings',
     '',
     ...groupNames().flatMap((group) => [GROUPS[group], ...rowsOf(group), '']),
     'Besides',
@@ -25,7 +25,7 @@ export function helpText(): string {
       0,
     ),
     '',
-    'npm run config -- check     finds every mistake, with the same flags, and starts nothing',
+    'npm run config -- check     finds every mistake, with the same flags',
     'npm run config -- explain   shows what counts, and where it comes from',
     'docs/configuration.md       has all of it at length',
   ].join('\n');
@@ -37,7 +37,7 @@ function groupNames(): Group[] {
 
 function rowsOf(group: Group): string[] {
   return SETTINGS.filter((setting) => setting.group === group && setting.flag !== undefined).flatMap((setting) =>
-    entry(flagText(setting), `${setting.doc}${rangeText(setting)}${defaultText(setting)}`),
+    entry(flagText(setting), `${setting.doc}${boundsText(setting)}`),
   );
 }
 
@@ -48,14 +48,13 @@ function flagText(setting: Setting): string {
   return defaultOf(setting) === 'on' ? `--no-${name}` : `--${name}`;
 }
 
-function rangeText({ schema }: Setting): string {
-  const shape = shapeOf(schema);
-  return shape.kind === 'number' ? `, ${String(shape.least)} to ${String(shape.most)}` : '';
-}
-
-function defaultText(setting: Setting): string {
-  const value = defaultOf(setting);
-  return value === undefined || shapeOf(setting.schema).kind === 'switch' ? '' : ` (${value})`;
+/** ` (8787; 0 to 65535)` */
+function boundsText(setting: Setting): string {
+  const shape = shapeOf(setting.schema);
+  const usual = shape.kind === 'switch' ? undefined : defaultOf(setting);
+  const range = shape.kind === 'number' ? `${String(shape.least)} to ${String(shape.most)}` : undefined;
+  const parts = [usual, range].filter((part) => part !== undefined);
+  return parts.length === 0 ? '' : ` (${parts.join('; ')})`;
 }
 
 function entry(flag: string, text: string): string[] {

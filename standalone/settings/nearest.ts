@@ -8,12 +8,12 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   const [first] = known
     .map((one) => ({ one, distance: name !== '' && one.includes(name) ? 0 : distance(name, one) }))
     .sort((one, other) => one.distance - other.distance);
-  return name !== '' && first !== undefined && first.distance <= allowed(name) ? first.one : undefined;
+  return name !== '' && first !== undefined && first.distance <= allowed(name, first.one) ? first.one : undefined;
 }
 
 /** Of a short name, most of it has to be right. */
-function allowed(name: string): number {
-  return Math.min(MOST_MISTYPED_CHARACTERS, Math.ceil(name.length / 2));
+function allowed(name: string, known: string): number {
+  return Math.min(MOST_MISTYPED_CHARACTERS, Math.ceil(Math.min(name.length, known.length) / 2));
 }
 
 /** How many characters have to be inserted, dropped or replaced (Levenshtein). */

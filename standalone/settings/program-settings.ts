@@ -11,10 +11,16 @@ import * as v from 'valibot';
 import { oneOf, wholeNumber } from '../../src/config.ts';
 import { DEFAULT_HOST, HIGHEST_PORT, parseHost } from '../address.ts';
 import { LOG_FORMATS } from '../terminal.ts';
-import type { Row, SettingSchema } from './setting.ts';
+import { variableOf, type Row, type SettingSchema } from './setting.ts';
 
 export const DEFAULT_DATA_DIRECTORY = '.berth';
 const DEFAULT_PORT = 8787;
+
+/** For programs beside `npm start`, which look at its data. */
+export function usualDataDirectory(environment: Readonly<Record<string, string | undefined>>): string {
+  const given = environment[variableOf('data')] ?? '';
+  return given === '' ? DEFAULT_DATA_DIRECTORY : given;
+}
 
 /** `filesystem`: plain files. `r2`: the emulator of Cloudflare's bucket. */
 export const STORAGE_KINDS = ['filesystem', 'r2'] as const;
@@ -45,7 +51,7 @@ export const PROGRAM_ROWS = {
   host: {
     schema: v.optional(host, DEFAULT_HOST),
     group: 'serving',
-    doc: 'the IP address to listen on, or localhost, which is open to programs on this machine. Any other, and 0.0.0.0 for all of them, is closed until BERTH_ANONYMOUS=read or read-write opens it to everyone',
+    doc: 'the IP address to listen on, or localhost, which is open to programs on this machine. Any other, and 0.0.0.0 for all of them, is closed until --anonymous read or read-write opens it to everyone, or somebody can sign in',
     value: 'H',
     example: '127.0.0.1',
   },
@@ -75,7 +81,31 @@ export const PROGRAM_ROWS = {
   sync: {
     schema: v.optional(oneOf(['off', 'on']), 'on'),
     group: 'serving',
-    doc: 'answers once the disk has the bytes. Off is faster, but what was just pushed may not survive a power cut',
+    doc: 'answers before the disk has the bytes: faster, but what was just pushed may not survive a power cut',
+  },
+  'tls-cert': {
+    schema: v.optional(path),
+    group: 'web',
+    doc: 'speaks TLS with this certificate, its intermediates behind it, in PEM (docs/deploy.md). A new one is taken up by itself',
+    value: 'F',
+    example: '/etc/berth/tls/fullchain.pem',
+    holds: 'file',
+  },
+  'tls-key': {
+    schema: v.optional(path),
+    group: 'web',
+    doc: "the certificate's private key, in PEM",
+    value: 'F',
+    example: '/etc/berth/tls/privkey.pem',
+    holds: 'file',
+  },
+  'tls-client-ca': {
+    schema: v.optional(path),
+    group: 'web',
+    doc: 'clients have to show a certificate that one of these authorities has signed, in PEM',
+    value: 'F',
+    example: '/etc/berth/tls/clients-ca.pem',
+    holds: 'file',
   },
   'log-format': {
     schema: v.optional(oneOf(LOG_FORMATS), 'auto'),

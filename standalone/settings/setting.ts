@@ -21,7 +21,7 @@ export type SettingSchema = v.GenericSchema<string | undefined, unknown>;
 
 export interface Row {
   readonly group: Group;
-  /** For --help: what it is, in a line or two, without a full stop. */
+  /** For --help: what it does, in a line or two, without a full stop. Of one that is on unless it is switched off, what that does. */
   readonly doc: string;
   /** What stands for the value in --help, such as `N`. A setting that is on or off has none. */
   readonly value?: string;

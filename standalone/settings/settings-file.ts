@@ -61,11 +61,14 @@ function tableOf(file: string, text: string, problems: Problem[]): Record<string
     const [reason = ''] = error.message.split('\n');
     problems.push({
       path: `${file}: line ${String(error.line)}, column ${String(error.column)}`,
-      message: `is no TOML (${reason.replace(/^Invalid TOML document: /, '')}). A line is a key, an equals sign and a value: port = 8788, or host = "127.0.0.1"`,
+      message: `is no TOML (${reason.replace(/^Invalid TOML document: /, '')}). ${/\.ya?ml$/.test(file) ? OF_DISTRIBUTION : 'A line is a key, an equals sign and a value: port = 8788, or host = "127.0.0.1"'}`,
     });
     return {};
   }
 }
+
+const OF_DISTRIBUTION =
+  'Is it the YAML of another registry? docs/compatibility-distribution.md says what its keys are here';
 
 function isPath({ holds }: Setting): boolean {
   return holds === 'file' || holds === 'directory' || holds === 'document';
@@ -126,8 +129,14 @@ const NAMES = SETTINGS.filter(({ name, isForCloudflare }) => name !== 'config' &
 function unknown(key: string, value: unknown): string {
   if (key === 'config') return 'names another settings file, and there is one alone. Take it away.';
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return `is a table, and settings are flat: ${nearest(key, NAMES) ?? 'port'} = … at the top of the file`;
+    return `is a table, and settings are flat: ${flat(key, Object.keys(value))} = … at the top of the file`;
   const name = key.startsWith(VARIABLE_PREFIX) ? nameOf(key) : key.toLowerCase().replaceAll('_', '-');
   const meant = nearest(name, NAMES);
   return `is no setting.${meant === undefined ? '' : ` Did you mean ${meant}?`} docs/configuration.md lists them all.`;
+}
+
+/** Of `[tls]` with a `cert`: `tls-cert`. */
+function flat(table: string, keys: readonly string[]): string {
+  const joined = keys.map((key) => `${table}-${key}`).find((name) => NAMES.includes(name));
+  return joined ?? nearest(table, NAMES) ?? 'port';
 }

@@ -49,6 +49,10 @@ export const WORKER_ROWS = {
     group: 'people',
     doc: 'on a loopback address, lets programs on this machine do everything. On there, unless something says who may do what',
   },
+  BERTH_READ_ONLY: {
+    group: 'people',
+    doc: 'refuses pushes and deletes of everybody with 405, while pulls go on',
+  },
   BERTH_PUBLIC_URL: {
     group: 'web',
     doc: 'where clients reach the registry. Signing in by token needs it',
@@ -58,6 +62,18 @@ export const WORKER_ROWS = {
   BERTH_TRUSTED_PROXY: {
     group: 'web',
     doc: 'believes X-Forwarded-Proto, -Host and -For, since all that comes is from a proxy that sets them',
+  },
+  BERTH_PROXY_SECRET: {
+    group: 'secrets',
+    doc: 'by what a proxy in front proves itself, whose word of who asks is then taken (docs/nginx.md)',
+    value: 'TEXT',
+    isSecret: true,
+  },
+  BERTH_PROXY_SECRET_PREVIOUS: {
+    group: 'secrets',
+    doc: 'the secret before, while it is replaced',
+    value: 'TEXT',
+    isSecret: true,
   },
   BERTH_CORS_ORIGINS: {
     group: 'web',

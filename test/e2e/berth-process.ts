@@ -43,6 +43,8 @@ export interface BerthOptions {
   readonly within?: readonly string[];
   /** The checkout to start in. */
   readonly root?: string;
+  /** All that stands behind `npm start --`, in place of what port, data and the others make. */
+  readonly words?: readonly string[];
 }
 
 export interface Exit {
@@ -84,7 +86,7 @@ export async function startBerth(options: BerthOptions = {}): Promise<BerthProce
 }
 
 /** Starts a Berth that is not expected to serve: what it prints and how it ends. */
-export function runBerth(options: BerthOptions & { readonly words?: readonly string[] } = {}): BerthRun {
+export function runBerth(options: BerthOptions = {}): BerthRun {
   return new BerthRun(options);
 }
 
@@ -101,7 +103,7 @@ export class BerthRun {
   readonly #parsed: Line[] = [];
   readonly #group: number;
 
-  constructor(options: BerthOptions & { readonly words?: readonly string[] }) {
+  constructor(options: BerthOptions) {
     const { port = 0, host, storage, sync = true, policy, environment = {}, through = 'node', root = ROOT } = options;
     this.data = options.data ?? temporaryDirectory();
     const words = options.words ?? [
@@ -318,7 +320,7 @@ function temporaryDirectory(): string {
 }
 
 /** Without what npm and vitest set for their own child, which would look to Berth as if it were that. */
-function outerEnvironment(): NodeJS.ProcessEnv {
+export function outerEnvironment(): NodeJS.ProcessEnv {
   const inner = (name: string): boolean =>
     name.toLowerCase().startsWith('npm_') ||
     name.startsWith('VITEST') ||

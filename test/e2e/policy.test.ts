@@ -51,6 +51,6 @@ test('a mistake ends the start with code 2 and one line', async () => {
   const file = policyFile({ ...RULE, action: 'pull' });
   expect(await refusal({ policy: file })).toEqual({
     code: 2,
-    said: [`--policy ${file} is no policy: rules[0].action: is not known here; docs/policy.md has every key`],
+    said: [`policy ${file}: rules[0].action is not known here; docs/policy.md has every key`],
   });
 });

@@ -1,12 +1,14 @@
 /**
  * The pages that describe what the code declares, against the code: docs/configuration.md has every setting of
- * src/config.ts and no other, docs/storage.md every table and column of every object.
+ * src/config.ts and of standalone/settings/, and no other, docs/storage.md every table and column of every object.
  * Settings and columns are known by their names in the sources, since the schemas are the business of their files alone.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseConfig, ConfigurationError } from '../../src/config.ts';
+import { defaultOf, shapeOf } from '../../standalone/settings/setting.ts';
+import { SETTINGS } from '../../standalone/settings/table.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -38,8 +40,9 @@ describe('docs/configuration.md', () => {
   });
 
   it('names no setting anywhere that does not exist', () => {
-    const named = new Set([...page.matchAll(/\bBERTH_[A-Z_]+\b/g)].map(([name]) => name));
-    expect([...named].sort()).toEqual([...settings].sort());
+    const named = [...page.matchAll(/\bBERTH_[A-Z_]*[A-Z]\b/g)].map(([name]) => name);
+    const known = new Set(SETTINGS.map(({ variable }) => variable));
+    expect(named.filter((name) => !known.has(name))).toEqual([]);
   });
 
   it('says of each setting its type, default, range and effect', () => {
@@ -90,6 +93,46 @@ describe('docs/configuration.md', () => {
     );
     expect(Object.keys(given).length).toBeGreaterThan(5);
     expect(parseConfig(given)).toEqual(parseConfig({}));
+  });
+});
+
+describe('docs/configuration.md, of npm start', () => {
+  /** `| `--port N` | default | effect |` */
+  const options = new Map(
+    [...page.matchAll(/^\| `--([a-z-]+)(?: ([A-Z]+))?`(?:, `-h`)? \|(.*)\|$/gm)].map(
+      ([, name = '', value, cells = '']) => [name, { value, cells: cells.split(' | ').map((cell) => cell.trim()) }],
+    ),
+  );
+  /** A `-file` is explained with the secrets, for all of them. */
+  const own = SETTINGS.filter(
+    ({ reader, fileOf, isSecret }) => reader === 'program' && fileOf === undefined && isSecret !== true,
+  );
+
+  it('has a row for each setting that the program reads, with what stands for its value', () => {
+    for (const { name, schema, value, ...setting } of own) {
+      const isOff = shapeOf(schema).kind === 'switch' && defaultOf({ schema, ...setting }) === 'on';
+      expect(options.get(isOff ? `no-${name}` : name)?.value, name).toBe(value);
+    }
+  });
+
+  it('has no row for what is no option', () => {
+    const flags = SETTINGS.flatMap(({ name, flag }) => (flag === undefined ? [] : [name, `no-${name}`]));
+    expect([...options.keys()].filter((name) => !flags.includes(name))).toEqual(['version', 'help']);
+  });
+
+  it('says the defaults', () => {
+    for (const { name, ...setting } of own) {
+      const cells = options.get(name)?.cells ?? options.get(`no-${name}`)?.cells ?? [];
+      const said = cells[0]?.replaceAll('`', '') ?? '';
+      const isSwitch = shapeOf(setting.schema).kind === 'switch';
+      if (!isSwitch || said !== '') expect(said, name).toBe(defaultOf(setting) ?? '');
+    }
+  });
+
+  it('gives examples that are right', () => {
+    const flags = [...page.matchAll(/(?<=[ `])--([a-z][a-z-]+)/g)].map(([, name = '']) => name.replace(/^no-/, ''));
+    const known = ['version', 'help', 'json', 'silent', 'prefix', 'var', 'new', ...SETTINGS.map(({ name }) => name)];
+    expect(flags.filter((name) => !known.includes(name))).toEqual([]);
   });
 });
 

@@ -232,6 +232,7 @@ describe('a registry that is open on loopback', () => {
   const markedByOthers = [
     ...['Origin', 'Forwarded', 'Via', 'X-Real-IP', 'Sec-Fetch-Site', 'CF-Connecting-IP', 'CF-Ray', 'CF-Worker', 'cf-x'],
     ...['X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Proto', 'X-Forwarded-Port', 'x-forwarded-anything'],
+    ...['X-Berth-User', 'X-Berth-Proxy-Secret'],
   ];
   it.each(markedByOthers)('does not take a request with %s as local, whatever its value', async (name) => {
     for (const value of ['', 'null', '127.0.0.1', 'http://127.0.0.1:8787', 'for=127.0.0.1', 'same-origin']) {

@@ -12,9 +12,10 @@ import { htpasswdOf } from '../../auth/htpasswd.ts';
 import type { Issuer, Key } from '../../auth/jwt.ts';
 import { networkOf } from '../../auth/networks.ts';
 import { withoutCredentials } from '../../auth/open-loopback.ts';
+import type { ProxyProof } from '../../auth/proxy-proof.ts';
 import { PasswordChecks } from '../../auth/password-checks.ts';
 import type { Policy } from '../../auth/policy.ts';
-import type { Principal } from '../../auth/principal.ts';
+import { principalName, type Principal } from '../../auth/principal.ts';
 import type { Scope } from '../../auth/scope.ts';
 import { trustsOf } from '../../auth/trusts.ts';
 import { VerifiedTokens } from '../../auth/verified-tokens.ts';
@@ -28,6 +29,7 @@ import { ISSUERS } from './issuers.ts';
 import { KNOWN, type AccountsReader, type Asking } from './known.ts';
 import { auditSignIn, refusedSignIn } from './sign-in-answers.ts';
 import { storedPolicy } from './stored-policy.ts';
+import { callerByProxy } from './through-proxy.ts';
 
 /** One of each an isolate. */
 const CHECKS = new PasswordChecks();
@@ -47,7 +49,7 @@ export interface AccessSources {
 /** What the registry's own routes ask. */
 export interface Entrance {
   readonly policy: Policy;
-  /** Whether there is an account, an htpasswd line, a trust or a policy: then it matters who comes, and loopback is not open. */
+  /** Whether there is an account, an htpasswd line, a trust, a proxy or a policy: then it matters who comes, and loopback is not open. */
   readonly asksWho: boolean;
   readonly signIn: (given: Exclude<Credentials, { kind: 'none' }>) => Promise<SignIn>;
 }
@@ -66,6 +68,7 @@ interface Arrival {
   readonly id: string;
   readonly request: Request;
   readonly config: Config;
+  readonly proxy: ProxyProof;
   readonly circumstances: Circumstances;
   readonly note: Note;
 }
@@ -103,9 +106,10 @@ export async function openAccess(sources: AccessSources): Promise<Access> {
     findIssuerKeys: (trusted, kid) => ISSUERS.keys(trusted, kid, sources.hold),
     isFirstUse: (hash) => FIRST_USES.isFirst(hash),
   };
+  const hasPeople = snapshot.hasAccounts || htpasswd.size > 0 || trusts.length > 0 || config.proxySecrets.length > 0;
   return {
     policy,
-    asksWho: snapshot.hasAccounts || htpasswd.size > 0 || trusts.length > 0 || policy.kind === 'document',
+    asksWho: hasPeople || policy.kind === 'document',
     signingKey: snapshot.signingKey,
     publicKeys: snapshot.publicKeys,
     issuer,
@@ -130,9 +134,18 @@ function accountsReader(objects: Objects, meter: WorkMeter): AccountsReader {
 /** Who sends a request to a route that is not open to anyone. Throws what a client is told whose credentials do not do. */
 export async function callerOf(
   access: Entrance,
-  { request, config, circumstances, id, note }: Arrival,
+  { request, config, proxy, circumstances, id, note }: Arrival,
   scope: Scope,
 ): Promise<Principal> {
+  const vouchedFor = callerByProxy(proxy);
+  if (vouchedFor !== undefined) {
+    if ('name' in vouchedFor) {
+      note({ principal: vouchedFor });
+      const isNews = FIRST_USES.isFirst(principalName(vouchedFor));
+      if (isNews) auditSignIn({ id, circumstances }, { principal: vouchedFor, proof: 'proxy' });
+    }
+    return vouchedFor;
+  }
   // Where nobody has been given credentials, those of another registry do no harm.
   if (!access.asksWho) return withoutCredentials(request, config);
   const given = parseAuthorization(request.headers.get('authorization'));

@@ -8,6 +8,7 @@ import { hasToken } from '../../auth/credentials.ts';
 import type { Refused, Right } from '../../auth/decision.ts';
 import type { Policy } from '../../auth/policy.ts';
 import type { Principal } from '../../auth/principal.ts';
+import { isThroughProxy, type ProxyProof } from '../../auth/proxy-proof.ts';
 import type { Config } from '../../config.ts';
 import { RegistryError } from '../../oci/error.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
@@ -26,19 +27,20 @@ interface Asked {
   readonly config: Config;
   readonly policy: Policy;
   readonly principal: Principal;
+  readonly proxy: ProxyProof;
   readonly asksWho: boolean;
 }
 
 export function refusal(
-  { request, url, config, policy, principal, asksWho }: Asked,
+  { request, url, config, policy, principal, proxy, asksWho }: Asked,
   right: Right,
   repository: RepositoryName | undefined,
   decision: Refused,
 ): RegistryError {
   // Of its own token server's bearer Berth knows no more, and no other token would help.
   const isBearer = policy.kind === 'token-server' && !isNobody(principal);
-  if (('name' in principal || isBearer) && decision.reason === 'policy')
-    return new RegistryError('DENIED', { message: decision.message });
+  const isKnown = 'name' in principal || isBearer || isThroughProxy(proxy);
+  if (isKnown && decision.reason === 'policy') return new RegistryError('DENIED', { message: decision.message });
   // A client that brought a token and hears no error brings it again and again.
   const error = hasToken(request) ? 'insufficient_scope' : undefined;
   const scope = scopeOfRequest(right, repository, url);

@@ -18,7 +18,11 @@ interface Asked {
 const NO_TRUST = { trust: undefined, issuer: undefined };
 
 /** Of a job, also who says what it is. */
-export function auditSignIn({ id, circumstances }: Asked, { principal, proof }: SignedIn, action = 'signed in'): void {
+export function auditSignIn(
+  { id, circumstances }: Asked,
+  { principal, proof }: Pick<SignedIn, 'principal' | 'proof'>,
+  action = 'signed in',
+): void {
   const { trust, issuer } = principal.kind === 'workload' ? principal : NO_TRUST;
   const network = circumstances.address;
   logEvent('info', 'audit', { action, actor: principalName(principal), proof, trust, issuer, network, id });

@@ -19,8 +19,9 @@ import { askedNowhere, notFound } from '../account-answers.ts';
 import { Groups } from '../request-fields.ts';
 import type { AdminContext } from './administrator.ts';
 
-const SUBJECT = /^(user|robot|workload|outside):(.{1,255})$/;
-const SUBJECT_PROBLEM = 'must be user:<name>, robot:<name>, workload:<trust>, outside:<name> or anonymous';
+const SUBJECT = /^(user|robot|workload|outside|proxy):(.{1,255})$/;
+const SUBJECT_PROBLEM =
+  'must be user:<name>, robot:<name>, workload:<trust>, outside:<name>, proxy:<name> or anonymous';
 
 const DISABLED = 'it is disabled';
 const OUTSIDE_ALONE = 'here another token server says who comes in';
@@ -95,6 +96,13 @@ async function subjectOf(
       principal: { kind, name, limits: [] },
       keptOut: isOutside ? undefined : 'there is no other token server here',
     };
+  if (kind === 'proxy') {
+    const isProven = config.proxySecrets.length > 0;
+    return {
+      principal: { kind, name, limits: [] },
+      keptOut: isProven ? undefined : 'no proxy can prove itself here: BERTH_PROXY_SECRET is not set',
+    };
+  }
   if (kind === 'workload') return jobOf(config, name, claims ?? {}, groups);
   if (kind !== 'robot') return { principal: { kind: 'anonymous' }, keptOut: undefined };
   const robot = own === undefined ? undefined : await meter.call(objects.accounts().getRobot(own));

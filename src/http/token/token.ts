@@ -158,8 +158,8 @@ function grantedTo({ access, circumstances }: SignInContext, principal: Principa
 }
 
 function claimsOf(principal: Principal, proven: SignedIn | undefined, scope: Scope): TokenClaims {
-  // Whom another token server vouches for brings a token of that one, and fetches none here.
-  if (proven === undefined || !('name' in principal) || principal.kind === 'outside')
+  // Whom somebody else vouches for, another token server or a proxy, fetches no token here.
+  if (proven === undefined || !('name' in principal) || principal.kind === 'outside' || principal.kind === 'proxy')
     return { kind: 'anonymous', name: '', credential: '', scope };
   const { credential, workload } = proven;
   return { kind: principal.kind, name: principal.name, credential, workload, scope };

@@ -55,7 +55,7 @@ test('a line that is not bcrypt ends the start with its number and name, and wit
   const people = file('wrong', `alice:${HASH}\nbob:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n`);
   const { code, said } = await refusal({ words: words('--htpasswd', people) });
   expect(code).toBe(2);
-  expect(said.join('\n')).toContain(`--htpasswd ${people} line 2 has a hash for bob that is not bcrypt's`);
+  expect(said.join('\n')).toContain(`htpasswd ${people} line 2 has a hash for bob that is not bcrypt's`);
   expect(said.join('\n')).not.toContain('W6ph5');
 });
 
@@ -64,7 +64,7 @@ test('a cost above the setting ends the start by name', async () => {
   const { code, said } = await refusal({ words: words('--htpasswd', people) });
   expect(code).toBe(2);
   expect(said).toEqual([
-    `--htpasswd ${people} line 1 has a hash for alice of cost 13, where BERTH_HTPASSWD_MAX_COST allows 4 to 12`,
+    `htpasswd ${people} line 1 has a hash for alice of cost 13, where BERTH_HTPASSWD_MAX_COST allows 4 to 12`,
   ]);
   const wrong = await refusal({ words: words('--htpasswd', people), environment: { BERTH_HTPASSWD_MAX_COST: '15' } });
   expect(wrong.said.join('\n')).toMatch(/^BERTH_HTPASSWD_MAX_COST must/);

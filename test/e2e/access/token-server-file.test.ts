@@ -56,7 +56,7 @@ test('a mistake ends the start with code 2 and one line', async () => {
   writeFileSync(file, server.document({ algorithms: ['HS256'] }));
   expect(await refusal({ words: words('--token-server', file) })).toEqual({
     code: 2,
-    said: [expect.stringContaining(`--token-server ${file} is no token server: algorithms[0]: must be one of RS256`)],
+    said: [expect.stringContaining(`token-server ${file}: algorithms[0] must be one of RS256`)],
   });
 });
 
@@ -68,5 +68,5 @@ test('what would let somebody in beside its tokens ends the start with code 2 an
     environment: { BERTH_ANONYMOUS: 'read' },
   });
   expect(code).toBe(2);
-  expect(said).toEqual([expect.stringContaining('BERTH_ANONYMOUS=read and BERTH_TOKEN_SERVER both say')]);
+  expect(said).toEqual([expect.stringContaining('BERTH_ANONYMOUS (read) and --token-server both say')]);
 });

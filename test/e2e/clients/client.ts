@@ -20,6 +20,7 @@ const VERSION_ARGS = {
   podman: ['--version'],
   buildah: ['--version'],
   runc: ['--version'],
+  nginx: ['-v'],
 } as const;
 export type ProgramName = keyof typeof VERSION_ARGS;
 
@@ -73,7 +74,18 @@ export interface RegistryClient {
   stop(): Promise<void>;
 }
 
-export type StartClient = (scratch: Scratch) => Promise<Availability<RegistryClient>>;
+/** Whom a client is to believe, and what it shows for itself, where a registry speaks TLS. */
+export interface Trust {
+  /** What docker keeps in a folder for each host (`ca.crt`, `client.cert`, `client.key`), and podman and skopeo take as it is. */
+  readonly certificates: string;
+  /** The parent of such folders, which is docker's `certs.d`. */
+  readonly certsD: string;
+  /** containerd's: a folder for each host, with a `hosts.toml`. */
+  readonly hosts: string;
+}
+
+/** @param trust without it the registry speaks plain HTTP */
+export type StartClient = (scratch: Scratch, trust?: Trust) => Promise<Availability<RegistryClient>>;
 
 /** Finds a program on the PATH by asking for its version: the first line of what it says. */
 export async function detectProgram(name: ProgramName, scratch: Scratch): Promise<Availability<string>> {

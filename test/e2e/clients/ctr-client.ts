@@ -4,14 +4,14 @@
  */
 import { join } from 'node:path';
 import { detectProgram } from './client.ts';
-import type { Availability, Credentials, RegistryClient } from './client.ts';
+import type { Availability, Credentials, RegistryClient, Trust } from './client.ts';
 import { runCommand } from './command.ts';
 import type { CommandResult } from './command.ts';
 import { startContainerd } from './containerd-daemon.ts';
 import { diffIdOf, parseManifest, writeLayoutArchive } from './image-files.ts';
 import type { Scratch } from './scratch.ts';
 
-export async function startCtr(scratch: Scratch): Promise<Availability<RegistryClient>> {
+export async function startCtr(scratch: Scratch, trust?: Trust): Promise<Availability<RegistryClient>> {
   const found = await detectProgram('ctr', scratch);
   if (found.kind === 'unavailable') return found;
   const started = await startContainerd(scratch, 'ctr');
@@ -23,7 +23,7 @@ export async function startCtr(scratch: Scratch): Promise<Availability<RegistryC
   let serial = 0;
   const signedIn = new Map<string, readonly string[]>();
   const access = (reference: string): readonly string[] => [
-    '--plain-http',
+    ...(trust === undefined ? ['--plain-http'] : ['--hosts-dir', trust.hosts]),
     ...(signedIn.get(reference.slice(0, reference.indexOf('/'))) ?? []),
   ];
 

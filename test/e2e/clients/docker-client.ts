@@ -1,7 +1,7 @@
 /** Docker's classic engine: it makes schema 2 manifests from its own store and pushes each blob by POST, PATCH and PUT. */
 import { join } from 'node:path';
 import * as v from 'valibot';
-import type { Availability, RegistryClient } from './client.ts';
+import type { Availability, RegistryClient, Trust } from './client.ts';
 import { runCommand } from './command.ts';
 import type { CommandResult } from './command.ts';
 import { dockerConfig, keepRefreshToken } from './docker-config.ts';
@@ -16,8 +16,8 @@ export interface DockerClient extends RegistryClient {
   readonly docker: (...args: string[]) => Promise<CommandResult>;
 }
 
-export async function startDocker(scratch: Scratch): Promise<Availability<DockerClient>> {
-  const started = await startDockerEngine(scratch);
+export async function startDocker(scratch: Scratch, trust?: Trust): Promise<Availability<DockerClient>> {
+  const started = await startDockerEngine(scratch, trust);
   if (started.kind === 'unavailable') return started;
   const engine = started.value;
   const docker = (...args: string[]): Promise<CommandResult> => runCommand('docker', args, { env: engine.env });

@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { detectProgram, unavailable } from './client.ts';
-import type { Availability } from './client.ts';
+import type { Availability, Trust } from './client.ts';
 import { startContainerd } from './containerd-daemon.ts';
 import { DaemonStartFailure, startDaemon } from './daemon.ts';
 import type { Scratch } from './scratch.ts';
@@ -20,7 +20,7 @@ export interface DockerEngine {
   stop(): Promise<void>;
 }
 
-export async function startDockerEngine(scratch: Scratch): Promise<Availability<DockerEngine>> {
+export async function startDockerEngine(scratch: Scratch, trust?: Trust): Promise<Availability<DockerEngine>> {
   const client = await detectProgram('docker', scratch);
   if (client.kind === 'unavailable') return client;
   const engine = await detectProgram('dockerd', scratch);
@@ -33,9 +33,11 @@ export async function startDockerEngine(scratch: Scratch): Promise<Availability<
   const configFile = join(folder, 'daemon.json');
   writeFileSync(configFile, '{}');
   try {
+    const [program = '', ...before] = [...(trust === undefined ? [] : seeing(trust.certsD)), 'dockerd'];
     const daemon = await startDaemon(
-      'dockerd',
+      program,
       [
+        ...before,
         ...['--config-file', configFile],
         ...['--data-root', join(folder, 'data')],
         ...['--exec-root', join(folder, 'exec')],
@@ -68,6 +70,14 @@ export async function startDockerEngine(scratch: Scratch): Promise<Availability<
     if (error instanceof DaemonStartFailure) return unavailable('dockerd does not start', error);
     throw error;
   }
+}
+
+/** It looks for certificates there and nowhere else. In a mount namespace of its own, the machine's are not touched. */
+const CERTS_D = '/etc/docker/certs.d';
+
+/** A command that runs what follows with that folder in the place of docker's. */
+function seeing(certsD: string): string[] {
+  return ['unshare', '--mount', 'sh', '-c', `mkdir -p ${CERTS_D} && mount --bind "$0" ${CERTS_D} && exec "$@"`, certsD];
 }
 
 /** Docker Engine API: `GET /_ping` answers 200 once the engine serves. */

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { detectProgram, unavailable } from './client.ts';
-import type { Availability, PulledImage, RegistryClient } from './client.ts';
+import type { Availability, PulledImage, RegistryClient, Trust } from './client.ts';
 import { CommandFailure, runCommand } from './command.ts';
 import type { CommandResult } from './command.ts';
 import { containersLogins } from './containers-logins.ts';
@@ -32,10 +32,10 @@ export interface ContainersStorageClient extends RegistryClient {
 
 type Inspect = (run: ContainersStorageClient['run'], reference: string, file: string) => Promise<PulledImage>;
 
-export function startPodman(scratch: Scratch): Promise<Availability<ContainersStorageClient>> {
+export function startPodman(scratch: Scratch, trust?: Trust): Promise<Availability<ContainersStorageClient>> {
   const folder = scratch.folder('podman');
   const settings = ['--cgroup-manager=cgroupfs', '--events-backend=none', '--tmpdir', join(folder, 'tmp')];
-  return start('podman', folder, settings, scratch, async (run, reference, file) => {
+  return start('podman', { folder, settings, trust }, scratch, async (run, reference, file) => {
     const { stdout } = await run('image', 'inspect', reference);
     const [{ Id, Digest }] = v.parse(PodmanInspectSchema, parseJson(stdout));
     await run('save', '--format', 'docker-archive', '--output', file, reference);
@@ -47,8 +47,9 @@ export function startPodman(scratch: Scratch): Promise<Availability<ContainersSt
   });
 }
 
-export function startBuildah(scratch: Scratch): Promise<Availability<ContainersStorageClient>> {
-  return start('buildah', scratch.folder('buildah'), [], scratch, async (run, reference, file) => {
+export function startBuildah(scratch: Scratch, trust?: Trust): Promise<Availability<ContainersStorageClient>> {
+  const about = { folder: scratch.folder('buildah'), settings: [], trust };
+  return start('buildah', about, scratch, async (run, reference, file) => {
     const { stdout } = await run('inspect', '--type', 'image', reference);
     const { FromImageID, FromImageDigest } = v.parse(BuildahInspectSchema, parseJson(stdout));
     // buildah has no `save`: a push into a layout writes out what the store holds.
@@ -64,8 +65,7 @@ export function startBuildah(scratch: Scratch): Promise<Availability<ContainersS
 
 async function start(
   program: 'podman' | 'buildah',
-  folder: string,
-  settings: readonly string[],
+  { folder, settings, trust }: { folder: string; settings: readonly string[]; trust: Trust | undefined },
   scratch: Scratch,
   inspect: Inspect,
 ): Promise<Availability<ContainersStorageClient>> {
@@ -76,6 +76,7 @@ async function start(
   const env = { ...scratch.env, BUILDAH_ISOLATION: 'chroot' };
   const run = (...args: string[]): Promise<CommandResult> =>
     runCommand(program, [...store, ...settings, ...args], { env });
+  const tls = trust === undefined ? ['--tls-verify=false'] : ['--cert-dir', trust.certificates];
   let serial = 0;
   const nextPath = (): string => join(folder, String((serial += 1)));
 
@@ -99,14 +100,14 @@ async function start(
     },
     async push(reference) {
       const digestFile = nextPath();
-      const { output } = await run('push', '--tls-verify=false', '--digestfile', digestFile, reference);
+      const { output } = await run('push', ...tls, '--digestfile', digestFile, reference);
       return { manifestDigest: readFileSync(digestFile, 'utf8').trim(), output };
     },
     async forgetAll() {
       await run('rmi', '--all', '--force');
     },
     async pull(reference) {
-      await run('pull', '--tls-verify=false', reference);
+      await run('pull', ...tls, reference);
       return inspect(run, reference, nextPath());
     },
     stop: () => Promise.resolve(),

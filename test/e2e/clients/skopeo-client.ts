@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { detectProgram } from './client.ts';
-import type { Availability, RegistryClient } from './client.ts';
+import type { Availability, RegistryClient, Trust } from './client.ts';
 import { runCommand } from './command.ts';
 import type { CommandResult } from './command.ts';
 import { containersLogins } from './containers-logins.ts';
@@ -16,18 +16,21 @@ import { LoadedLayouts } from './loaded-layouts.ts';
 import type { Scratch } from './scratch.ts';
 
 export interface SkopeoClient extends RegistryClient {
-  /** `skopeo copy` with the given arguments; the registry is spoken to over plain HTTP on either side. */
+  /** `skopeo copy` with the given arguments; the registry is spoken to over plain HTTP on either side, or by TLS as it was started. */
   copy(...args: string[]): Promise<CommandResult>;
 }
 
-export async function startSkopeo(scratch: Scratch): Promise<Availability<SkopeoClient>> {
+export async function startSkopeo(scratch: Scratch, trust?: Trust): Promise<Availability<SkopeoClient>> {
   const found = await detectProgram('skopeo', scratch);
   if (found.kind === 'unavailable') return found;
   const layouts = new LoadedLayouts('skopeo', scratch);
   const run = (...args: string[]): Promise<CommandResult> =>
     runCommand('skopeo', ['--tmpdir', scratch.folder('tmp'), ...args], { env: scratch.env });
-  const copy = (...args: string[]): Promise<CommandResult> =>
-    run('copy', '--src-tls-verify=false', '--dest-tls-verify=false', ...args);
+  const tls =
+    trust === undefined
+      ? ['--src-tls-verify=false', '--dest-tls-verify=false']
+      : ['--src-cert-dir', trust.certificates, '--dest-cert-dir', trust.certificates];
+  const copy = (...args: string[]): Promise<CommandResult> => run('copy', ...tls, ...args);
 
   const value: SkopeoClient = {
     version: found.value,

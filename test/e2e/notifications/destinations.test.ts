@@ -43,7 +43,7 @@ test.each([
 ])('an endpoint at %s is refused at start (CVE-2020-13788, CVE-2026-32591)', async (url) => {
   const { code, said } = await refusal({ environment: { BERTH_ENDPOINTS: endpointAt(url) } });
   expect(code).toBe(2);
-  expect(said).toEqual([expect.stringMatching(/^BERTH_ENDPOINTS: endpoints\[0\]\.url: must be/)]);
+  expect(said).toEqual([expect.stringMatching(/^BERTH_ENDPOINTS: endpoints\[0\]\.url must be/)]);
 });
 
 test('a name that resolves to this machine is not called, unless a setting allows it (CVE-2020-13788, CVE-2026-32591)', async (context) => {

@@ -55,6 +55,8 @@ describe('a token server', () => {
     [{ BERTH_OPEN_LOOPBACK: 'on' }, /^BERTH_OPEN_LOOPBACK=on opens what BERTH_TOKEN_SERVER closes/],
     [{ BERTH_HTPASSWD: 'alice:x' }, /^BERTH_HTPASSWD names people/],
     [{ BERTH_TRUSTS: '{"trusts":[]}' }, /^BERTH_TRUSTS lets jobs come in/],
+    [{ BERTH_PROXY_SECRET: 'x'.repeat(32) }, /^BERTH_PROXY_SECRET has a proxy say who asks/],
+    [{ BERTH_PROXY_SECRET_PREVIOUS: 'x'.repeat(32) }, /^BERTH_PROXY_SECRET has a proxy say who asks/],
     [{ BERTH_POLICY: POLICY }, /^BERTH_POLICY would not be asked/],
     [{ BERTH_PUBLIC_URL: 'https://auth.example' }, /has this registry's own address as its realm/],
   ])('beside %j is a contradiction', (settings, message) => {

@@ -22,7 +22,7 @@ const group = fc.constantFrom('g', 'h');
 const name = fc.oneof(word, fc.constantFrom('*', 'a/b', 'A'));
 const subject = fc.oneof(
   fc.constantFrom('anonymous', 'authenticated'),
-  ...['user', 'robot', 'workload'].map((kind) => name.map((text) => `${kind}:${text}`)),
+  ...['user', 'robot', 'proxy', 'workload'].map((kind) => name.map((text) => `${kind}:${text}`)),
   group.map((text) => `group:${text}`),
 );
 const action = fc.constantFrom<Action>('pull', 'push', 'delete');
@@ -64,7 +64,7 @@ const rules = fc
   .map((list) => list.map((one, index): PlainRule => ({ ...one, name: String(index) })));
 
 const question: fc.Arbitrary<PlainQuestion> = fc.record({
-  kind: fc.constantFrom('anonymous', 'user', 'robot', 'workload'),
+  kind: fc.constantFrom('anonymous', 'user', 'robot', 'proxy', 'workload'),
   name,
   groups: fc.uniqueArray(group),
   limits: fc.oneof(

@@ -15,7 +15,7 @@ export interface PlainRule {
 }
 
 export interface PlainQuestion {
-  kind: 'anonymous' | 'user' | 'robot' | 'workload';
+  kind: 'anonymous' | 'user' | 'robot' | 'proxy' | 'workload';
   /** Of a workload, its trust's. */
   name: string;
   groups: string[];
@@ -59,7 +59,7 @@ function allows(rule: PlainRule, question: PlainQuestion): boolean {
   const isKnown = question.kind !== 'anonymous';
   const names = new Set(['anonymous']);
   if (isKnown) names.add(`${question.kind}:${question.name}`);
-  if (question.kind === 'user' || question.kind === 'robot') names.add('authenticated');
+  if (isKnown && question.kind !== 'workload') names.add('authenticated');
   if (question.kind === 'user' || question.kind === 'workload')
     for (const group of question.groups) names.add(`group:${group}`);
   if (!rule.subjects.some((subject) => names.has(subject))) return false;

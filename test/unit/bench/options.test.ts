@@ -14,7 +14,16 @@ describe('the options of a comparison', () => {
       only: [...CASE_NAMES],
       peer: [],
       large: false,
+      tls: false,
     });
+  });
+
+  test('are pushes and pulls where both speak TLS', () => {
+    expect(parsePeerOptions(['--tls'])).toMatchObject({ only: ['push', 'pull'], tls: true });
+    expect(parsePeerOptions(['--tls', '--only', 'pull'])).toMatchObject({ only: ['pull'] });
+    expect(parsePeerOptions(['--tls', '--only', 'push,memory'])).toBe(
+      '--tls is for push, pull, concurrent: give some of them by --only',
+    );
   });
 
   test('name cases and other builds of distribution', () => {

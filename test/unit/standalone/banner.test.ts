@@ -30,6 +30,8 @@ function said(
         anonymous,
         openLoopback,
         trustedProxy: false,
+        proxySecrets: [],
+        readOnly: false,
         policy,
         hasTokenServer: policy === undefined,
         hasPeople: false,

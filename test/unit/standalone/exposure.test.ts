@@ -6,12 +6,12 @@ import {
   isLoopback,
   rightsAt,
   urlHost,
-  workerVariables,
   type Access,
 } from '../../../standalone/exposure.ts';
-import { StartFailure } from '../../../standalone/start-failure.ts';
+import { workerVariables } from '../../../standalone/settings/worker-variables.ts';
 import { parseConfig } from '../../../src/config.ts';
 import { OutsideIssuer } from '../../outside-issuer.ts';
+import { refusals } from './settings/examining.ts';
 
 test.each([
   ['127.0.0.1', true],
@@ -55,9 +55,9 @@ test('the environment adds its BERTH_ settings to those of wrangler.toml, and no
 test('the origins of web pages reach the Worker as they were typed, and wrong ones end the start', () => {
   const given = { BERTH_CORS_ORIGINS: 'http://localhost:8080, https://ui.example' };
   expect(workerVariables({}, given, '127.0.0.1')).toMatchObject(given);
-  expect(() => workerVariables({}, { BERTH_CORS_ORIGINS: 'https://*.example' }, '127.0.0.1')).toThrow(
-    'BERTH_CORS_ORIGINS must be *, or up to 100 origins',
-  );
+  expect(refusals([], { BERTH_CORS_ORIGINS: 'https://*.example' })).toEqual([
+    expect.stringContaining('BERTH_CORS_ORIGINS must be *, or up to 100 origins'),
+  ]);
 });
 
 test('loopback is open unless a setting closes it', () => {
@@ -92,48 +92,6 @@ test('a variable that is empty counts as unset', () => {
   expect(workerVariables({ BERTH_ANONYMOUS: 'read' }, { BERTH_ANONYMOUS: '', BERTH_OPEN_LOOPBACK: '' }, '::1')).toEqual(
     { ...OWN, BERTH_ANONYMOUS: 'read', BERTH_OPEN_LOOPBACK: 'on' },
   );
-});
-
-/** The exit code and the line with which a start ends. */
-function refusal(environment: Record<string, string>, configured = {}): [number, string] | undefined {
-  try {
-    workerVariables(configured, environment, '127.0.0.1');
-    return undefined;
-  } catch (error) {
-    if (error instanceof StartFailure) return [error.exitCode, error.message];
-    throw error;
-  }
-}
-
-test.each([
-  ['BERTH_ANONYMUS', ' Did you mean BERTH_ANONYMOUS?'],
-  ['BERTH_ANONYMOUS_', ' Did you mean BERTH_ANONYMOUS?'],
-  ['BERTH_GRACE', ' Did you mean BERTH_GRACE_SECONDS?'],
-  ['BERTH_LOOPBACK', ' Did you mean BERTH_OPEN_LOOPBACK?'],
-  ['BERTH_MAX_MANIFEST', ' Did you mean BERTH_MAX_MANIFEST_BYTES?'],
-  ['BERTH_', ''],
-  ['BERTH_REQUIRE_CLIENTS_', ''],
-])('%s in the environment is refused, also when it is empty', (name, meant) => {
-  for (const value of ['read-write', ''])
-    expect(refusal({ [name]: value })).toEqual([
-      2,
-      `${name} is no setting.${meant} docs/configuration.md lists them all.`,
-    ]);
-});
-
-test('a name of its own in wrangler.toml may be set in the environment too', () => {
-  expect(refusal({ BERTH_OF_A_FORK: 'x' }, { BERTH_OF_A_FORK: 'y' })).toBeUndefined();
-});
-
-test.each([
-  [{ BERTH_GRACE_SECONDS: '12' }, 'BERTH_GRACE_SECONDS="12"'],
-  [{ BERTH_MAX_MANIFEST_BYTES: '4 MiB' }, 'BERTH_MAX_MANIFEST_BYTES="4 MiB"'],
-  [{ BERTH_ANONYMOUS: 'all', BERTH_LOCATION_HINT: 'home' }, 'BERTH_ANONYMOUS="all", BERTH_LOCATION_HINT="home"'],
-])('a wrong value is refused and shown: %j', (environment, given) => {
-  const [code, message] = refusal(environment) ?? [];
-  expect(code).toBe(2);
-  for (const name of Object.keys(environment)) expect(message).toContain(`${name} must be `);
-  expect(message).toContain(` (given: ${given}). docs/configuration.md explains every setting.`);
 });
 
 const access = (
@@ -201,12 +159,6 @@ test('an IPv6 address stands in brackets in a URL', () => {
   expect(urlHost('127.0.0.1')).toBe('127.0.0.1');
 });
 
-test('what is an option is told as one', () => {
-  expect(() => workerVariables({}, { BERTH_PORT: '9000' }, '127.0.0.1')).toThrow(
-    'BERTH_PORT is no setting. It is an option: npm start -- --port 8788',
-  );
-});
-
 /** One rule, which allows everyone to pull, perhaps from these networks only. */
 const policy = (networks?: string[]) =>
   JSON.stringify({
@@ -227,9 +179,8 @@ test('a policy closes loopback, since it says of everybody what they may do', ()
 
 test('a policy with a mistake ends the start with its path and reason', () => {
   const broken = policy().replace('"pull"', '"pul"');
-  expect(refusal({ BERTH_POLICY: broken })).toEqual([
-    2,
-    'BERTH_POLICY is no policy: rules[0].actions[0]: must be one of pull, push, delete, *. docs/configuration.md explains every setting.',
+  expect(refusals([], { BERTH_POLICY: broken })).toEqual([
+    'BERTH_POLICY: rules[0].actions[0] must be one of pull, push, delete, *',
   ]);
 });
 
@@ -270,19 +221,23 @@ test('trusts close an open loopback too, and one with a mistake is told by path 
   const trusts = (claims: object) => ({ BERTH_TRUSTS: JSON.stringify({ trusts: [{ ...trust, claims }] }) });
   const config = parseConfig(workerVariables({}, trusts({ repository_owner_id: '7' }), '127.0.0.1'));
   expect(accessOf(config)).toMatchObject({ openLoopback: false, hasPeople: true });
-  const [code, said] = refusal(trusts({ ref: 'refs/heads/main' })) ?? [];
-  expect(code).toBe(2);
-  expect(said).toContain('BERTH_TRUSTS names no trusts: trusts[0].claims: must name whose jobs are meant');
+  expect(refusals([], trusts({ ref: 'refs/heads/main' }))).toEqual([
+    expect.stringContaining('BERTH_TRUSTS: trusts[0].claims must name whose jobs are meant'),
+  ]);
 });
 
 test('the parts of BERTH_HTPASSWD are settings, and a wrong line of theirs is named without what stands there', () => {
   const parts = { BERTH_HTPASSWD: `alice:${HASH}`, BERTH_HTPASSWD_2: `bob:${HASH}` };
   expect(workerVariables({}, parts, '127.0.0.1')).toMatchObject(parts);
-  expect(refusal({ BERTH_HTPASSWD: 'alice:opensesame' })).toEqual([
-    2,
-    "BERTH_HTPASSWD line 1 has a hash for alice that is not bcrypt's ($2a$, $2b$ or $2y$): htpasswd -B makes one. docs/configuration.md explains every setting.",
+  expect(refusals([], { BERTH_HTPASSWD: 'alice:opensesame' })).toEqual([
+    "BERTH_HTPASSWD line 1 has a hash for alice that is not bcrypt's ($2a$, $2b$ or $2y$): htpasswd -B makes one",
   ]);
-  expect(refusal({ BERTH_HTPASSWD_1: 'alice:opensesame' })?.[1]).toContain('BERTH_HTPASSWD_1 is no setting');
+  expect(refusals([], { ...parts, BERTH_HTPASSWD_2: 'bob:opensesame' })).toEqual([
+    expect.stringContaining('BERTH_HTPASSWD line 2 has a hash for bob'),
+  ]);
+  expect(refusals([], { BERTH_HTPASSWD_1: 'alice:opensesame' })).toEqual([
+    expect.stringContaining('BERTH_HTPASSWD_1 is no setting'),
+  ]);
 });
 
 test('a token server closes loopback, and what would open it beside that ends the start', async () => {
@@ -293,12 +248,15 @@ test('a token server closes loopback, and what would open it beside that ends th
   const opened = accessOf(parseConfig(variables));
   expect(rightsAt('127.0.0.1', opened)).toBe('by-token');
   expect(exposureWarnings('0.0.0.0', opened, {})).toEqual([]);
-  expect(refusal({ ...typed, BERTH_OPEN_LOOPBACK: 'on' }, {})?.[1]).toContain('BERTH_OPEN_LOOPBACK=on opens what');
-  expect(refusal({ ...typed, BERTH_ANONYMOUS: 'read' })?.[1]).toContain('both say what callers without credentials');
-  expect(refusal({ BERTH_TOKEN_SERVER: '{}' })).toEqual([
-    2,
-    expect.stringMatching(/^BERTH_TOKEN_SERVER is no token server: realm: is missing; service: is missing/),
+  expect(refusals([], { ...typed, BERTH_OPEN_LOOPBACK: 'on' })).toEqual([
+    'BERTH_OPEN_LOOPBACK (on) opens what BERTH_TOKEN_SERVER closes to all but tokens. Take one of them away.',
   ]);
+  expect(refusals(['--anonymous', 'read'], typed)).toEqual([
+    expect.stringContaining('--anonymous (read) and BERTH_TOKEN_SERVER both say what callers without credentials'),
+  ]);
+  expect(refusals([], { BERTH_TOKEN_SERVER: '{}' })).toEqual(
+    expect.arrayContaining(['BERTH_TOKEN_SERVER: realm is missing', 'BERTH_TOKEN_SERVER: service is missing']),
+  );
 });
 
 test('a token server beside a policy that is not there yet says that it is closed', async () => {

@@ -75,7 +75,7 @@ describe.each([
 
   it('and the setting are one too many', () => {
     expect(refusals([option, file(right)], { [setting]: right })).toEqual([
-      `${option} and ${setting} both give the same. Give one of them.`,
+      `${option} and ${setting} are both given. Give one of them.`,
     ]);
   });
 });
@@ -97,8 +97,8 @@ describe('--htpasswd', () => {
 
   it('and its setting together are refused', () => {
     for (const other of ['BERTH_HTPASSWD', 'BERTH_HTPASSWD_2'])
-      expect(refusals(['--htpasswd', file(LINE)], { [other]: LINE })).toEqual([
-        `--htpasswd and ${other} both give the same. Give one of them.`,
+      expect(refusals(['--htpasswd', file(LINE)], { [other]: LINE.replace('alice', 'bob') })).toEqual([
+        `--htpasswd and ${other} are both given. Give one of them.`,
       ]);
     expect(refusals(['--htpasswd', file(LINE)], { BERTH_HTPASSWD: '' })).toEqual([]);
   });

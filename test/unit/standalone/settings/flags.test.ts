@@ -32,7 +32,7 @@ test.each([
   [['-h'], 'help'],
   [['--port', '1', '--version'], 'version'],
 ])('%j asks for the %s', (words, kind) => {
-  expect(examine(words, {})).toEqual({ kind });
+  expect(examine(words, {}, '/nowhere')).toEqual({ kind });
 });
 
 test('a setting of the Worker is a flag too', () => {

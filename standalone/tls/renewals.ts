@@ -1,0 +1,155 @@
+/**
+ * Takes up what replaces the files of TLS, while connections go on with what they began with. Renewers write in their own
+ * ways: over a file, by renaming another one to its name, by moving a link at any place of its path (certbot's `live/`,
+ * the `..data` of Kubernetes), and the certificate and its key one after the other. So what the paths lead to is looked at,
+ * and files that don't fit are given time to; until they do, and if they never do, what was good is served on.
+ */
+import { stat } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { systemErrorCode } from '../start-failure.ts';
+import type { Terminal } from '../terminal.ts';
+import { isValidAt, validityDoubt } from './doubts.ts';
+import { subjectOf, type Result } from './key-pair.ts';
+import { materialDoubts, readMaterial, type Material, type TlsFiles } from './material.ts';
+
+/** How often it is asked whether a path leads to something else: a few calls of stat(2), which links and network disks obey. */
+const WATCH_INTERVAL_MS = 2_000;
+/** How long the certificate may wait for its key. */
+const PATIENCE_MS = 15_000;
+/** How often it is said that the end is near. */
+const REMINDER_MS = 86_400_000;
+
+export interface RenewalSettings {
+  readonly files: TlsFiles;
+  /** What is served now. */
+  readonly material: Material;
+  /** Where clients are told to find the registry, if somebody said so. */
+  readonly host: string | undefined;
+  /** What is called with what next handshakes are to be made with. */
+  readonly use: (material: Material) => void;
+  readonly terminal: Pick<Terminal, 'notice'>;
+}
+
+export class Renewals {
+  readonly #settings: RenewalSettings;
+  readonly #paths: readonly string[];
+  #material: Material;
+  #patience: NodeJS.Timeout | undefined;
+  #reminder: NodeJS.Timeout | undefined;
+  readonly #closed = new AbortController();
+
+  constructor(settings: RenewalSettings) {
+    this.#settings = settings;
+    this.#material = settings.material;
+    const { cert, key, clientCa } = settings.files;
+    this.#paths = [cert, key, clientCa].filter((path) => path !== undefined);
+    this.#sayDoubts();
+  }
+
+  /** From now on, until it is closed. It keeps no process from ending. */
+  watch(): void {
+    void this.#watch(this.#closed.signal);
+    this.#reminder = setInterval(() => {
+      this.#remind();
+    }, REMINDER_MS).unref();
+  }
+
+  close(): void {
+    this.#closed.abort();
+    clearTimeout(this.#patience);
+    clearInterval(this.#reminder);
+  }
+
+  /** Something was written. What is wrong with it may be put right by the next thing that is. */
+  changed(): void {
+    const found = this.#look();
+    if (found.kind === 'ok') this.#take(found.value);
+    else
+      this.#patience ??= setTimeout(() => {
+        this.asked();
+      }, PATIENCE_MS).unref();
+  }
+
+  /** Somebody says that all is written, as by SIGHUP: what is wrong now is wrong. */
+  asked(): void {
+    const found = this.#look();
+    if (found.kind === 'ok') {
+      this.#take(found.value);
+      return;
+    }
+    this.#endPatience();
+    this.#settings.terminal.notice({
+      level: 'error',
+      event: 'certificate-refused',
+      message: `${found.message}. The certificate from before is served on.`,
+    });
+  }
+
+  /** The first look is for what was written since the files were read. */
+  async #watch(signal: AbortSignal): Promise<void> {
+    let seen = '';
+    while (!signal.aborted) {
+      const found = (await Promise.all(this.#paths.map(signOf))).join(' ');
+      if (signal.aborted) return;
+      if (found !== seen) this.changed();
+      seen = found;
+      // It is told of the end by an error.
+      await delay(WATCH_INTERVAL_MS, undefined, { ref: false, signal }).catch(() => undefined);
+    }
+  }
+
+  #look(): Result<Material> {
+    const found = readMaterial(this.#settings.files);
+    if (found.kind === 'problem') return found;
+    const now = new Date();
+    const [leaf] = found.value.pair.chain;
+    const worse = !isValidAt(leaf, now) && isValidAt(this.#material.pair.chain[0], now);
+    const doubt = worse ? validityDoubt(leaf, this.#settings.files.cert, now) : undefined;
+    return doubt === undefined ? found : { kind: 'problem', message: doubt };
+  }
+
+  #take(material: Material): void {
+    this.#endPatience();
+    if (material.version === this.#material.version) return;
+    this.#material = material;
+    this.#settings.use(material);
+    const [leaf] = material.pair.chain;
+    const { validToDate } = leaf;
+    this.#settings.terminal.notice({
+      level: 'info',
+      event: 'certificate-renewed',
+      message: `The certificate was renewed, and is valid until ${validToDate.toISOString()}.`,
+      fields: { subject: subjectOf(leaf), until: validToDate.toISOString() },
+    });
+    this.#sayDoubts();
+  }
+
+  #endPatience(): void {
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
+  }
+
+  #sayDoubts(): void {
+    const { files, host } = this.#settings;
+    for (const doubt of materialDoubts(this.#material, files, new Date(), host)) this.#warn(doubt);
+  }
+
+  #remind(): void {
+    const doubt = validityDoubt(this.#material.pair.chain[0], this.#settings.files.cert, new Date());
+    if (doubt !== undefined) this.#warn(doubt);
+  }
+
+  #warn(message: string): void {
+    this.#settings.terminal.notice({ level: 'warn', event: 'certificate', message });
+  }
+}
+
+/** Differs once something else lies there, or the same was written again. */
+async function signOf(path: string): Promise<string> {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+    return [dev, ino, size, mtimeNs, ctimeNs].join(':');
+  } catch (error) {
+    return systemErrorCode(error) ?? 'nothing';
+  }
+}
