@@ -92,6 +92,14 @@ function cantBeUsed(typed: string, cause: unknown): StartFailure {
   return systemFailure(cause, typed) ?? new StartFailure(message, { cause });
 }
 
+/** Without the path, which the message has already. */
+function reasonOf(error: unknown): string {
+  const code = systemErrorCode(error);
+  if (code !== 'EACCES' && code !== 'EPERM') return describeError(error);
+  const user = process.geteuid?.();
+  return `this user${user === undefined ? '' : ` (uid ${String(user)})`} may not write there. Let it (chown, chmod)`;
+}
+
 /**
  * What openDataDirectory would refuse for, as far as it can be told without touching anything, beside a Berth that may serve.
  *
@@ -146,14 +154,6 @@ function notMade(typed: string, code: string | undefined, cause?: unknown): Star
         : reasonOf(cause);
   const message = `${typed} can't be made: ${reason}. Or choose another: npm start -- --data DIR`;
   return systemFailure(cause, typed) ?? new StartFailure(message, { cause });
-}
-
-/** Without the path, which the message has already. */
-function reasonOf(error: unknown): string {
-  const code = systemErrorCode(error);
-  if (code !== 'EACCES' && code !== 'EPERM') return describeError(error);
-  const user = process.geteuid?.();
-  return `this user${user === undefined ? '' : ` (uid ${String(user)})`} may not write there. Let it (chown, chmod)`;
 }
 
 /** `--data ~` would otherwise mix the registry with somebody's home. */

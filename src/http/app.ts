@@ -119,7 +119,8 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   const { publicUrl, servedScheme, trustedProxy, onCloudflare } = services.config;
   const place = { publicUrl, servedScheme, trustedProxy: trustedProxy || isThroughProxy(proxy) };
   const circumstances = { address: clientAddress(request, { ...place, onCloudflare }), now: Date.now() };
-  record.address = circumstances.address;
+  // Cloudflare's own logs have it.
+  if (!onCloudflare) record.address = circumstances.address;
   const url = new URL(request.url);
   const arrival = { ...services, id: record.id, note, request, url, proxy, place, circumstances, params };
   const nobody: Context = { ...arrival, principal: { kind: 'anonymous' } };
