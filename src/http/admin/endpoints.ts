@@ -3,6 +3,7 @@
  * alone. Secrets are sealed before they leave this isolate, and shown to nobody.
  */
 import { destinationRulesOf } from '../../notifications/configured-endpoints.ts';
+import { plainHost } from '../../notifications/destination.ts';
 import { MOST_ENDPOINTS, parseEndpoint, type EndpointDocument } from '../../notifications/endpoint-document.ts';
 import { withoutSecrets, withSealedSecrets } from '../../notifications/endpoint-secrets.ts';
 import { sealingKeysOf } from '../../notifications/sealing.ts';
@@ -114,7 +115,8 @@ async function readEndpoint(
   if (json.name !== name) throw mistakes([`name: must be ${name}, as in the address, or be left out`]);
   const result = parseEndpoint(JSON.stringify(json), destinationRulesOf(context.config));
   if (!result.ok) throw mistakes(result.mistakes);
-  if (new URL(result.value.url).host === new URL(publicOrigin(context.request, context.config)).host) {
+  const own = new URL(publicOrigin(context.request, context.config));
+  if (plainHost(new URL(result.value.url)) === plainHost(own)) {
     throw mistakes(["url: must not be the registry's own address"]);
   }
   return { json, document: result.value };
