@@ -9,7 +9,7 @@ export function blocksOf(language: 'json' | 'sh'): readonly string[] {
 }
 
 /** What stands under a heading, up to the next one. */
-export function sectionOf(heading: string): string {
+function sectionOf(heading: string): string {
   const [, after] = PAGE.split(`\n${heading}\n`);
   if (after === undefined) throw new Error(`the page has no "${heading}"`);
   return after.split(/^#{1,6} /m)[0] ?? '';
