@@ -52,6 +52,13 @@ test('a chat is told by a template who pushed, also somebody without a name', ()
   expect(body).toBe('{"content":"anonymous pushed berth.example/team/app:1.2"}');
 });
 
+test('a ping tells a chat what the page says', () => {
+  const cause = { ...event().cause, origin: 'https://registry.example.com', actor: { kind: 'berth', name: 'ping' } };
+  const told = sentence(event('ping', { cause, target: {} }));
+  expect(PAGE.replaceAll(/\s+/g, ' ')).toContain(`tells Slack \`${told}\``);
+  expect(isTaken({ events: ['ping'] })).toBe(false);
+});
+
 test('the line in the chat is the one that is sent', () => {
   const [, line] = /^The channel reads `([^`]+)`/m.exec(PAGE) ?? [];
   expect(line).toBe(sentence(event()));

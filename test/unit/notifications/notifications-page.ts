@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 export const PAGE = readFileSync(join(import.meta.dirname, '..', '..', '..', 'docs', 'notifications.md'), 'utf8');
 
-export function blocksOf(language: 'json' | 'sh'): readonly string[] {
+export function blocksOf(language: 'json' | 'sh' | 'js' | 'python'): readonly string[] {
   return [...PAGE.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, 'gm'))].map(([, text = '']) => text);
 }
 
