@@ -20,6 +20,7 @@ const VERSION_ARGS = {
   podman: ['--version'],
   buildah: ['--version'],
   runc: ['--version'],
+  jq: ['--version'],
 } as const;
 export type ProgramName = keyof typeof VERSION_ARGS;
 
