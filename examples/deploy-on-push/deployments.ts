@@ -3,7 +3,7 @@
  * a crash is done again: the container that served before it still does.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Engine } from './engine.ts';
+import { isEngineFailure, type Engine } from './engine.ts';
 import { isNewer, type Push } from './pushes.ts';
 import { readState, writeState, type Outcome, type State } from './state.ts';
 
@@ -112,11 +112,15 @@ export class Deployments {
     log({ event: outcome, id: push.id, digest: push.digest, running: this.#state.running });
   }
 
-  /** An image that can't be started will not be able to later: that is an answer, not a failure. */
+  /** An image that can't be started will not be able to later: that is an answer, not a failure. Throws where it is the engine's. */
   async #starts(name: string, reference: string): Promise<boolean> {
     try {
       await this.#engine.start(name, reference);
     } catch (error) {
+      if (isEngineFailure(error)) {
+        await this.#engine.remove(name);
+        throw error;
+      }
       this.#settings.log({ event: 'start refused', message: String(error).slice(-SHOWN_CHARACTERS) });
       return false;
     }

@@ -8,6 +8,10 @@ const CHECK_EVERY_MS = 500;
 const CHECK_LIMIT_MS = 5_000;
 const PULL_LIMIT_MS = 30 * 60_000;
 const COMMAND_LIMIT_MS = 60_000;
+/** Of `run`: the engine itself has failed, whatever the image is (podman-run(1), "Exit status"; docker's is the same). */
+const ENGINE_FAILED = 125;
+/** Of a machine where the engine may not do what it has to, for instance within a container: there the code is that of an image. */
+const MACHINE_REFUSED = /rlimit|cgroup/i;
 
 export interface EngineSettings {
   /** `podman`, with options that each command gets. */
@@ -84,6 +88,15 @@ export class Engine {
     const { stdout } = await RUN(program, [...options, ...words], { timeout: limitMs, maxBuffer: 16 * 1024 * 1024 });
     return stdout;
   }
+}
+
+/** Whether no image would have started, so that there is reason to try again once the machine is put right. */
+export function isEngineFailure(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    (('code' in error && error.code === ENGINE_FAILED) ||
+      ('stderr' in error && typeof error.stderr === 'string' && MACHINE_REFUSED.test(error.stderr)))
+  );
 }
 
 async function succeeds(check: string, container: string): Promise<boolean> {

@@ -41,7 +41,9 @@ export function parseSettingDocument<const Schema extends v.GenericSchema>(
   if (!document.ok) return wholeMistake(`${document.message}${whereItEnds(given)}`);
   const { success, issues, output } = v.safeParse(schema, document.value);
   if (success) return { ok: true, value: output };
-  return { ok: false, mistakes: issues.slice(0, MISTAKES_REPORTED).map((issue) => described(issue, page)) };
+  // A value that breaks two rules which say the same is one mistake.
+  const mistakes = new Set(issues.map((issue) => described(issue, page)));
+  return { ok: false, mistakes: [...mistakes].slice(0, MISTAKES_REPORTED) };
 }
 
 export const text = v.string('must be a string');

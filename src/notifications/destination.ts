@@ -42,17 +42,36 @@ const IPV4_MAPPED = network('::ffff:0:0/96');
 /** Names that never are on the internet (RFC 6761, RFC 6762, RFC 8375, and `.internal` as ICANN reserved it). */
 const LOCAL_NAME = /(?:^|\.)(?:localhost|local|internal|home\.arpa|localdomain|intranet|lan|corp|home)$/;
 
+const OTHERWISE = 'or set BERTH_WEBHOOKS_PRIVATE=on';
+
 /** Why a webhook may not be there; `undefined` where it may. */
 export function destinationProblem(text: string, rules: DestinationRules): string | undefined {
   if (text.length > LONGEST_URL_CHARACTERS) return `may have ${String(LONGEST_URL_CHARACTERS)} characters`;
   if (!URL.canParse(text)) return 'must be a URL, as in https://example.com/hook';
   const url = new URL(text);
   if (url.username !== '' || url.password !== '') return 'must hold no name and password: use headers';
-  if (url.protocol !== 'https:' && !(rules.allowPrivate && url.protocol === 'http:')) return 'must begin with https://';
-  // Otherwise the dot at the end of a name would make another one of it.
-  const host = url.hostname.replace(/\.$/, '').toLowerCase();
+  const scheme = schemeProblem(url, rules);
+  if (scheme !== undefined) return scheme;
+  const host = plainHostname(url);
   if (rules.ownHosts.some((own) => own === host)) return "must not be the registry's own address";
-  return rules.allowPrivate || isPublicHost(host) ? undefined : 'must be an address of the public internet';
+  return rules.allowPrivate || isPublicHost(host)
+    ? undefined
+    : `must be an address of the public internet, ${OTHERWISE}`;
+}
+
+/** The host and port that would be called: dots at the end of a name would make another one of it. */
+export function plainHost(url: URL): string {
+  return `${plainHostname(url)}:${url.port}`;
+}
+
+function plainHostname({ hostname }: URL): string {
+  return hostname.replace(/\.+$/, '').toLowerCase();
+}
+
+function schemeProblem({ protocol }: URL, { allowPrivate }: DestinationRules): string | undefined {
+  if (protocol === 'https:' || (allowPrivate && protocol === 'http:')) return undefined;
+  if (allowPrivate) return 'must begin with https:// or http://';
+  return protocol === 'http:' ? `must begin with https://, ${OTHERWISE}` : 'must begin with https://';
 }
 
 function isPublicHost(host: string): boolean {

@@ -11,6 +11,10 @@ const CREDENTIAL_NAME = /authori[sz]ation|cookie|token|secret|passw|signature|cr
 /** No space at either end, which would be cut off on the way, and what comes back would not be known again. */
 const SENDABLE = /^[\u0021-\u007e](?:[\u0020-\u007e]*[\u0021-\u007e])?$/;
 
+const MISTAKES_REPORTED = 10;
+/** Of a header, as it is shown. */
+const LONGEST_NAME_CHARACTERS = 100;
+
 type Document = Readonly<Record<string, unknown>>;
 
 export function isCredentialName(header: string): boolean {
@@ -40,6 +44,25 @@ export function withoutSecrets(document: Document): Document {
       : {}),
     ...(Array.isArray(signingSecrets) ? { signingSecrets: signingSecrets.map(hidden) } : {}),
   };
+}
+
+/** What is wrong with a secret that is named as the setting names one: the admin API knows no bindings. */
+export function namedSecrets({ headers, signingSecrets }: Document): string[] {
+  const given = [
+    ...Object.entries(isObject(headers) ? headers : {}).map(([name, value]) => [headerPath(name), value] as const),
+    ...(Array.isArray(signingSecrets) ? signingSecrets : []).map(
+      (value: unknown, index) => [`signingSecrets[${String(index)}]`, value] as const,
+    ),
+  ];
+  return given
+    .filter(([, value]) => isObject(value) && 'binding' in value)
+    .slice(0, MISTAKES_REPORTED)
+    .map(([path]) => `${path}: here the secret itself is given: {"value": "…"} (docs/notifications-admin.md)`);
+}
+
+function headerPath(name: string): string {
+  const shown = name.slice(0, LONGEST_NAME_CHARACTERS);
+  return `headers.${/^\w+$/.test(shown) ? shown : JSON.stringify(shown)}`;
 }
 
 /**
@@ -78,7 +101,7 @@ export async function withSealedSecrets(
   const isElsewhere = before !== undefined && originOf(given) !== originOf(before);
   const headers: Record<string, unknown> = {};
   for (const [header, value] of Object.entries(isObject(given['headers']) ? given['headers'] : {})) {
-    const path = `headers.${/^\w+$/.test(header) ? header : JSON.stringify(header)}`;
+    const path = headerPath(header);
     const secret = secretOf(value);
     const text = secret ?? String(value);
     if (!SENDABLE.test(text))

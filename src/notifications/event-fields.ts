@@ -22,9 +22,10 @@ const FIELDS = {
   /** What `docker pull` takes. */
   image: ({ cause, repository, target }) => imageName(new URL(cause.origin).host, repository, target),
   host: ({ cause }) => new URL(cause.origin).host,
-  actor: ({ cause }) => cause.actor.name,
+  /** Who has no name is called by what they are. */
+  actor: ({ cause }) => cause.actor.name ?? cause.actor.kind,
   actorKind: ({ cause }) => cause.actor.kind,
-  requestId: ({ cause }) => cause.requestId,
+  requestId: ({ cause }) => (cause.requestId === '' ? undefined : cause.requestId),
   sequence: ({ sequence }) => sequence?.number,
 } as const satisfies Record<string, (event: RegistryEvent) => FieldValue>;
 

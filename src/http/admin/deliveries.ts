@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import type { Replay } from '../../objects/endpoint/messages.ts';
-import { conflict, shownTime, timeOf } from '../account-answers.ts';
+import { conflict, notFound, shownTime, timeOf } from '../account-answers.ts';
 import { auditChange } from '../audit.ts';
 import { query } from '../context.ts';
 import { mistakes, readJson } from '../json-body.ts';
@@ -103,9 +103,17 @@ export async function replayEvents(context: AdminContext): Promise<Response> {
     case 'too-many':
       throw conflict('too many replays are under way: wait for their end, or ask for fewer parts of the log at once');
     case 'begun':
+      if (result.spans === 0) demandUnnamed(wanted);
       auditChange(context, context.actor, { action: 'events replayed', subject: `endpoint:${name}` });
       return Response.json({ spans: result.spans }, { status: 202 });
   }
+}
+
+/** Throws NOT_FOUND where what was named is not there: that "all" or a time has nothing is no mistake. */
+function demandUnnamed(wanted: Replay): void {
+  if (wanted.kind === 'ids')
+    throw notFound('event in the log, which keeps them for 7 days, or the endpoint has had none');
+  if (wanted.kind === 'dead-letters' && wanted.numbers !== 'all') throw notFound('dead letter');
 }
 
 /** Throws REQUEST_INVALID unless it is one of the three. */

@@ -3,8 +3,9 @@
  * alone. Secrets are sealed before they leave this isolate, and shown to nobody.
  */
 import { destinationRulesOf } from '../../notifications/configured-endpoints.ts';
+import { plainHost } from '../../notifications/destination.ts';
 import { MOST_ENDPOINTS, parseEndpoint, type EndpointDocument } from '../../notifications/endpoint-document.ts';
-import { withoutSecrets, withSealedSecrets } from '../../notifications/endpoint-secrets.ts';
+import { namedSecrets, withoutSecrets, withSealedSecrets } from '../../notifications/endpoint-secrets.ts';
 import { sealingKeysOf } from '../../notifications/sealing.ts';
 import { parseJsonDocument } from '../../oci/json-document.ts';
 import { conflict, notFound, shownTime } from '../account-answers.ts';
@@ -20,6 +21,7 @@ import {
   endpointName,
   endpointsOfSetting,
   finishedEndpoint,
+  newEndpointName,
   storedEndpoint,
   type EndpointJson,
   type KnownEndpoint,
@@ -58,7 +60,7 @@ export async function getEndpoint(context: AdminContext): Promise<Response> {
 /** Whatever fails on the way is mended by the same request. */
 export async function putEndpoint(context: AdminContext): Promise<Response> {
   const { meter, objects, config } = context;
-  const name = endpointName(context);
+  const name = newEndpointName(context);
   demandEvents(context);
   demandChangeable(context, name);
   const { json, document } = await readEndpoint(context, name);
@@ -112,9 +114,12 @@ async function readEndpoint(
   if (!given.ok) throw mistakes([`the document: ${given.message}`]);
   const json = { name, ...given.value };
   if (json.name !== name) throw mistakes([`name: must be ${name}, as in the address, or be left out`]);
+  const misplaced = namedSecrets(json);
+  if (misplaced.length > 0) throw mistakes(misplaced);
   const result = parseEndpoint(JSON.stringify(json), destinationRulesOf(context.config));
   if (!result.ok) throw mistakes(result.mistakes);
-  if (new URL(result.value.url).host === new URL(publicOrigin(context.request, context.config)).host) {
+  const own = new URL(publicOrigin(context.request, context.config));
+  if (plainHost(new URL(result.value.url)) === plainHost(own)) {
     throw mistakes(["url: must not be the registry's own address"]);
   }
   return { json, document: result.value };

@@ -6,6 +6,7 @@ import { ENDPOINT_NAME } from '../../notifications/endpoint-document.ts';
 import type { Origin } from '../../objects/event-log/messages.ts';
 import { RegistryError } from '../../oci/error.ts';
 import { conflict, notFound } from '../account-answers.ts';
+import { mistakes } from '../json-body.ts';
 import type { AdminContext } from './administrator.ts';
 
 export type EndpointJson = Readonly<Record<string, unknown>>;
@@ -13,7 +14,7 @@ export type EndpointJson = Readonly<Record<string, unknown>>;
 export interface KnownEndpoint {
   readonly name: string;
   readonly origin: Origin;
-  /** As it was written, but for sealed secrets; absent where it was begun to be made and never finished. */
+  /** As it was written, but for sealed secrets; absent where there is none, or not any more. */
   readonly document: EndpointJson | undefined;
 }
 
@@ -24,30 +25,39 @@ const Setting = v.pipe(
   v.object({ endpoints: v.array(v.looseObject({ name: v.string() })) }),
 );
 
-export function endpointName({ params }: AdminContext): string {
-  const name = params['endpoint'] ?? '';
-  if (!ENDPOINT_NAME.test(name)) throw notFound('endpoint');
-  return name;
+/** Throws NOT_FOUND for what can be no name. */
+export function endpointName(context: AdminContext): string {
+  if (!ENDPOINT_NAME.test(givenName(context))) throw notFound('endpoint');
+  return givenName(context);
 }
 
-/** Throws NOT_FOUND. */
-async function knownEndpoint(context: AdminContext): Promise<KnownEndpoint> {
+/** As `endpointName`, for one that is to be made: throws REQUEST_INVALID. */
+export function newEndpointName(context: AdminContext): string {
+  if (!ENDPOINT_NAME.test(givenName(context))) {
+    throw mistakes(['the name of an endpoint must be up to 63 of a-z, 0-9 and -, and begin and end with no -']);
+  }
+  return givenName(context);
+}
+
+function givenName({ params }: AdminContext): string {
+  return params['endpoint'] ?? '';
+}
+
+/** Throws NOT_FOUND for one that is not there, and for one that was begun to be made, or that the setting has let go. */
+export async function finishedEndpoint(context: AdminContext): Promise<KnownEndpoint & { document: EndpointJson }> {
   const name = endpointName(context);
   const configured = endpointsOfSetting(context.config).find((endpoint) => endpoint.name === name);
   if (configured !== undefined) return { name, origin: 'setting', document: configured };
   const { meter, objects } = context;
   const { reader } = await meter.call(objects.eventLog().reader(name));
   if (reader === undefined) throw notFound('endpoint');
-  return { name, origin: 'admin', document: await storedEndpoint(context, name) };
-}
-
-/** As `knownEndpoint`, without one that was never finished. */
-export async function finishedEndpoint(context: AdminContext): Promise<KnownEndpoint & { document: EndpointJson }> {
-  const known = await knownEndpoint(context);
-  const { document } = known;
-  if (document !== undefined) return { ...known, document };
+  const document = await storedEndpoint(context, name);
+  if (document !== undefined) return { name, origin: 'admin', document };
   throw new RegistryError('NOT_FOUND', {
-    message: `the endpoint ${known.name} was never finished: PUT it again, or DELETE it`,
+    message:
+      reader.origin === 'setting'
+        ? `the setting BERTH_ENDPOINTS names the endpoint ${name} no more: name it there, PUT it here, or DELETE it`
+        : `the endpoint ${name} was never finished: PUT it again, or DELETE it`,
   });
 }
 

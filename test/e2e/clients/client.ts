@@ -22,6 +22,7 @@ const VERSION_ARGS = {
   runc: ['--version'],
   nginx: ['-v'],
   'systemd-analyze': ['--version'],
+  jq: ['--version'],
 } as const;
 export type ProgramName = keyof typeof VERSION_ARGS;
 

@@ -3,6 +3,8 @@
  * with messages that the test signs, true ones and forged ones.
  */
 import { createHmac } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../../../bench/free-port.ts';
 import { startBerth, type BerthProcess } from '../berth-process.ts';
@@ -19,6 +21,18 @@ const SECRET = `whsec_${KEYS[0].toString('base64')}`;
 /** It ends at once where it is asked to: the first process of a container gets no signal that it does not look for. */
 const SERVES = (version: number): string =>
   `trap 'exit 0' TERM; echo version ${String(version)}; while :; do sleep 1; done`;
+
+/** An engine of a machine that does not let it start a container, until the file `allowed` is beside it. */
+const REFUSED_ENGINE = `#!/bin/sh
+case "$1" in
+  run) test -e "$(dirname "$0")/allowed" || {
+    echo 'Error: crun: setrlimit \`RLIMIT_NOFILE\`: Operation not permitted: OCI permission denied' >&2
+    exit 126
+  } ;;
+  inspect) echo true ;;
+  version) echo 1 ;;
+esac
+`;
 
 let scratch: Scratch;
 let pusher: Availability<ContainersStorageClient>;
@@ -172,6 +186,19 @@ describe('the receiver', { timeout: TEST_LIMIT_MS }, () => {
     deployed = await serve(words, repository);
     await deployed.line('deployed', { id: 'only' });
     expect(await deployed.running()).toEqual(['version 1']);
+  });
+
+  test('tries again what the engine was not allowed to start: that is no fault of the image', async () => {
+    const folder = scratch.folder('refused');
+    const engineFile = join(folder, 'engine');
+    writeFileSync(engineFile, REFUSED_ENGINE, { mode: 0o755 });
+    const repository = 'team/refused';
+    const deployed = await serve([engineFile], repository, { DEPLOY_UP_SECONDS: '0' });
+    const body = bodyOf({ id: 'refused', digest: `sha256:${'0'.repeat(64)}`, sequence: 1, repository });
+    expect(await send(deployed.url, body, headersOf(body, [KEYS[0]]))).toBe('202 written down');
+    await deployed.line('deployment failed', { id: 'refused' });
+    writeFileSync(join(folder, 'allowed'), '');
+    await deployed.line('deployed', { id: 'refused' });
   });
 
   test('takes no message that is forged, old, too long, or no message, and deploys nothing', async (context) => {

@@ -1,22 +1,31 @@
 /**
  * docs/notifications.md, run: its shell lines are typed, a Berth starts with each of its documents, and one event of each kind
- * names what the page's table says. What needs no process is in test/unit/notifications/docs.test.ts.
+ * names what the page's table says. Then docs/notifications-admin.md is typed, block after block, against that Berth. What
+ * needs no process is in test/unit/notifications/docs.test.ts.
  */
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as v from 'valibot';
 import { EVENT_KINDS } from '../../../src/notifications/event.ts';
 import { parseWebhookSecret } from '../../../src/notifications/signature.ts';
-import { blocksOf, documentOf, namesIn, rowsOf } from '../../unit/notifications/notifications-page.ts';
+import { ADMIN_PAGE, blocksOf, documentOf, namesIn, rowsOf } from '../../unit/notifications/notifications-page.ts';
+import { PageShell } from '../access/page-shell.ts';
 import { startBerth, type BerthProcess } from '../berth-process.ts';
 import { run } from '../berths.ts';
+import { detectProgram, requireClient, type Availability } from '../clients/client.ts';
 import { runCommand } from '../clients/command.ts';
 import { makeScratch, type Scratch } from '../clients/scratch.ts';
 import { Receiver } from './receiver.ts';
 
+const ROOT = join(import.meta.dirname, '..', '..', '..');
 const START_LIMIT_MS = 120_000;
+const STEP_LIMIT_MS = 60_000;
+const WAIT_LIMIT_MS = 45_000;
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const CONFIG = 'application/vnd.oci.empty.v1+json';
 
@@ -56,6 +65,9 @@ describe('docs/notifications.md', () => {
   );
 });
 
+const EMPTY = { mediaType: CONFIG, digest: digestOf('{}'), size: 2 };
+const PLAIN = JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST, config: EMPTY, layers: [EMPTY] });
+
 const Told = v.looseObject({
   target: v.record(v.string(), v.unknown()),
   berth: v.looseObject({ kind: v.picklist(EVENT_KINDS) }),
@@ -66,7 +78,7 @@ const ALWAYS = ['repository', 'url', 'length'];
 /** In `berth`, where `target` of distribution knows no such field. */
 const IN_BERTH = ['previousDigest', 'subject'];
 
-describe('an event of each kind', () => {
+describe('one Berth', () => {
   let receiver: Receiver;
   let berth: BerthProcess;
 
@@ -98,19 +110,23 @@ describe('an event of each kind', () => {
     return response;
   }
 
+  async function pushConfig(repository: string): Promise<void> {
+    const upload = await ask('POST', `/v2/${repository}/blobs/uploads/`, '');
+    const place = new URL(upload.headers.get('location') ?? '', berth.url);
+    place.searchParams.set('digest', EMPTY.digest);
+    await ask('PUT', place.href, '{}');
+  }
+
   /** Two pushes of a tag, the second of a manifest that has everything; and then all of it is deleted. */
   const EVENTS_MADE = 12;
   async function makeEach(): Promise<void> {
-    const config = { mediaType: CONFIG, digest: digestOf('{}'), size: 2 };
-    const plain = JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST, config, layers: [config] });
+    const config = EMPTY;
+    const plain = PLAIN;
     const subject = { mediaType: MANIFEST, digest: digestOf(plain), size: plain.length };
     const more = { artifactType: 'application/vnd.example', subject, annotations: { note: 'one' } };
     const whole = JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST, ...more, config, layers: [config] });
 
-    const upload = await ask('POST', '/v2/docs/one/blobs/uploads/', '');
-    const place = new URL(upload.headers.get('location') ?? '', berth.url);
-    place.searchParams.set('digest', config.digest);
-    await ask('PUT', place.href, '{}');
+    await pushConfig('docs/one');
     await ask('POST', `/v2/docs/two/blobs/uploads/?mount=${config.digest}&from=docs/one`, '');
     await ask('GET', `/v2/docs/one/blobs/${config.digest}`);
     await ask('PUT', '/v2/docs/one/manifests/tag', plain, MANIFEST);
@@ -122,7 +138,7 @@ describe('an event of each kind', () => {
   }
 
   it.each(rowsOf('## Events').map(([kind = '', , fields = '']) => [namesIn(kind)[0] ?? '', namesIn(fields)] as const))(
-    '%s names what the table says',
+    'tells of %s what the table says',
     (kind, fields) => {
       const events = told().filter(({ berth: added }) => added.kind === kind);
       const inTarget = events.flatMap(({ target }) =>
@@ -136,6 +152,174 @@ describe('an event of each kind', () => {
       expect([...new Set([...inTarget, ...inBerth])].sort()).toEqual([...fields].sort());
     },
   );
+
+  describe('docs/notifications-admin.md', () => {
+    /** The programs of a person's terminal, as they are in the clone. */
+    const PRELUDE = 'npm() { "$NODE" "$ROOT/standalone/admin-password-command.ts" --data "$DATA"; }';
+    const BLOCKS = blocksOf('sh', ADMIN_PAGE).filter((block) => !block.includes('npm start'));
+    const [helpers = '', ...steps] = BLOCKS;
+    let hook: Receiver;
+    let shell: PageShell;
+    let jq: Availability<string>;
+    let environment: Record<string, string>;
+
+    beforeAll(async () => {
+      hook = await Receiver.start();
+      jq = await detectProgram('jq', scratch);
+      environment = { ...scratch.env, ROOT, DATA: berth.data, NODE: join(ROOT, 'node_modules', '.bin', 'node') };
+      shell = new PageShell(scratch.folder('clone'), environment, `${PRELUDE}\n${asHere(helpers)}`);
+      await pushConfig('team/app');
+    });
+    afterAll(async () => {
+      await shell.end();
+      await hook.close();
+    });
+
+    const asHere = (text: string): string =>
+      text.replaceAll('http://127.0.0.1:8787', berth.url).replaceAll('https://deploy.example.com/hook', hook.url);
+
+    async function typed(block: string): Promise<string> {
+      const { failed, output } = await shell.play(asHere(block));
+      expect(failed, output).toBeUndefined();
+      return output;
+    }
+
+    /** Until the log has it: the endpoint that wants everything is told of what the log has. */
+    async function push(tag: string): Promise<void> {
+      await ask('PUT', `/v2/team/app/manifests/${tag}`, PLAIN, MANIFEST);
+      await receiver.until(() => told().some(({ target }) => target['tag'] === tag));
+    }
+
+    const isTold = (tag: string): Promise<void> =>
+      hook.until((requests) => requests.some(({ body }) => body.includes(`"tag":"${tag}"`)));
+    const signatures = (): number => String(hook.requests.at(-1)?.headers['webhook-signature']).split(' ').length;
+    const ping = () => typed(steps.find((block) => block.includes('/ping')) ?? '');
+
+    /** What holds once a block was typed; those that need something to be there first type it themselves. */
+    const HOLDS: readonly (readonly [named: string, then: (block: string) => Promise<void>])[] = [
+      [
+        'Bearer of the receiver',
+        async (block) => {
+          expect(await typed(block)).toContain('"signingSecrets":[{"value":"***"}]');
+        },
+      ],
+      [
+        '/ping',
+        async (block) => {
+          expect(await typed(block)).toContain('"delivered":true');
+          expect(hook.requests.at(-1)?.headers.authorization).toBe('Bearer of the receiver');
+          expect(signatures()).toBe(1);
+        },
+      ],
+      [
+        'deploy | jq\n',
+        async (block) => {
+          expect(await typed(block)).toContain('"breaker": "closed"');
+        },
+      ],
+      [
+        '/deliveries',
+        async (block) => {
+          await push('delivered');
+          await isTold('delivered');
+          // It is written down once the receiver's answer has come.
+          await expect.poll(() => typed(block), { timeout: WAIT_LIMIT_MS }).toContain('"status": 200');
+        },
+      ],
+      [
+        '.disabled = true',
+        async (block) => {
+          await typed(block);
+          await push('buried');
+        },
+      ],
+      [
+        '.disabled = false',
+        async (block) => {
+          expect(await typed(block)).not.toContain('"disabled":true');
+        },
+      ],
+      [
+        '/dead-letters | jq\n',
+        async (block) => {
+          expect(await typed(block)).toContain('the endpoint was disabled');
+        },
+      ],
+      [
+        'first=',
+        async (block) => {
+          expect(await typed(block)).toMatch(/"repository": "team\/app"/);
+        },
+      ],
+      [
+        '/replay',
+        async (block) => {
+          expect(await typed(block)).toContain('"spans":');
+          await isTold('buried');
+        },
+      ],
+      [
+        '$new',
+        async (block) => {
+          await typed(block);
+          await ping();
+          expect(signatures()).toBe(2);
+        },
+      ],
+      [
+        '.signingSecrets = [{ value: "***" }]',
+        async (block) => {
+          await typed(block);
+          await ping();
+          expect(signatures()).toBe(1);
+        },
+      ],
+      [
+        '/events/stream',
+        async (block) => {
+          const script = `${PRELUDE}\n${asHere(helpers)}\n${asHere(block)}`;
+          const child = spawn('bash', ['-c', script], {
+            env: environment,
+            detached: true,
+            stdio: ['ignore', 'pipe', 'inherit'],
+          });
+          const heard: string[] = [];
+          const lines = createInterface({ input: child.stdout }).on('line', (line) => heard.push(line));
+          const signal = AbortSignal.timeout(WAIT_LIMIT_MS);
+          try {
+            // From its first line on it is told of everything.
+            while (heard.length === 0) await once(lines, 'line', { signal });
+            await push('live');
+            while (!heard.some((line) => /^data: .*"live"/.test(line))) await once(lines, 'line', { signal });
+          } finally {
+            process.kill(-(child.pid ?? 0), 'SIGKILL');
+          }
+        },
+      ],
+      [
+        '-X DELETE',
+        async (block) => {
+          await typed(block);
+          expect((await shell.play('admin $berth/admin/endpoints/deploy')).output).toContain('no such endpoint');
+        },
+      ],
+    ];
+
+    it('is checked block by block', () => {
+      expect(steps).toHaveLength(HOLDS.length);
+    });
+
+    it.for(HOLDS.map(([named, then], index) => ({ named, then, index })))(
+      'works as it says: $named',
+      { timeout: STEP_LIMIT_MS },
+      async ({ named, then, index }, context) => {
+        requireClient(context, 'jq', jq);
+        const block = steps[index] ?? '';
+        expect(block).toContain(named);
+        await then(block);
+      },
+    );
+  });
 });
 
 function digestOf(text: string): string {

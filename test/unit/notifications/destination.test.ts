@@ -46,6 +46,7 @@ describe('an address that is not public is refused in every form that a URL can 
     'https://１２７.0.0.1/',
     'https://localhost/',
     'https://LOCALHOST./',
+    'https://localhost../',
     'https://a.localhost/',
     'https://metadata.google.internal/',
     'https://printer.local/',
@@ -53,18 +54,21 @@ describe('an address that is not public is refused in every form that a URL can 
     'https://intranet/',
     'https://router.lan/',
   ])('%s', (url) => {
-    expect(destinationProblem(url, PUBLIC_ONLY)).toBe('must be an address of the public internet');
+    expect(destinationProblem(url, PUBLIC_ONLY)).toBe(
+      'must be an address of the public internet, or set BERTH_WEBHOOKS_PRIVATE=on',
+    );
   });
 });
 
 test.each([
-  ['http://example.com/', 'must begin with https://'],
+  ['http://example.com/', 'must begin with https://, or set BERTH_WEBHOOKS_PRIVATE=on'],
   ['ftp://example.com/', 'must begin with https://'],
   ['file:///etc/passwd', 'must begin with https://'],
   ['javascript:alert(1)', 'must begin with https://'],
   ['example.com', 'must be a URL, as in https://example.com/hook'],
   ['https://alice:secret@example.com/', 'must hold no name and password: use headers'],
   ['https://berth.example/v2/', "must not be the registry's own address"],
+  ['https://berth.example../v2/', "must not be the registry's own address"],
   ['https://BERTH.example.:444/', "must not be the registry's own address"],
   [`https://example.com/${'a'.repeat(2_048)}`, 'may have 2048 characters'],
 ])('%s: %s', (url, problem) => {
@@ -75,7 +79,8 @@ test('a setting allows plain http and private addresses, and not the registry it
   expect(destinationProblem('http://127.0.0.1:9000/hook', ANY)).toBeUndefined();
   expect(destinationProblem('http://receiver/hook', ANY)).toBeUndefined();
   expect(destinationProblem('http://berth.example/', ANY)).toBe("must not be the registry's own address");
-  expect(destinationProblem('file:///etc/passwd', ANY)).toBe('must begin with https://');
+  expect(destinationProblem('http://berth.example../', ANY)).toBe("must not be the registry's own address");
+  expect(destinationProblem('file:///etc/passwd', ANY)).toBe('must begin with https:// or http://');
 });
 
 test('no address of the private networks gets through, however many are tried', () => {

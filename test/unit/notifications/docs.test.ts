@@ -3,11 +3,11 @@ import { describe, expect, it, test } from 'vitest';
 import { githubDispatch, sentence } from '../../../src/notifications/chat-message.ts';
 import { envelope } from '../../../src/notifications/distribution-envelope.ts';
 import { parseEndpoints, type EndpointDocument } from '../../../src/notifications/endpoint-document.ts';
-import { FIELD_NAMES } from '../../../src/notifications/event-fields.ts';
+import { FIELD_NAMES, fieldOf, isFieldName } from '../../../src/notifications/event-fields.ts';
 import { EVENT_KINDS } from '../../../src/notifications/event.ts';
 import { renderedBody } from '../../../src/notifications/rendering.ts';
-import { DIGEST, event, manifestTarget, OTHER_DIGEST } from './events.ts';
-import { blocksOf, documentOf, namesIn, PAGE, rowsOf, sectionOf } from './notifications-page.ts';
+import { DIGEST, event, manifestTarget, name, OTHER_DIGEST } from './events.ts';
+import { blocksOf, documentOf, namesIn, PAGE, rowsOf } from './notifications-page.ts';
 
 const RULES = { allowPrivate: false, ownHosts: [] };
 const KEYS = rowsOf('## What an endpoint may say').map(([key = '', type = '', otherwise = '', text = '']) => ({
@@ -41,6 +41,22 @@ describe('the documents', () => {
     expect(discord).toBe('{"content":"alice pushed berth.example/team/app:1.2"}');
     expect(teams).toContain(`"text":"alice pushed berth.example/team/app:1.2 (${DIGEST})"`);
   });
+});
+
+test('a chat is told by a template who pushed, also somebody without a name', () => {
+  const cause = { ...event().cause, actor: { kind: 'anonymous' } };
+  const [discord] = blocksOf('json').filter((block) => block.includes('"discord"'));
+  const [endpoint] = endpointsOf(documentOf(discord ?? ''));
+  if (endpoint === undefined) throw new Error('the page has a document for Discord');
+  const { body } = renderedBody(endpoint, [event('manifest.push', { cause })]);
+  expect(body).toBe('{"content":"anonymous pushed berth.example/team/app:1.2"}');
+});
+
+test('a ping tells a chat what the page says', () => {
+  const cause = { ...event().cause, origin: 'https://registry.example.com', actor: { kind: 'berth', name: 'ping' } };
+  const told = sentence(event('ping', { cause, target: {} }));
+  expect(PAGE.replaceAll(/\s+/g, ' ')).toContain(`tells Slack \`${told}\``);
+  expect(isTaken({ events: ['ping'] })).toBe(false);
 });
 
 test('the line in the chat is the one that is sent', () => {
@@ -110,9 +126,31 @@ test('every event has its row', () => {
   expect(rowsOf('## Events').map(([kind = '']) => namesIn(kind)[0])).toEqual(EVENT_KINDS);
 });
 
-test('every field of a template is named, and no other', () => {
-  const named = namesIn(sectionOf('### Fields of a template')).filter((name) => name !== 'docker pull');
-  expect([...named].sort()).toEqual([...FIELD_NAMES].sort());
+describe('the fields of a template', () => {
+  const ROWS = rowsOf('### Fields of a template').map(([field = '', , empty = '']) => ({
+    field: namesIn(field)[0] ?? '',
+    empty,
+  }));
+
+  it('are all there, and no other', () => {
+    expect(ROWS.map(({ field }) => field).sort()).toEqual([...FIELD_NAMES].sort());
+  });
+
+  it('are empty where the page says, of an event that names nothing, and else never', () => {
+    const { sequence: _, ...rest } = event('manifest.pull', { target: {} });
+    const least = { ...rest, cause: { ...rest.cause, requestId: '', actor: { kind: 'local' } } };
+    const target = {
+      ...manifestTarget(DIGEST),
+      previousDigest: OTHER_DIGEST,
+      artifactType: 'a/b',
+      fromRepository: name('a'),
+    };
+    for (const { field, empty } of ROWS) {
+      if (!isFieldName(field)) throw new Error(`there is no field ${field}`);
+      expect(fieldOf(least, field) === undefined, field).toBe(empty !== 'nothing');
+      expect(fieldOf(event('blob.mount', { target }), field), field).toBeDefined();
+    }
+  });
 });
 
 test('everything that Berth adds to the form of distribution has its row', () => {

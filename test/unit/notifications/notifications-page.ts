@@ -1,15 +1,20 @@
-/** docs/notifications.md as its tests read it: its blocks of code, and its tables. */
+/** docs/notifications.md as its tests read it, its blocks of code and its tables; and the blocks of the page beside it. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export const PAGE = readFileSync(join(import.meta.dirname, '..', '..', '..', 'docs', 'notifications.md'), 'utf8');
+export const PAGE = page('notifications.md');
+export const ADMIN_PAGE = page('notifications-admin.md');
 
-export function blocksOf(language: 'json' | 'sh'): readonly string[] {
-  return [...PAGE.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, 'gm'))].map(([, text = '']) => text);
+function page(name: string): string {
+  return readFileSync(join(import.meta.dirname, '..', '..', '..', 'docs', name), 'utf8');
+}
+
+export function blocksOf(language: 'json' | 'sh' | 'js' | 'python', text = PAGE): readonly string[] {
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, 'gm'))].map(([, block = '']) => block);
 }
 
 /** What stands under a heading, up to the next one. */
-export function sectionOf(heading: string): string {
+function sectionOf(heading: string): string {
   const [, after] = PAGE.split(`\n${heading}\n`);
   if (after === undefined) throw new Error(`the page has no "${heading}"`);
   return after.split(/^#{1,6} /m)[0] ?? '';

@@ -71,6 +71,25 @@ describe('an endpoint of the admin API', () => {
     expect(await hook.told()).toEqual(source.numbers(1));
   });
 
+  it('is refused under what can be no name', async () => {
+    const refused = await call('PUT', '/admin/endpoints/My_Hook', { url: hook.url });
+    expect(refused).toMatchObject({ status: 400, code: 'REQUEST_INVALID' });
+    expect(refused.message).toContain('up to 63 of a-z, 0-9 and -');
+    expect(await call('GET', '/admin/endpoints/My_Hook')).toMatchObject({ status: 404 });
+  });
+
+  it('is told that the setting names it no more, until an event has come', async () => {
+    await objects.eventLog().append([], [{ name: hook.name, events: ['manifest.push'] }]);
+    for (const [method, path] of [
+      ['GET', ''],
+      ['POST', '/ping'],
+    ] as const) {
+      const { status, message } = await call(method, `${pathOf(hook)}${path}`);
+      expect(status).toBe(404);
+      expect(message).toContain(`BERTH_ENDPOINTS names the endpoint ${hook.name} no more`);
+    }
+  });
+
   it('that the setting gives is shown, and changed by the setting alone', async () => {
     const secret = { headers: { Authorization: 'Bearer plain text', 'x-more': { binding: 'HOOK_SECRET' } } };
     const BERTH_ENDPOINTS = JSON.stringify({ endpoints: [{ name: hook.name, url: hook.url, ...secret }] });
@@ -90,6 +109,17 @@ describe('an endpoint of the admin API', () => {
     ['another name', { name: 'other' }, 'name: must be'],
     ['an address that is not public', { url: 'https://10.0.0.1/' }, 'url: must be an address of the public internet'],
     ['an unknown event', { events: ['manifest.eaten'] }, 'events[0]: must be one of'],
+    [
+      'the registry’s own address',
+      { url: 'https://registry.example../' },
+      "url: must not be the registry's own address",
+    ],
+    ['a number that breaks two rules', { giveUpAfterDays: 0.5 }, 'giveUpAfterDays: must be a whole number from 1 to 6'],
+    [
+      'a secret that is named',
+      { headers: { Authorization: { binding: 'HOOK' } }, signingSecrets: [{ binding: 'HOOK' }] },
+      'signingSecrets[0]: here the secret itself is given: {"value": "…"} (docs/notifications-admin.md)',
+    ],
     ['*** where nothing is stored', { headers: { 'x-key': { value: '***' } } }, 'headers."x-key": is ***'],
     ['*** of a signing secret', { signingSecrets: [{ value: '***' }] }, 'signingSecrets[0]: is ***'],
     ['a signing secret of no form', { signingSecrets: [{ value: 'hunter2' }] }, 'signingSecrets[0]: must be whsec_'],
@@ -101,9 +131,9 @@ describe('an endpoint of the admin API', () => {
   ])('is refused with %s, by path and reason, and nothing changes', async (_what, document, reason) => {
     await put({ repositories: ['team/**'] });
     const before = await stored();
-    const refused = await put(document);
+    const refused = await put(document, { BERTH_PUBLIC_URL: 'https://registry.example' });
     expect(refused).toMatchObject({ status: 400, code: 'REQUEST_INVALID' });
-    expect(refused.message).toContain(reason);
+    expect(refused.message.split(reason)).toHaveLength(2);
     expect(refused.text).not.toContain('hunter2');
     expect(await stored()).toBe(before);
   });
@@ -206,6 +236,16 @@ describe('an endpoint that is tried and asked again', () => {
     // Without strict order, so only how often each came.
     const all = [...source.numbers(2), ...source.numbers(1), ...source.numbers(2)];
     expect((await hook.told()).sort()).toEqual(all.sort());
+  });
+
+  it.each([
+    ['a dead letter', { deadLetters: [77] }, 'no such dead letter'],
+    ['an event', { events: ['019b7c8f-0000-7000-8000-000000000001'] }, 'no such event'],
+  ])('is told that there is none of %s which is named', async (_what, body, reason) => {
+    await put();
+    const refused = await call('POST', `${pathOf(hook)}/replay`, body);
+    expect(refused).toMatchObject({ status: 404, code: 'NOT_FOUND' });
+    expect(refused.message).toContain(reason);
   });
 
   it.each([
