@@ -33,7 +33,7 @@ export async function startDockerEngine(scratch: Scratch, trust?: Trust): Promis
   const configFile = join(folder, 'daemon.json');
   writeFileSync(configFile, '{}');
   try {
-    const [program = '', ...before] = [...(trust === undefined ? [] : seeing(trust.certsD)), 'dockerd'];
+    const [program, ...before] = [...(trust === undefined ? [] : seeing(trust.certsD)), 'dockerd'];
     const daemon = await startDaemon(
       program,
       [
