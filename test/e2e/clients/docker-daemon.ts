@@ -43,7 +43,7 @@ export async function startDockerEngine(
   const configFile = join(folder, 'daemon.json');
   writeFileSync(configFile, JSON.stringify(settings));
   try {
-    const [program = '', ...before] = [...(trust === undefined ? [] : seeing(trust.certsD)), 'dockerd'];
+    const [program, ...before] = [...(trust === undefined ? [] : seeing(trust.certsD)), 'dockerd'];
     const daemon = await startDaemon(
       program,
       [
