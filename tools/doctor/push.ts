@@ -16,7 +16,7 @@ const REFUSED: ReadonlySet<number> = new Set([401, 403]);
 const NOT_ALLOWED = 405;
 const BLOB_TYPE = 'application/octet-stream';
 
-export function bodyOf(bytes: Uint8Array): Body {
+function bodyOf(bytes: Uint8Array): Body {
   return { length: bytes.byteLength, pieces: [bytes] };
 }
 
