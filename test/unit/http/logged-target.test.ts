@@ -13,10 +13,7 @@ describe('the address of a request in the log', () => {
       '/v2/a/blobs/uploads/01234567...?digest=sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa&seal=...',
     ],
     ['http://h/v2/a/blobs/uploads/?mount=secret&from=b', '/v2/a/blobs/uploads/?mount=...&from=b'],
-    [
-      'http://h/token?service=h&scope=repository:a:pull&password=secret',
-      '/token?service=...&scope=...&password=...',
-    ],
+    ['http://h/token?service=h&scope=repository:a:pull&password=secret', '/token?service=...&scope=...&password=...'],
     ['http://h/?secret', '/?...'],
     ['http://h/?averyveryverylongsecret=1', '/?...'],
   ])('of %s is %s', (url, target) => {
