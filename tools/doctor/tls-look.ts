@@ -75,10 +75,15 @@ function nameOf({ issuer }: DetailedPeerCertificate): string {
 /** Where what signed it was not sent and is not known here, the chain ends. */
 function chainLength(certificate: DetailedPeerCertificate): number {
   const seen = new Set<DetailedPeerCertificate>();
-  for (let one: DetailedPeerCertificate | undefined = certificate; one !== undefined && !seen.has(one);) {
+  // The types say that there always is an issuer.
+  let one: DetailedPeerCertificate | undefined = certificate;
+  while (one !== undefined && !seen.has(one) && seen.size < MOST_IN_CHAIN) {
     seen.add(one);
-    if (seen.size >= MOST_IN_CHAIN) break;
-    one = one.issuerCertificate;
+    one = issuerOf(one);
   }
   return seen.size;
+}
+
+function issuerOf(certificate: DetailedPeerCertificate): DetailedPeerCertificate | undefined {
+  return certificate.issuerCertificate as DetailedPeerCertificate | undefined;
 }

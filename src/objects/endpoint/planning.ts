@@ -8,6 +8,7 @@ import type { LoggedEvent } from '../event-log/messages.ts';
 
 /** Of a batch, as JSON: a hundred endpoints may have sixteen of them under way. A single event is shorter. */
 export const BATCH_BYTES = 131_072;
+const BYTES = new TextEncoder();
 
 export interface PlannedRequest {
   readonly events: readonly [LoggedEvent, ...LoggedEvent[]];
@@ -52,7 +53,7 @@ export function plan(endpoint: Rules, page: readonly LoggedEvent[], from: number
     if (isWanted(endpoint, event)) {
       const key = isOrdered ? event.repository : '';
       const open = last.get(key);
-      const bytes = batch === 1 ? 0 : Buffer.byteLength(JSON.stringify(event));
+      const bytes = batch === 1 ? 0 : BYTES.encode(JSON.stringify(event)).byteLength;
       if (open !== undefined && open.events.length < batch && open.bytes + bytes <= BATCH_BYTES) {
         open.events.push(logged);
         open.bytes += bytes;
