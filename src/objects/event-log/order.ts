@@ -2,6 +2,8 @@
  * Puts events into the log once each, and those of a repository in the order of their numbers. A Queue delivers at least
  * once and in any order; an event that comes before its predecessor is parked until that has come. If it does not
  * come in an hour, what is parked is taken, with a mark: one that is later still comes out of order, and is not lost.
+ *
+ * So it is with a number that its sender calls lost: a send that failed may have been taken by the Queue all the same.
  */
 import * as v from 'valibot';
 import type { EventSequence } from '../../notifications/event.ts';
@@ -10,7 +12,7 @@ import type { Database } from '../database.ts';
 import type { QueuedMessage } from './messages.ts';
 
 export const LONGEST_PARKING_MS = 3_600_000;
-/** Bodies of numbers that no event has. */
+/** Bodies of numbers whose event was lost, as far as its sender knows. */
 const NOTHING = '';
 
 /** Whatever the Queue carries that has a place in the order. */
@@ -62,7 +64,7 @@ export class Order {
     const { number } = numbered.sequence;
     if (number <= head) {
       // It has been taken before, or was given up.
-      if (this.#endMissing(numbered) && message.kind === 'event')
+      if (message.kind === 'event' && this.#endMissing(numbered))
         this.#append(message.event.id, { event: message.event }, now);
       return;
     }
@@ -162,11 +164,11 @@ export class Order {
     this.#appendNext({ repository, sequence: { incarnation, number } }, stored, now);
   }
 
-  /** @param stored absent: the event was lost, which the next one tells */
+  /** @param stored absent: the event was lost, as far as its sender knows. The Queue may bring it all the same */
   #appendNext(numbered: Numbered, stored: StoredBody | undefined, now: number): void {
-    if (stored !== undefined) {
-      this.#append(stored.event.id, this.#isAfterGap(numbered) ? { ...stored, afterGap: true } : stored, now);
-    }
+    const { repository, sequence } = numbered;
+    if (stored === undefined) this.#setMissing(repository, sequence.incarnation, sequence.number, sequence.number);
+    else this.#append(stored.event.id, this.#isAfterGap(numbered) ? { ...stored, afterGap: true } : stored, now);
     this.#setHead(numbered, stored === undefined);
   }
 
@@ -176,7 +178,8 @@ export class Order {
         ? [message.id, NOTHING]
         : [message.event.id, JSON.stringify({ event: message.event } satisfies StoredBody)];
     this.#database.run(
-      'INSERT OR IGNORE INTO parked VALUES (?, ?, ?, ?, ?, ?)',
+      `INSERT INTO parked VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET id = excluded.id, body = excluded.body WHERE body = '${NOTHING}' AND excluded.body <> body`,
       repository,
       incarnation,
       number,
