@@ -1,16 +1,15 @@
 /** The log: each event once, in its repository's order, under one cursor; and who reads it. */
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { RegistryEvent } from '../../../src/notifications/event.ts';
 import type { LoggedEvent, QueuedMessage } from '../../../src/objects/event-log/messages.ts';
-import { KEPT_MS } from '../../../src/objects/event-log/event-log.ts';
+import { KEPT_MS, SIGHTINGS, TRIM_INTERVAL_MS } from '../../../src/objects/event-log/keeping.ts';
 import { LONGEST_PARKING_MS } from '../../../src/objects/event-log/order.ts';
 import { LogLines } from '../log-lines.ts';
 import { crash, objects, passTime } from '../world.ts';
 import { consume, eventMessage, eachAheadOfTheClock, Source, Webhook } from './deliveries.ts';
 
-const HOUR_MS = 3_600_000;
 const log = () => objects.eventLog();
 
 eachAheadOfTheClock();
@@ -24,7 +23,7 @@ async function readAll(after: number): Promise<LoggedEvent[]> {
   const all: LoggedEvent[] = [];
   for (let cursor = after; ;) {
     const { result } = await log().read(cursor);
-    if (result.kind === 'gone') throw new Error('it is gone');
+    if (result.kind !== 'page') throw new Error('it is gone');
     all.push(...result.events);
     if (result.isEnd) return all;
     cursor = result.next;
@@ -51,6 +50,19 @@ async function settleLog(): Promise<void> {
     const at = await runInDurableObject(log(), (_object, { storage }) => storage.getAlarm());
     if (at === null || at > Date.now()) return;
     await runDurableObjectAlarm(log());
+  }
+}
+
+/** Until all that the log has now is dropped, which takes that it looks old for long enough. */
+async function outliveAll(): Promise<void> {
+  const query = 'SELECT max(appended_at) AS newest FROM events';
+  const newest = await runInDurableObject(log(), (_object, { storage }) =>
+    storage.sql.exec<{ newest: number | null }>(query).one(),
+  );
+  vi.setSystemTime(Math.max(Date.now(), newest.newest ?? 0) + KEPT_MS);
+  for (let run = 0; run <= SIGHTINGS; run += 1) {
+    passTime(TRIM_INTERVAL_MS);
+    await settleLog();
   }
 }
 
@@ -152,6 +164,58 @@ describe('the log', () => {
     expect((await readAll(after)).map(({ event }) => event.sequence?.incarnation)).toEqual(['another']);
   });
 
+  it('has another event of a number that it knows, since its repository was put back, and tells so', async () => {
+    const lines = new LogLines();
+    const [source, after] = [new Source('team/app'), await lastCursor()];
+    const events = source.take(5);
+    await append(...events.slice(0, 3).map(eventMessage), ...events.slice(4).map(eventMessage));
+    const numberedAs = (number: number) =>
+      source.next('manifest.push', { sequence: { incarnation: source.incarnation, number } });
+    // One takes the number of an event that is in the log, the other of one that waits.
+    const [third, fifth] = [numberedAs(3), numberedAs(5)];
+    for (let time = 0; time < 2; time += 1) await append(eventMessage(third), eventMessage(fifth));
+    await append(...events.slice(3).map(eventMessage));
+    const ids = [...events.slice(0, 3), third, fifth, ...events.slice(3)].map(({ id }) => id);
+    expect((await readAll(after)).map(({ event }) => event.id)).toEqual(ids);
+    const told = lines.events.filter(({ event }) => event === 'event numbered as another one');
+    expect(told).toMatchObject([{ level: 'error', repository: source.name, number: 3, events: 2, eventId: third.id }]);
+  });
+
+  it('knows again what it has dropped', async () => {
+    const source = new Source('team/app');
+    const [first, second] = source.take(2).map(eventMessage);
+    if (first === undefined || second === undefined) throw new Error('there are two');
+    await append(first);
+    await outliveAll();
+    const after = await lastCursor();
+    await append(first, second);
+    expect(await numbersSince(after, source)).toEqual([2]);
+  });
+
+  it('refuses a cursor that it has never given out, rather than leave out what comes', async () => {
+    const after = await lastCursor();
+    expect((await log().read(after)).result.kind).toBe('page');
+    expect((await log().read(after + 1)).result).toEqual({ kind: 'ahead', oldest: expect.any(Number) as number });
+    expect((await log().follow('follower', after + 1)).result.kind).toBe('ahead');
+  });
+
+  it('tells an endpoint that is ahead of it, since the log was put back, all that it keeps', async () => {
+    const lines = new LogLines();
+    const [source, webhook] = [new Source('team/app'), new Webhook()];
+    await webhook.make();
+    await consume(source.take(1));
+    await webhook.settle();
+    await runInDurableObject(webhook.stub, (_object, { storage }) => {
+      storage.sql.exec('UPDATE readings SET cursor = cursor + 1000');
+    });
+    await webhook.crash();
+    await consume(source.take(1));
+    await webhook.drain();
+    const told = (await webhook.told()).filter((number) => number.startsWith(`${source.name} `));
+    expect(new Set(told)).toEqual(new Set(source.numbers(2)));
+    expect(lines.text).toContain('endpoint ahead of the log');
+  });
+
   it('waits an hour for what is missing, then goes on with a mark, and wakes who reads it', async () => {
     const lines = new LogLines();
     const [source, other, webhook] = [new Source('team/app'), new Source('other/app'), new Webhook()];
@@ -187,6 +251,26 @@ describe('the log', () => {
     expect(await numbersSince(after, source)).toEqual([1, 3, 4, 6, 2, 5, 7]);
   });
 
+  it('has what waits behind another gap wait its own hour, and what is before it go with it', async () => {
+    const [source, after] = [new Source('team/app'), await lastCursor()];
+    const events = source.take(9);
+    const bring = (...numbers: number[]) =>
+      append(...events.filter((_, index) => numbers.includes(index + 1)).map(eventMessage));
+    await bring(1);
+    await bring(3, 4);
+    passTime(LONGEST_PARKING_MS - 60_000);
+    await bring(7);
+    passTime(60_000);
+    await settleLog();
+    expect(await numbersSince(after, source)).toEqual([1, 3, 4]);
+    await bring(6);
+    passTime(LONGEST_PARKING_MS - 60_000);
+    await settleLog();
+    expect(await numbersSince(after, source)).toEqual([1, 3, 4, 6, 7]);
+    await bring(5, 2);
+    expect(await numbersSince(after, source)).toEqual([1, 3, 4, 6, 7, 2, 5]);
+  });
+
   it('has each of many that were given up, when it comes', async () => {
     const [source, after] = [new Source('team/app'), await lastCursor()];
     const events = source.take(8);
@@ -205,12 +289,11 @@ describe('the log', () => {
     const after = await lastCursor();
     await consume(source.take(7));
     for (let attempt = 0; attempt < 6; attempt += 1) await webhook.passToAlarm();
-    passTime(KEPT_MS + HOUR_MS);
-    await settleLog();
+    await outliveAll();
     // Otherwise it may still have in memory what it has read.
     await webhook.crash();
     expect((await log().read(after + 1)).result).toEqual({ kind: 'gone', oldest: after + 7 });
-    expect((await log().read(0)).result).toMatchObject({ kind: 'page', events: [], isEnd: true });
+    expect((await log().read(0)).result).toEqual({ kind: 'gone', oldest: after + 7 });
     expect((await log().events([after + 1])).result).toEqual([]);
     await webhook.answers({});
     await consume(source.take(2));
@@ -223,6 +306,48 @@ describe('the log', () => {
     );
     expect(missed.sort((one, another) => one - another)).toEqual([1, 2, 3, 4, 5, 6, 7].map((number) => after + number));
     expect(await lastCursor()).toBe(after + 9);
+  });
+
+  it('drops nothing since a clock jumps, or a machine was off: that must look old for a day', async () => {
+    const [source, webhook] = [new Source('team/app'), new Webhook()];
+    await outliveAll();
+    const began = Date.now();
+    await webhook.answers({ status: 500 });
+    await webhook.make({ simultaneous: 1 });
+    await consume(source.take(9));
+    await webhook.settle();
+    passTime(10 * KEPT_MS);
+    for (let run = 1; run < SIGHTINGS; run += 1) {
+      await settleLog();
+      passTime(TRIM_INTERVAL_MS);
+    }
+    vi.setSystemTime(began + 2 * TRIM_INTERVAL_MS);
+    // The alarm that was set for then is not before it.
+    await append();
+    for (let run = 0; run <= SIGHTINGS; run += 1) {
+      passTime(TRIM_INTERVAL_MS);
+      await settleLog();
+    }
+    await webhook.answers({});
+    await webhook.drain();
+    expect(new Set(await webhook.told())).toEqual(new Set(source.numbers(9)));
+    expect(await webhook.deadLetters()).toEqual([]);
+  });
+
+  it('drops its beginning only, also where the clock was put back: a reader passes no hole', async () => {
+    const source = new Source('team/app');
+    const began = Date.now();
+    const after = await lastCursor();
+    passTime(2 * KEPT_MS);
+    await append(...source.take(2).map(eventMessage));
+    vi.setSystemTime(began);
+    await append(...source.take(2).map(eventMessage));
+    passTime(KEPT_MS);
+    for (let run = 0; run <= SIGHTINGS; run += 1) {
+      passTime(TRIM_INTERVAL_MS);
+      await settleLog();
+    }
+    expect(await numbersSince(after, source)).toEqual([1, 2, 3, 4]);
   });
 
   it('is read in pages of bounded length', async () => {
@@ -296,10 +421,40 @@ describe('a reader', () => {
     });
     const second = await log().append(source.take(2).map(eventMessage), []);
     expect(second.result.readers.map(({ name }) => name)).toEqual(['reader-one']);
-    const third = await log().append(source.take(2).map(eventMessage), configured);
-    expect(third.result.readers[1]).toEqual({ name: 'reader-two', since: since + 4, origin: 'setting' });
     await log().append([], []);
     await log().removeReader('reader-one');
+  });
+
+  it('of a setting that a version before does not know goes on where it was, as long as the log has all of it', async () => {
+    const [source, webhook, configured] = [
+      new Source('team/app'),
+      new Webhook(),
+      (name: string) => [{ name, events: ['manifest.push' as const] }],
+    ];
+    await webhook.answers({ status: 500 });
+    await webhook.make();
+    await source.append(1, []);
+    await webhook.settle();
+    const readers = async (messages: QueuedMessage[], names: string[]) =>
+      (await log().append(messages, names.flatMap(configured))).result.readers;
+    const [since] = (await readers([], [webhook.name])).map((reader) => reader.since);
+    // Of the version before, as batches of a deployment under way, or one that was taken back, are.
+    expect(await readers(source.take(1).map(eventMessage), [])).toEqual([]);
+    expect((await log().wantsAny(['manifest.push'])).result).toBe(false);
+    expect((await log().reader(webhook.name)).result).toEqual({ reader: undefined, count: 0 });
+    passTime(KEPT_MS - 1);
+    const again = await readers(source.take(1).map(eventMessage), [webhook.name]);
+    expect(again).toEqual([{ name: webhook.name, since, origin: 'setting' }]);
+    for (const reader of again) await objects.endpoint(reader.name).wake(reader);
+    expect(await webhook.figures()).toMatchObject({ waiting: 1, deadLetters: 0 });
+    // Past that, and for the admin API at once, it is another endpoint.
+    await readers([], []);
+    passTime(KEPT_MS);
+    const last = await lastCursor();
+    expect(await readers([], [webhook.name])).toEqual([{ name: webhook.name, since: last, origin: 'setting' }]);
+    await readers([], []);
+    await append(...source.take(1).map(eventMessage));
+    expect((await log().addReader(webhook.name, ['manifest.push'])).result).toBe(last + 1);
   });
 
   it('that can not be woken holds up neither the batch nor the others, and is woken later', async () => {

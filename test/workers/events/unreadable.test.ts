@@ -52,7 +52,7 @@ async function deliver(queue: string, attempts: number, bodies: readonly unknown
 
 async function numbersInLog(): Promise<(number | undefined)[]> {
   const { result } = await objects.eventLog().read(0);
-  if (result.kind === 'gone') throw new Error('the log of this test was trimmed');
+  if (result.kind !== 'page') throw new Error('the log of this test was trimmed');
   return result.events
     .filter(({ event }) => event.repository === source.name)
     .map(({ event }) => event.sequence?.number);
