@@ -6,7 +6,9 @@ import type { RegistryEvent } from '../../../src/notifications/event.ts';
 import type { LoggedEvent, QueuedMessage } from '../../../src/objects/event-log/messages.ts';
 import { KEPT_MS, SIGHTINGS, TRIM_INTERVAL_MS } from '../../../src/objects/event-log/keeping.ts';
 import { LONGEST_PARKING_MS } from '../../../src/objects/event-log/order.ts';
+import { MIGRATIONS } from '../../../src/objects/event-log/schema.ts';
 import { LogLines } from '../log-lines.ts';
+import { downgrade } from '../older-schemas.ts';
 import { crash, objects, passTime } from '../world.ts';
 import { consume, eventMessage, eachAheadOfTheClock, Source, Webhook } from './deliveries.ts';
 
@@ -378,6 +380,30 @@ describe('the log', () => {
     };
     await expect(refused()).rejects.toThrow('NOT NULL');
     expect(await readAll(after)).toEqual([]);
+  });
+
+  it('goes on as an older release left it', async () => {
+    const [source, after] = [new Source('team/app'), await lastCursor()];
+    const since = (await log().addReader('reader-one', ['manifest.push'])).result;
+    await append(...source.take(2).map(eventMessage));
+    await downgrade(log(), MIGRATIONS, 1);
+    const { result } = await append(...source.take(1).map(eventMessage));
+    expect(result).toEqual({ upTo: after + 3, readers: [{ name: 'reader-one', since, origin: 'admin' }] });
+    expect(await numbersSince(after, source)).toEqual([1, 2, 3]);
+    await log().removeReader('reader-one');
+  });
+
+  it('counts what lies behind a reader without the cursors that a restore has skipped', async () => {
+    const [source, after] = [new Source('team/app'), await lastCursor()];
+    await append(...source.take(2).map(eventMessage));
+    await runInDurableObject(log(), (_object, { storage }) => {
+      storage.sql.exec('UPDATE sqlite_sequence SET seq = seq + 1000');
+      storage.sql.exec('INSERT INTO skipped VALUES (?, ?)', after + 3, after + 1_002);
+    });
+    await append(...source.take(2).map(eventMessage));
+    expect((await log().backlog(after)).result.events).toBe(4);
+    expect((await log().backlog(after + 2)).result.events).toBe(2);
+    expect((await readAll(after + 500)).map(({ cursor }) => cursor - after)).toEqual([1_003, 1_004]);
   });
 
   it('is as it was after a crash', async () => {
