@@ -6,9 +6,7 @@ import type { RegistryEvent } from '../../../src/notifications/event.ts';
 import type { LoggedEvent, QueuedMessage } from '../../../src/objects/event-log/messages.ts';
 import { KEPT_MS, SIGHTINGS, TRIM_INTERVAL_MS } from '../../../src/objects/event-log/keeping.ts';
 import { LONGEST_PARKING_MS } from '../../../src/objects/event-log/order.ts';
-import { MIGRATIONS } from '../../../src/objects/event-log/schema.ts';
 import { LogLines } from '../log-lines.ts';
-import { downgrade } from '../older-schemas.ts';
 import { crash, objects, passTime } from '../world.ts';
 import { consume, eventMessage, eachAheadOfTheClock, Source, Webhook } from './deliveries.ts';
 
@@ -386,7 +384,12 @@ describe('the log', () => {
     const [source, after] = [new Source('team/app'), await lastCursor()];
     const since = (await log().addReader('reader-one', ['manifest.push'])).result;
     await append(...source.take(2).map(eventMessage));
-    await downgrade(log(), MIGRATIONS, 1);
+    await runInDurableObject(log(), (_object, { storage }) => {
+      for (const table of ['sightings', 'skipped']) storage.sql.exec(`DROP TABLE ${table}`);
+      storage.sql.exec('ALTER TABLE readers DROP COLUMN removed_at');
+      storage.sql.exec('UPDATE schema_version SET version = 1');
+    });
+    await crash(log());
     const { result } = await append(...source.take(1).map(eventMessage));
     expect(result).toEqual({ upTo: after + 3, readers: [{ name: 'reader-one', since, origin: 'admin' }] });
     expect(await numbersSince(after, source)).toEqual([1, 2, 3]);
