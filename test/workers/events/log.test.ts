@@ -1,70 +1,16 @@
-/** The log: each event once, in its repository's order, under one cursor; and who reads it. */
-import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
+/** The log: each event once, in its repository's order, under one cursor. */
+import { runInDurableObject } from 'cloudflare:test';
 import * as fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { RegistryEvent } from '../../../src/notifications/event.ts';
-import type { LoggedEvent, QueuedMessage } from '../../../src/objects/event-log/messages.ts';
-import { KEPT_MS, SIGHTINGS, TRIM_INTERVAL_MS } from '../../../src/objects/event-log/keeping.ts';
+import type { QueuedMessage } from '../../../src/objects/event-log/messages.ts';
 import { LONGEST_PARKING_MS } from '../../../src/objects/event-log/order.ts';
 import { LogLines } from '../log-lines.ts';
-import { crash, objects, passTime } from '../world.ts';
+import { crash, passTime } from '../world.ts';
 import { consume, eventMessage, eachAheadOfTheClock, Source, Webhook } from './deliveries.ts';
-
-const log = () => objects.eventLog();
+import { append, lastCursor, log, lost, numbersSince, readAll, settleLog } from './event-log.ts';
 
 eachAheadOfTheClock();
-
-function append(...messages: readonly QueuedMessage[]) {
-  return log().append(messages, []);
-}
-
-/** Everything after a cursor. */
-async function readAll(after: number): Promise<LoggedEvent[]> {
-  const all: LoggedEvent[] = [];
-  for (let cursor = after; ;) {
-    const { result } = await log().read(cursor);
-    if (result.kind !== 'page') throw new Error('it is gone');
-    all.push(...result.events);
-    if (result.isEnd) return all;
-    cursor = result.next;
-  }
-}
-
-async function numbersSince(after: number, { name }: Source): Promise<(number | undefined)[]> {
-  return (await readAll(after))
-    .filter(({ event }) => event.repository === name)
-    .map(({ event }) => event.sequence?.number);
-}
-
-async function lastCursor(): Promise<number> {
-  return (await log().last()).result;
-}
-
-function lost({ id, repository, sequence }: RegistryEvent): QueuedMessage {
-  if (sequence === undefined) throw new Error('it has a number');
-  return { kind: 'lost', id, repository, sequence };
-}
-
-async function settleLog(): Promise<void> {
-  for (let round = 0; round < 20; round += 1) {
-    const at = await runInDurableObject(log(), (_object, { storage }) => storage.getAlarm());
-    if (at === null || at > Date.now()) return;
-    await runDurableObjectAlarm(log());
-  }
-}
-
-/** Until all that the log has now is dropped, which takes that it looks old for long enough. */
-async function outliveAll(): Promise<void> {
-  const query = 'SELECT max(appended_at) AS newest FROM events';
-  const newest = await runInDurableObject(log(), (_object, { storage }) =>
-    storage.sql.exec<{ newest: number | null }>(query).one(),
-  );
-  vi.setSystemTime(Math.max(Date.now(), newest.newest ?? 0) + KEPT_MS);
-  for (let run = 0; run <= SIGHTINGS; run += 1) {
-    passTime(TRIM_INTERVAL_MS);
-    await settleLog();
-  }
-}
 
 describe('the log', () => {
   it('has an event once, however often the Queue brings it', async () => {
@@ -181,21 +127,10 @@ describe('the log', () => {
     expect(told).toMatchObject([{ level: 'error', repository: source.name, number: 3, events: 2, eventId: third.id }]);
   });
 
-  it('knows again what it has dropped', async () => {
-    const source = new Source('team/app');
-    const [first, second] = source.take(2).map(eventMessage);
-    if (first === undefined || second === undefined) throw new Error('there are two');
-    await append(first);
-    await outliveAll();
-    const after = await lastCursor();
-    await append(first, second);
-    expect(await numbersSince(after, source)).toEqual([2]);
-  });
-
   it('refuses a cursor that it has never given out, rather than leave out what comes', async () => {
     const after = await lastCursor();
     expect((await log().read(after)).result.kind).toBe('page');
-    expect((await log().read(after + 1)).result).toEqual({ kind: 'ahead', oldest: expect.any(Number) as number });
+    expect((await log().read(after + 1)).result).toMatchObject({ kind: 'ahead' });
     expect((await log().follow('follower', after + 1)).result.kind).toBe('ahead');
   });
 
@@ -282,74 +217,6 @@ describe('the log', () => {
     expect(await numbersSince(after, source)).toEqual([8, 4, 1, 7, 2]);
   });
 
-  it('drops what is older than seven days, tells a reader that comes too late, and never uses a cursor twice', async () => {
-    const [source, webhook] = [new Source('team/app'), new Webhook()];
-    await webhook.answers({ status: 500 });
-    await webhook.make({ giveUpAfterDays: 6, simultaneous: 1 });
-    const after = await lastCursor();
-    await consume(source.take(7));
-    for (let attempt = 0; attempt < 6; attempt += 1) await webhook.passToAlarm();
-    await outliveAll();
-    // Otherwise it may still have in memory what it has read.
-    await webhook.crash();
-    expect((await log().read(after + 1)).result).toEqual({ kind: 'gone', oldest: after + 7 });
-    expect((await log().read(0)).result).toEqual({ kind: 'gone', oldest: after + 7 });
-    expect((await log().events([after + 1])).result).toEqual([]);
-    await webhook.answers({});
-    await consume(source.take(2));
-    await webhook.drain();
-    expect((await webhook.told()).slice(-2).sort()).toEqual([`${source.name} 8`, `${source.name} 9`]);
-    const letters = await webhook.deadLetters();
-    expect(letters.every(({ reason }) => reason.startsWith('the log no longer has'))).toBe(true);
-    const missed = letters.flatMap(({ first, last }) =>
-      Array.from({ length: last - first + 1 }, (_, index) => first + index),
-    );
-    expect(missed.sort((one, another) => one - another)).toEqual([1, 2, 3, 4, 5, 6, 7].map((number) => after + number));
-    expect(await lastCursor()).toBe(after + 9);
-  });
-
-  it('drops nothing since a clock jumps, or a machine was off: that must look old for a day', async () => {
-    const [source, webhook] = [new Source('team/app'), new Webhook()];
-    await outliveAll();
-    const began = Date.now();
-    await webhook.answers({ status: 500 });
-    await webhook.make({ simultaneous: 1 });
-    await consume(source.take(9));
-    await webhook.settle();
-    passTime(10 * KEPT_MS);
-    for (let run = 1; run < SIGHTINGS; run += 1) {
-      await settleLog();
-      passTime(TRIM_INTERVAL_MS);
-    }
-    vi.setSystemTime(began + 2 * TRIM_INTERVAL_MS);
-    // The alarm that was set for then is not before it.
-    await append();
-    for (let run = 0; run <= SIGHTINGS; run += 1) {
-      passTime(TRIM_INTERVAL_MS);
-      await settleLog();
-    }
-    await webhook.answers({});
-    await webhook.drain();
-    expect(new Set(await webhook.told())).toEqual(new Set(source.numbers(9)));
-    expect(await webhook.deadLetters()).toEqual([]);
-  });
-
-  it('drops its beginning only, also where the clock was put back: a reader passes no hole', async () => {
-    const source = new Source('team/app');
-    const began = Date.now();
-    const after = await lastCursor();
-    passTime(2 * KEPT_MS);
-    await append(...source.take(2).map(eventMessage));
-    vi.setSystemTime(began);
-    await append(...source.take(2).map(eventMessage));
-    passTime(KEPT_MS);
-    for (let run = 0; run <= SIGHTINGS; run += 1) {
-      passTime(TRIM_INTERVAL_MS);
-      await settleLog();
-    }
-    expect(await numbersSince(after, source)).toEqual([1, 2, 3, 4]);
-  });
-
   it('is read in pages of bounded length', async () => {
     const [source, after] = [new Source('team/app'), await lastCursor()];
     const annotations = { padding: 'x'.repeat(95_000) };
@@ -417,93 +284,5 @@ describe('the log', () => {
     await append(...events.slice(0, 2).map(eventMessage));
     await crash(log());
     expect(await numbersSince(after, source)).toEqual([1, 2, 3, 4]);
-  });
-});
-
-describe('a reader', () => {
-  it('of the admin API begins after what there is, and where it began before if it is added again', async () => {
-    const source = new Source('team/app');
-    await append(...source.take(3).map(eventMessage));
-    const since = (await log().addReader('reader-one', ['manifest.push'])).result;
-    expect(since).toBe(await lastCursor());
-    await append(...source.take(3).map(eventMessage));
-    expect((await log().addReader('reader-one', ['manifest.pull'])).result).toBe(since);
-    expect((await append()).result.readers).toEqual([{ name: 'reader-one', since, origin: 'admin' }]);
-    expect((await log().wantsAny(['manifest.pull', 'blob.pull'])).result).toBe(true);
-    expect((await log().wantsAny(['manifest.push'])).result).toBe(false);
-    await log().removeReader('reader-one');
-    expect((await append()).result.readers).toEqual([]);
-  });
-
-  it('of a setting gets the batch that it is new with, and none once the setting no longer names it', async () => {
-    const source = new Source('team/app');
-    const since = await lastCursor();
-    const configured = [{ name: 'reader-two', events: ['manifest.push' as const] }];
-    await log().addReader('reader-one', ['manifest.push']);
-    const first = await log().append(source.take(2).map(eventMessage), configured);
-    expect(first.result).toEqual({
-      upTo: since + 2,
-      readers: [
-        { name: 'reader-one', since, origin: 'admin' },
-        { name: 'reader-two', since, origin: 'setting' },
-      ],
-    });
-    const second = await log().append(source.take(2).map(eventMessage), []);
-    expect(second.result.readers.map(({ name }) => name)).toEqual(['reader-one']);
-    await log().append([], []);
-    await log().removeReader('reader-one');
-  });
-
-  it('of a setting that a version before does not know goes on where it was, as long as the log has all of it', async () => {
-    const [source, webhook, configured] = [
-      new Source('team/app'),
-      new Webhook(),
-      (name: string) => [{ name, events: ['manifest.push' as const] }],
-    ];
-    await webhook.answers({ status: 500 });
-    await webhook.make();
-    await source.append(1, []);
-    await webhook.settle();
-    const readers = async (messages: QueuedMessage[], names: string[]) =>
-      (await log().append(messages, names.flatMap(configured))).result.readers;
-    const [since] = (await readers([], [webhook.name])).map((reader) => reader.since);
-    // Of the version before, as batches of a deployment under way, or one that was taken back, are.
-    expect(await readers(source.take(1).map(eventMessage), [])).toEqual([]);
-    expect((await log().wantsAny(['manifest.push'])).result).toBe(false);
-    expect((await log().reader(webhook.name)).result).toEqual({ reader: undefined, count: 0 });
-    passTime(KEPT_MS - 1);
-    const again = await readers(source.take(1).map(eventMessage), [webhook.name]);
-    expect(again).toEqual([{ name: webhook.name, since, origin: 'setting' }]);
-    for (const reader of again) await objects.endpoint(reader.name).wake(reader);
-    expect(await webhook.figures()).toMatchObject({ waiting: 1, deadLetters: 0 });
-    // Past that, and for the admin API at once, it is another endpoint.
-    await readers([], []);
-    passTime(KEPT_MS);
-    const last = await lastCursor();
-    expect(await readers([], [webhook.name])).toEqual([{ name: webhook.name, since: last, origin: 'setting' }]);
-    await readers([], []);
-    await append(...source.take(1).map(eventMessage));
-    expect((await log().addReader(webhook.name, ['manifest.push'])).result).toBe(last + 1);
-  });
-
-  it('that can not be woken holds up neither the batch nor the others, and is woken later', async () => {
-    const lines = new LogLines();
-    const [source, broken, webhook] = [new Source('team/app'), new Webhook(), new Webhook()];
-    await broken.make();
-    await webhook.make();
-    await runInDurableObject(broken.stub, (_object, { storage }) => {
-      storage.sql.exec('ALTER TABLE tasks RENAME TO hidden');
-    });
-    await consume(source.take(2));
-    await webhook.settle();
-    expect((await webhook.told()).length).toBe(2);
-    expect(lines.text).toContain('endpoint not woken');
-    await runInDurableObject(broken.stub, (_object, { storage }) => {
-      storage.sql.exec('ALTER TABLE hidden RENAME TO tasks');
-    });
-    passTime(60_000);
-    await settleLog();
-    await broken.settle();
-    expect((await broken.told()).length).toBe(2);
   });
 });
