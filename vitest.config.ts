@@ -36,6 +36,8 @@ export default defineConfig({
             wrangler: { configPath: './wrangler.toml' },
             miniflare: {
               bindings: { BERTH_ANONYMOUS: 'read-write' },
+              // Under a name that the Worker does not look for: here events go by the platform's Queue.
+              durableObjects: { TEST_EVENT_QUEUE: { className: 'EventQueue', useSQLite: true } },
               serviceBindings: { ...storeBindings(), OUTBOUND: receivers },
               outboundService: internet,
             },

@@ -27,12 +27,19 @@ export function pushesOf(text: string, repository: string, tag: string): readonl
   return pushes.filter((push) => push !== undefined);
 }
 
-/** Whether `push` is of a later moment than `other`. Numbers are compared where they count the same, since clocks differ. */
+/** By so much clocks may differ, or be put right. */
+const CLOCKS_DIFFER_MS = 60_000;
+
+/**
+ * Whether `push` is of a later moment than `other`. Numbers are compared where they count the same, since clocks differ; but a
+ * lower number that is much later is of a registry that was put back to an earlier state, and counts once more.
+ */
 export function isNewer(push: Push, other: Push): boolean {
-  const { sequence, incarnation } = push;
-  if (sequence !== undefined && other.sequence !== undefined && incarnation === other.incarnation)
-    return sequence > other.sequence;
-  return push.id !== other.id && push.at >= other.at;
+  if (push.id === other.id) return false;
+  const { sequence, incarnation, at } = push;
+  if (sequence === undefined || other.sequence === undefined || incarnation !== other.incarnation)
+    return at >= other.at;
+  return sequence > other.sequence || at > other.at + CLOCKS_DIFFER_MS;
 }
 
 function pushOf(event: unknown): Push | undefined {

@@ -18,33 +18,41 @@ const MOST_GATHERED = 100;
 /** How long an isolate believes what endpoints want. */
 const BELIEVED_MS = 60_000;
 
+/** Whoever gathers for longer was cut off: the next pull takes over. */
+const TAKEN_OVER_MS = 5_000;
+
 /** Of this isolate. */
 let gathered: RegistryEvent[] = [];
+/** The request that sends them. */
+let sender: { since: number } | undefined;
 let believed: { wanted: boolean; until: number } | undefined;
 
 /** @param context of a request that was answered with content, or with its head */
 export function notePull(context: RepositoryContext, kind: PullKind, target: EventTarget): void {
   const now = Date.now();
   if (believed !== undefined && now < believed.until && !believed.wanted) return;
-  if (gathered.length >= MOST_GATHERED) return;
   const cause = causeOf(context);
   if (cause === undefined) return;
   const { repository } = context;
-  gathered.push(newEvent(now, { kind, repository, target, cause }));
-  if (gathered.length === 1) context.hold(send(context));
+  if (gathered.length < MOST_GATHERED) gathered.push(newEvent(now, { kind, repository, target, cause }));
+  if (sender !== undefined && Math.abs(now - sender.since) < TAKEN_OVER_MS) return;
+  sender = { since: now };
+  context.hold(send(context, sender));
 }
 
-async function send(context: RepositoryContext): Promise<void> {
+async function send(context: RepositoryContext, self: { since: number }): Promise<void> {
+  await scheduler.wait(GATHERED_MS);
+  if (sender !== self) return;
+  // Before it asks anybody: what is gathered from now on is another's, however this one ends.
+  const events = gathered;
+  gathered = [];
+  sender = undefined;
+  if (events.length === 0) return;
   try {
-    await scheduler.wait(GATHERED_MS);
-    const isWanted = await arePullsWanted(context);
-    const events = gathered;
-    gathered = [];
-    if (!isWanted) return;
+    if (!(await arePullsWanted(context))) return;
     await context.events.send(events.map((event) => ({ kind: 'event', event })));
   } catch (error) {
-    gathered = [];
-    logEvent('warn', 'pull events lost', { error: String(error) });
+    logEvent('warn', 'pull events lost', { events: events.length, error: String(error) });
   }
 }
 

@@ -14,6 +14,7 @@ import { copyBlobs, lackingBlobs } from './blob-copy.ts';
 import { demandOurs } from './data-access.ts';
 import { syncDirectory, syncTree } from './durable.ts';
 import { Mapping } from './mapping.ts';
+import { renewIncarnations } from './new-incarnations.ts';
 import { count, formatBytes, Progress } from './progress.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { openTarget } from './target.ts';
@@ -59,6 +60,7 @@ async function restore({ from: typedSource, data }: { from: string; data: string
   const progress = new Progress(process.stderr, bytes);
   await copyBlobs(mapping, { from: source, to: target }, progress.advance);
   progress.clear();
+  renewIncarnations(state);
   await syncTree(state);
   await syncDirectory(target);
   writeVersion(target, 'filesystem');

@@ -6,5 +6,7 @@ declare namespace Cloudflare {
     TEST_OBJECTS: Fetcher;
     /** The receivers of webhooks: see test/receivers.ts. */
     OUTBOUND: Fetcher;
+    /** The queue of `npm start`: see vitest.config.ts. */
+    TEST_EVENT_QUEUE: DurableObjectNamespace<import('../../src/objects/event-queue/event-queue.ts').EventQueue>;
   }
 }

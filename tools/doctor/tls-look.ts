@@ -85,5 +85,5 @@ function chainLength(certificate: DetailedPeerCertificate): number {
 }
 
 function issuerOf(certificate: DetailedPeerCertificate): DetailedPeerCertificate | undefined {
-  return certificate.issuerCertificate as DetailedPeerCertificate | undefined;
+  return certificate.issuerCertificate;
 }

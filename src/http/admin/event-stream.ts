@@ -50,7 +50,7 @@ export async function streamEvents(context: AdminContext): Promise<Response> {
       headers: { 'retry-after': String(FULL_RETRY_SECONDS) },
     });
   }
-  if (first.kind === 'gone') throw dropped(first.oldest);
+  if (first.kind !== 'page') throw dropped(first);
   const reader = new StreamReader(context, { id, filter, first });
   let silent: ReturnType<typeof setTimeout> | undefined;
   const body = new ReadableStream<Uint8Array>(

@@ -10,10 +10,13 @@ export async function listEvents(context: AdminContext): Promise<Response> {
   demandParameters(context, ['after', 'n']);
   const after = cursorOf(query(context, 'after') ?? '0', 'after');
   const size = pageSizeOf(context);
-  const page = await meter.call(objects.eventLog().read(after));
-  if (page.kind === 'gone') throw dropped(page.oldest);
+  const log = objects.eventLog();
+  let page = await meter.call(log.read(after));
+  // Here, and nowhere else, 0 is the beginning, whatever that is now.
+  if (page.kind === 'gone' && after === 0) page = await meter.call(log.read(page.oldest));
+  if (page.kind !== 'page') throw dropped(page);
   const events = page.events.slice(0, size);
-  const next = String(events.at(-1)?.cursor ?? after);
+  const next = String(events.at(-1)?.cursor ?? page.next);
   const more = !page.isEnd || events.length < page.events.length;
   return listAnswer({ events: events.map(listedEvent), next, more }, new Headers());
 }

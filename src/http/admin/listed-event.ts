@@ -3,7 +3,7 @@
  * mark where the event before it in its repository is missing.
  */
 import { cloudEvent, type CloudEvent } from '../../notifications/cloud-event.ts';
-import type { LoggedEvent } from '../../objects/event-log/messages.ts';
+import type { EventPage, LoggedEvent } from '../../objects/event-log/messages.ts';
 import { RegistryError } from '../../oci/error.ts';
 import { mistakes } from '../json-body.ts';
 import type { Context } from '../context.ts';
@@ -26,11 +26,15 @@ export function cursorOf(text: string, where: string): number {
   return Number(text);
 }
 
-/** 410: what came after the cursor is not kept any more. */
-export function dropped(oldest: number): RegistryError {
+/** 410: what came after the cursor is not kept any more, or the log does not know the cursor. */
+export function dropped({ kind, oldest }: Exclude<EventPage, { kind: 'page' }>): RegistryError {
+  const problem = {
+    gone: 'events after this cursor are not kept any more.',
+    ahead: 'no event has this cursor: was the registry put back to an earlier state?',
+  }[kind];
   return new RegistryError('NOT_FOUND', {
     status: 410,
-    message: `events after this cursor are not kept any more: go on after ${String(oldest)}, the oldest that is whole`,
+    message: `${problem} Go on after ${String(oldest)}, the oldest that is whole`,
     detail: { oldest: String(oldest) },
   });
 }

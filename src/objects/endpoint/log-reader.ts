@@ -4,6 +4,7 @@
  */
 import type { EndpointDocument } from '../../notifications/endpoint-document.ts';
 import { newUuid } from '../../notifications/uuid.ts';
+import { logEvent } from '../../observability/log.ts';
 import type { Database } from '../database.ts';
 import type { EventPage, LoggedEvent } from '../event-log/messages.ts';
 import type { Pending } from './burying.ts';
@@ -102,7 +103,13 @@ export class LogReader {
     }
     this.#parts.database.transaction(() => {
       if (!this.#isStill(reading)) return;
-      const last = Math.min(read.oldest, until ?? read.oldest);
+      if (read.kind === 'ahead' && until === undefined) {
+        // The log was put back to an earlier state. Rather tell again what it keeps than leave out what it has had since.
+        logEvent('error', 'endpoint ahead of the log', { cursor, oldest: read.oldest });
+        this.#parts.readings.begin(read.oldest);
+        return;
+      }
+      const last = read.kind === 'ahead' ? (until ?? cursor) : Math.min(read.oldest, until ?? read.oldest);
       const reason = 'the log no longer has them';
       this.#parts.records.buried({ first: cursor + 1, last, event: undefined, at: now, reason });
       this.#parts.readings.moveTo(reading, last);

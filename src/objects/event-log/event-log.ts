@@ -4,7 +4,7 @@
  * replays. It keeps seven days or four gigabytes, whichever ends first.
  */
 import { DurableObject } from 'cloudflare:workers';
-import type { EventKind } from '../../notifications/event.ts';
+import type { EventKind, RegistryEvent } from '../../notifications/event.ts';
 import { logEvent } from '../../observability/log.ts';
 import { WorkMeter, type Answer } from '../../observability/work.ts';
 import { Database } from '../database.ts';
@@ -12,6 +12,7 @@ import { Objects } from '../stubs.ts';
 import { Tasks, type TaskOutcome } from '../tasks.ts';
 import { backlogAfter, spanBetween } from './finding.ts';
 import { Followers, FOLLOW_WAIT_MS } from './following.ts';
+import { Keeping, TRIM_INTERVAL_MS } from './keeping.ts';
 import type {
   AppendResult,
   Backlog,
@@ -27,11 +28,6 @@ import { Order, parseStoredBody } from './order.ts';
 import { Readers } from './readers.ts';
 import { MIGRATIONS } from './schema.ts';
 
-export const KEPT_MS = 7 * 86_400_000;
-/** Of an object's 10 GB. */
-const KEPT_BYTES = 4_000_000_000;
-const TRIMMED_PER_RUN = 5_000;
-const TRIM_INTERVAL_MS = 3_600_000;
 const OVERDUE_PER_RUN = 1_000;
 const WAKE_AGAIN_MS = 1_000;
 const PAGE_EVENTS = 200;
@@ -49,6 +45,7 @@ type EventLogTask = 'trim' | 'take-overdue' | 'wake';
 export class EventLog extends DurableObject<Env> {
   readonly #database: Database;
   readonly #order: Order;
+  readonly #keeping: Keeping;
   readonly #readers: Readers;
   readonly #followers = new Followers();
   readonly #tasks: Tasks<EventLogTask>;
@@ -58,6 +55,7 @@ export class EventLog extends DurableObject<Env> {
     super(ctx, env);
     this.#database = new Database(ctx.storage, 'EventLog', MIGRATIONS);
     this.#order = new Order(this.#database);
+    this.#keeping = new Keeping(this.#database);
     this.#readers = new Readers(this.#database);
     this.#objects = new Objects(env);
     this.#tasks = new Tasks<EventLogTask>(ctx.storage, this.#database, 'EventLog', {
@@ -78,9 +76,14 @@ export class EventLog extends DurableObject<Env> {
   ): Promise<Answer<AppendResult>> {
     const now = Date.now();
     this.#database.ensure();
+    const again: RegistryEvent[] = [];
     this.#database.transaction(() => {
-      this.#readers.configure(configured, this.#last());
-      for (const message of messages) if (message.kind !== 'probe') this.#order.take(message, now);
+      this.#readers.configure(configured, this.#last(), now);
+      for (const message of messages) {
+        if (message.kind === 'probe') continue;
+        const isAnother = this.#order.take(message, now);
+        if (isAnother && message.kind === 'event') again.push(message.event);
+      }
       const overdue = this.#order.nextOverdue();
       if (overdue !== undefined) this.#tasks.add('take-overdue', '', overdue);
       this.#tasks.add('trim', '', now + TRIM_INTERVAL_MS);
@@ -90,6 +93,7 @@ export class EventLog extends DurableObject<Env> {
       const { id, repository, sequence } = message;
       logEvent('error', 'event lost', { eventId: id, repository, number: sequence.number });
     }
+    tellNumberedAgain(again);
     this.#followers.notify();
     await this.#tasks.arm();
     return new WorkMeter().answer({ upTo: this.#last(), readers: this.#readers.all() });
@@ -98,10 +102,13 @@ export class EventLog extends DurableObject<Env> {
   /** Events after a cursor, oldest first, up to another one, which is included. */
   read(after: number, until: number = Number.MAX_SAFE_INTEGER): Answer<EventPage> {
     const meter = new WorkMeter();
-    if (!this.#database.opened()) return meter.answer({ kind: 'page', events: [], next: after, isEnd: true });
+    const isOpened = this.#database.opened();
+    if (after > (isOpened ? this.#last() : 0)) {
+      return meter.answer({ kind: 'ahead', oldest: isOpened ? this.#oldest() - 1 : 0 });
+    }
+    if (!isOpened) return meter.answer({ kind: 'page', events: [], next: after, isEnd: true });
     const oldest = this.#oldest();
-    // Cursor 0 is the beginning, whatever that is now.
-    if (after > 0 && after + 1 < oldest) return meter.answer({ kind: 'gone', oldest: oldest - 1 });
+    if (after + 1 < oldest) return meter.answer({ kind: 'gone', oldest: oldest - 1 });
     const events: LoggedEvent[] = [];
     let characters = 0;
     let isEnd = true;
@@ -161,7 +168,7 @@ export class EventLog extends DurableObject<Env> {
   async follow(id: string, after: number, waitMs: number = FOLLOW_WAIT_MS): Promise<Answer<FollowResult>> {
     if (!this.#followers.renew(id, Date.now())) return new WorkMeter().answer({ kind: 'full' });
     const now = this.read(after);
-    if (waitMs === 0 || now.result.kind === 'gone' || now.result.events.length > 0) return now;
+    if (waitMs === 0 || now.result.kind !== 'page' || now.result.events.length > 0) return now;
     await this.#followers.next(waitMs);
     return this.read(after);
   }
@@ -243,16 +250,21 @@ export class EventLog extends DurableObject<Env> {
   }
 
   #trim(now: number): TaskOutcome {
-    const isFull = this.#database.sizeBytes > KEPT_BYTES;
-    const removed = this.#database.run(
-      `DELETE FROM events WHERE cursor IN (
-         SELECT cursor FROM events ${isFull ? '' : 'WHERE appended_at <= ?'} ORDER BY cursor LIMIT ${String(TRIMMED_PER_RUN)}
-       )`,
-      ...(isFull ? [] : [now - KEPT_MS]),
-    );
-    if (removed > 0) return { again: now };
+    const mayBeMore = this.#database.transaction(() => this.#keeping.trim(now, this.#last()));
+    if (mayBeMore) return { again: now };
     return this.#oldest() > this.#last() ? 'done' : { again: now + TRIM_INTERVAL_MS };
   }
+}
+
+/** One line, of however many. */
+function tellNumberedAgain(events: readonly RegistryEvent[]): void {
+  const [first] = events;
+  if (first === undefined) return;
+  const { id, repository, sequence } = first;
+  logEvent('error', 'event numbered as another one', {
+    ...{ eventId: id, repository, number: sequence?.number, events: events.length },
+    reason: 'was its repository put back to an earlier state?',
+  });
 }
 
 function loggedEvent({ cursor, body }: EventRow): LoggedEvent {

@@ -3,7 +3,8 @@ import type { Database } from '../database.ts';
 import type { Backlog, Span } from './messages.ts';
 
 /**
- * How far behind a reader is, counted by cursors: those of the log have no gaps but where events are dropped.
+ * How far behind a reader is, counted by cursors: those of the log have no gaps but where events are dropped,
+ * and where a restore has skipped some.
  *
  * @param last the cursor of the newest event that there ever was
  */
@@ -13,7 +14,9 @@ export function backlogAfter(database: Database, after: number, last: number): B
     after,
   );
   if (first === undefined) return { events: 0, oldestAt: undefined };
-  return { events: last - first.cursor + 1, oldestAt: first.appended_at };
+  const query = 'SELECT coalesce(sum(last - first + 1), 0) AS cursors FROM skipped WHERE first > ? AND last <= ?';
+  const skipped = database.first<{ cursors: number }>(query, first.cursor, last)?.cursors ?? 0;
+  return { events: last - first.cursor + 1 - skipped, oldestAt: first.appended_at };
 }
 
 /** What was appended in a span of time (ms since the epoch), by the first and the last cursor; all ends are included. */

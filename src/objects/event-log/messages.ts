@@ -56,7 +56,9 @@ export type EventPage =
   /** `next`: the cursor to go on from. */
   | { readonly kind: 'page'; readonly events: readonly LoggedEvent[]; readonly next: number; readonly isEnd: boolean }
   /** Events after the cursor were dropped already; `oldest` is the cursor after which the log has all of them. */
-  | { readonly kind: 'gone'; readonly oldest: number };
+  | { readonly kind: 'gone'; readonly oldest: number }
+  /** The log has never given out the cursor, or was put back since; `oldest` as above. */
+  | { readonly kind: 'ahead'; readonly oldest: number };
 
 /** `full`: too many others follow the log. */
 export type FollowResult = EventPage | { readonly kind: 'full' };

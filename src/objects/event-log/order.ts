@@ -2,15 +2,18 @@
  * Puts events into the log once each, and those of a repository in the order of their numbers. A Queue delivers at least
  * once and in any order; an event that comes before its predecessor is parked until that has come. If it does not
  * come in an hour, what is parked is taken, with a mark: one that is later still comes out of order, and is not lost.
+ *
+ * So it is with a number that its sender calls lost: a send that failed may have been taken by the Queue all the same.
  */
 import * as v from 'valibot';
-import type { EventSequence } from '../../notifications/event.ts';
+import type { EventSequence, RegistryEvent } from '../../notifications/event.ts';
 import { WrittenEventSchema } from '../../notifications/written-event.ts';
 import type { Database } from '../database.ts';
 import type { QueuedMessage } from './messages.ts';
+import { KEPT_MS } from './keeping.ts';
 
 export const LONGEST_PARKING_MS = 3_600_000;
-/** Bodies of numbers that no event has. */
+/** Bodies of numbers whose event was lost, as far as its sender knows. */
 const NOTHING = '';
 
 /** Whatever the Queue carries that has a place in the order. */
@@ -48,11 +51,11 @@ export class Order {
     this.#database = database;
   }
 
-  /** Within a transaction. */
-  take(message: TakenMessage, now: number): void {
+  /** Within a transaction. @returns whether another event had this number before; this one is in the log as well */
+  take(message: TakenMessage, now: number): boolean {
     if (message.kind === 'event' && message.event.sequence === undefined) {
       this.#append(message.event.id, { event: message.event }, now);
-      return;
+      return false;
     }
     const numbered =
       message.kind === 'lost'
@@ -60,33 +63,46 @@ export class Order {
         : { repository: message.event.repository, sequence: message.event.sequence ?? neverUnnumbered() };
     const head = this.#head(numbered);
     const { number } = numbered.sequence;
-    if (number <= head) {
-      // It has been taken before, or was given up.
-      if (this.#endMissing(numbered) && message.kind === 'event')
-        this.#append(message.event.id, { event: message.event }, now);
-      return;
-    }
-    if (number > head + 1) {
-      this.#park(numbered, message, now);
-      return;
-    }
+    if (number <= head) return message.kind === 'event' && this.#takeLate(numbered, message.event, now);
+    if (number > head + 1) return this.#park(numbered, message, now);
     this.#appendNext(numbered, message.kind === 'event' ? { event: message.event } : undefined, now);
     this.#takeParked(numbered, now);
+    return false;
   }
 
-  /** Takes what has waited too long, each repository from its first on. Within a transaction. */
+  /**
+   * One whose number was taken before, or given up. With an id that the log does not have it is another event: its repository
+   * was put back to an earlier state, and counts once more.
+   *
+   * @returns whether it is such a one
+   */
+  #takeLate(numbered: Numbered, event: RegistryEvent, now: number): boolean {
+    if (this.#endMissing(numbered)) {
+      this.#append(event.id, { event }, now);
+      return false;
+    }
+    // The log may have dropped it since.
+    if (event.at <= now - KEPT_MS) return false;
+    return this.#append(event.id, { event }, now);
+  }
+
+  /** Takes what has waited too long, and what comes before it. Within a transaction. */
   takeOverdue(now: number, most: number): number {
     const overdue = this.#database.all<ParkedRow>(
       'SELECT repository, incarnation, number, id, body FROM parked WHERE parked_at <= ? ORDER BY parked_at LIMIT ?',
       now - LONGEST_PARKING_MS,
       most,
     );
-    for (const { repository, incarnation } of overdue) {
-      const first = this.#firstParked(repository, incarnation);
-      if (first === undefined) continue;
-      this.#giveUpBefore({ repository, sequence: { incarnation, number: first.number } });
-      this.#unpark(first, now);
-      this.#takeParked({ repository, sequence: { incarnation, number: first.number } }, now);
+    for (const { repository, incarnation, number } of overdue) {
+      // What is before it goes with it. What is behind it, and another gap, waits for its own time.
+      for (;;) {
+        const first = this.#firstParked(repository, incarnation);
+        if (first === undefined || first.number > number) break;
+        const numbered = { repository, sequence: { incarnation, number: first.number } };
+        this.#giveUpBefore(numbered);
+        this.#unpark(first, now);
+        this.#takeParked(numbered, now);
+      }
     }
     return overdue.length;
   }
@@ -132,15 +148,19 @@ export class Order {
   /** Those behind it that were waiting for it. */
   #takeParked({ repository, sequence: { incarnation, number } }: Numbered, now: number): void {
     for (let next = number + 1; ; next += 1) {
-      const row = this.#database.first<ParkedRow>(
-        'SELECT repository, incarnation, number, id, body FROM parked WHERE repository = ? AND incarnation = ? AND number = ?',
-        repository,
-        incarnation,
-        next,
-      );
+      const row = this.#parked(repository, incarnation, next);
       if (row === undefined) return;
       this.#unpark(row, now);
     }
+  }
+
+  #parked(repository: string, incarnation: string, number: number): ParkedRow | undefined {
+    return this.#database.first<ParkedRow>(
+      'SELECT repository, incarnation, number, id, body FROM parked WHERE repository = ? AND incarnation = ? AND number = ?',
+      repository,
+      incarnation,
+      number,
+    );
   }
 
   #firstParked(repository: string, incarnation: string): ParkedRow | undefined {
@@ -162,39 +182,40 @@ export class Order {
     this.#appendNext({ repository, sequence: { incarnation, number } }, stored, now);
   }
 
-  /** @param stored absent: the event was lost, which the next one tells */
+  /** @param stored absent: the event was lost, as far as its sender knows. The Queue may bring it all the same */
   #appendNext(numbered: Numbered, stored: StoredBody | undefined, now: number): void {
-    if (stored !== undefined) {
-      this.#append(stored.event.id, this.#isAfterGap(numbered) ? { ...stored, afterGap: true } : stored, now);
-    }
+    const { repository, sequence } = numbered;
+    if (stored === undefined) this.#setMissing(repository, sequence.incarnation, sequence.number, sequence.number);
+    else this.#append(stored.event.id, this.#isAfterGap(numbered) ? { ...stored, afterGap: true } : stored, now);
     this.#setHead(numbered, stored === undefined);
   }
 
-  #park({ repository, sequence: { incarnation, number } }: Numbered, message: TakenMessage, now: number): void {
+  /** @returns as `take` does */
+  #park({ repository, sequence: { incarnation, number } }: Numbered, message: TakenMessage, now: number): boolean {
     const [id, body] =
       message.kind === 'lost'
         ? [message.id, NOTHING]
         : [message.event.id, JSON.stringify({ event: message.event } satisfies StoredBody)];
-    this.#database.run(
-      'INSERT OR IGNORE INTO parked VALUES (?, ?, ?, ?, ?, ?)',
-      repository,
-      incarnation,
-      number,
-      id,
-      body,
-      now,
+    const isParked = this.#database.run(
+      `INSERT INTO parked VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET id = excluded.id, body = excluded.body WHERE body = '${NOTHING}' AND excluded.body <> body`,
+      ...[repository, incarnation, number, id, body, now],
     );
+    if (isParked > 0 || message.kind === 'lost') return false;
+    const known = this.#parked(repository, incarnation, number);
+    return known?.id !== id && this.#append(id, { event: message.event }, now);
   }
 
-  /** Once, without a number of AUTOINCREMENT's for what is there already, so that cursors have no gaps. */
-  #append(id: string, stored: StoredBody, now: number): void {
-    this.#database.run(
+  /** Once, without a number of AUTOINCREMENT's for what is there already, so that cursors have no gaps. @returns whether it is new */
+  #append(id: string, stored: StoredBody, now: number): boolean {
+    const written = this.#database.run(
       `INSERT INTO events (id, appended_at, body)
        SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = ?1)`,
       id,
       now,
       JSON.stringify(stored),
     );
+    return written > 0;
   }
 
   #head({ repository, sequence: { incarnation } }: Numbered): number {

@@ -9,7 +9,14 @@ const QueuedMessageSchema: v.GenericSchema<unknown, QueuedMessage> = v.variant('
   v.object({ kind: v.literal('probe') }),
 ]);
 
-/** Throws for what is no message. */
-export function parseQueuedMessage(given: unknown): QueuedMessage {
-  return v.parse(QueuedMessageSchema, given);
+/** `undefined` for what is no message. */
+export function parseQueuedMessage(given: unknown): QueuedMessage | undefined {
+  const parsed = v.safeParse(QueuedMessageSchema, given);
+  return parsed.success ? parsed.output : undefined;
+}
+
+/** One that is written down as JSON. */
+export function parseQueuedText(text: string): QueuedMessage | undefined {
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson()), text);
+  return parsed.success ? parseQueuedMessage(parsed.output) : undefined;
 }

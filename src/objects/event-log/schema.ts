@@ -54,4 +54,21 @@ export const MIGRATIONS = [
   ) STRICT, WITHOUT ROWID;
   ${TASKS_SCHEMA}
   `,
+  `
+  -- Up to which cursor all events looked too old to be kept, at the last runs that looked.
+  CREATE TABLE sightings (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    old_up_to INTEGER NOT NULL
+  ) STRICT;
+
+  -- Cursors that no event has, both ends included: a registry that is restored goes on behind all that it may have given out.
+  CREATE TABLE skipped (
+    first INTEGER PRIMARY KEY,
+    last INTEGER NOT NULL
+  ) STRICT;
+
+  -- When the setting named it no more; null: it is woken. Named again soon, it goes on where it was.
+  ALTER TABLE readers ADD COLUMN removed_at INTEGER;
+  `,
 ] as const;

@@ -1,14 +1,15 @@
 /**
  * A queue of events for one machine, in the place of Cloudflare's: what was sent is written down before it is answered, and
  * goes when the consumer has done with it. A batch that fails is delivered again, with growing delay, and holds up those
- * behind it, since here they would fail as well.
+ * behind it, since here they would fail as well; but a message that this release can not read is set aside.
  */
 import { DurableObject } from 'cloudflare:workers';
+import { logEvent } from '../../observability/log.ts';
 import { WorkMeter, type Answer } from '../../observability/work.ts';
 import { Database } from '../database.ts';
 import { consumeEvents } from '../consume-events.ts';
 import type { QueuedMessage } from '../event-log/messages.ts';
-import { parseQueuedMessage } from '../event-log/queued-message.ts';
+import { parseQueuedText } from '../event-log/queued-message.ts';
 import { Tasks, type TaskOutcome } from '../tasks.ts';
 import { MIGRATIONS } from './schema.ts';
 
@@ -18,6 +19,11 @@ const BATCH_MESSAGES = 100;
 const MOST_MESSAGES = 1_000_000;
 /** Then other tasks of the alarm get their turn. */
 const BATCHES_PER_RUN = 50;
+
+interface Row extends Record<string, string | number> {
+  id: number;
+  body: string;
+}
 
 export class EventQueue extends DurableObject<Env> {
   readonly #database: Database;
@@ -50,19 +56,23 @@ export class EventQueue extends DurableObject<Env> {
 
   async #deliver(now: number): Promise<TaskOutcome> {
     for (let batch = 0; batch < BATCHES_PER_RUN; batch += 1) {
-      const rows = this.#database.all<{ id: number; body: string }>(
-        'SELECT id, body FROM messages ORDER BY id LIMIT ?',
-        BATCH_MESSAGES,
-      );
+      const rows = this.#database.all<Row>('SELECT id, body FROM messages ORDER BY id LIMIT ?', BATCH_MESSAGES);
       const last = rows.at(-1);
       if (last === undefined) return 'done';
-      await consumeEvents(
-        this.env,
-        rows.map(({ body }) => parseQueuedMessage(JSON.parse(body))),
-      );
-      this.#database.run('DELETE FROM messages WHERE id <= ?', last.id);
+      const read = rows.map((row) => ({ row, event: parseQueuedText(row.body) }));
+      const events = read.flatMap(({ event }) => (event === undefined ? [] : [event]));
+      if (events.length > 0) await consumeEvents(this.env, events);
+      this.#database.transaction(() => {
+        for (const { row, event } of read) if (event === undefined) this.#setAside(row, now);
+        this.#database.run('DELETE FROM messages WHERE id <= ?', last.id);
+      });
     }
     return { again: now };
+  }
+
+  #setAside({ id, body }: Row, now: number): void {
+    this.#database.run('INSERT INTO unreadable (body, set_aside_at) VALUES (?, ?)', body, now);
+    logEvent('error', 'events set aside', { messageId: id, messages: 1, reason: 'no message that this release knows' });
   }
 
   /** Rows go from the front, so the ids that are there have no gaps. */

@@ -157,7 +157,7 @@ export class Outbox {
   }
 
   async #putAside({ number, body }: Row, reason: string): Promise<boolean> {
-    const { id, repository, sequence } = parseWrittenEvent(body);
+    const { id, repository, sequence, kind, target } = parseWrittenEvent(body);
     const marker = { kind: 'lost', id, repository, sequence: sequence ?? neverUnnumbered() } as const;
     if ((await this.#send([marker])) !== undefined) return false;
     this.#database.transaction(() => {
@@ -165,7 +165,9 @@ export class Outbox {
       this.#database.run('DELETE FROM set_aside WHERE number <= ?', number - MOST_SET_ASIDE);
       this.#database.run('DELETE FROM outbox WHERE number = ?', number);
     });
-    logEvent('error', 'event set aside', { repository, eventId: id, number, reason });
+    // Nothing reads it from there: this line is for whoever has to tell its receivers.
+    const { tag, digest } = target;
+    logEvent('error', 'event set aside', { repository, eventId: id, number, kind, tag, digest, reason });
     return true;
   }
 }

@@ -3,7 +3,9 @@ import { rmSync, truncateSync, watch } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { Buffer } from 'node:buffer';
+import * as v from 'valibot';
+import { expect, test, vi } from 'vitest';
 import { refusal, start } from '../berths.ts';
 import { imageOf, newLayer, push } from './images.ts';
 import { blobFiles, refused, scratch, startTool, wellDone } from './tools.ts';
@@ -61,4 +63,49 @@ test('a restore says what to type when nothing is named', async () => {
   const { code, errors } = await ended;
   expect(code).toBe(2);
   expect(errors.trim().split('\n')).toHaveLength(1);
+});
+
+const PASSWORD = 'secret-of-the-administrator';
+const Events = v.object({
+  events: v.array(
+    v.object({
+      id: v.string(),
+      data: v.object({ berth: v.object({ incarnation: v.string(), sequence: v.number() }) }),
+    }),
+  ),
+  next: v.string(),
+});
+
+/** What the registry told of after a cursor, once it has told of so many events. */
+async function eventsAfter(url: string, cursor: string, count: number) {
+  return vi.waitFor(
+    async () => {
+      const authorization = `Basic ${Buffer.from(`admin:${PASSWORD}`).toString('base64')}`;
+      const response = await fetch(`${url}/admin/events?after=${cursor}`, { headers: { authorization } });
+      const { events, next } = v.parse(Events, await response.json());
+      expect(events.length).toBeGreaterThanOrEqual(count);
+      return { next, told: events.map(({ data }) => data.berth) };
+    },
+    { timeout: 60_000, interval: 200 },
+  );
+}
+
+test('what happens after a restore is new to whoever was told of what happened after the backup', async () => {
+  const environment = { BERTH_EVENTS: 'on', BERTH_ADMIN_PASSWORD: PASSWORD };
+  const first = await start({ environment });
+  const image = imageOf('one', 'latest', [newLayer()]);
+  await push(first.url, image);
+  const before = await eventsAfter(first.url, '0', 3);
+  const backup = join(scratch(), 'backup');
+  await wellDone('backup', '--to', backup, '--data', first.data);
+  await push(first.url, image);
+  const after = await eventsAfter(first.url, before.next, 1);
+  const data = join(scratch(), 'data');
+  await wellDone('restore', '--from', backup, '--data', data);
+  const restored = await start({ data, environment });
+  await push(restored.url, image);
+  const { told } = await eventsAfter(restored.url, after.next, 1);
+  // The same number once more, in another store, behind the cursor that was known; and at once.
+  expect(told.map(({ sequence }) => sequence)).toEqual(after.told.map(({ sequence }) => sequence));
+  expect(told[0]?.incarnation).not.toBe(before.told[0]?.incarnation);
 });

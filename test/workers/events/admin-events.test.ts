@@ -110,6 +110,18 @@ describe('the list of events', () => {
     expect(gone).toMatchObject({ status: 410, code: 'NOT_FOUND' });
     expect(gone.text).toContain(`"oldest":"${String(last - 1)}"`);
     expect((await request(`?after=${String(from + 1)}`)).status).toBe(410);
+    // The beginning, whatever that is now; a stream goes on behind what its client has seen.
+    expect(await page('?after=0')).toMatchObject({ events: [{ cursor: String(last) }], next: String(last) });
+    expect((await request('?after=0')).status).toBe(410);
+  });
+
+  it('answers 410 where no event has the cursor: the registry was put back since', async () => {
+    const ahead = String((await lastCursor()) + 1_000);
+    const answer = await admin('GET', `/admin/events?after=${ahead}`, undefined, { settings: SETTINGS });
+    expect(answer).toMatchObject({ status: 410, code: 'NOT_FOUND' });
+    expect(answer.text).toContain('was the registry put back to an earlier state?');
+    expect((await request(`?after=${ahead}`)).status).toBe(410);
+    expect((await request('', { 'last-event-id': ahead })).status).toBe(410);
   });
 
   it.each(['?after=x', '?after=-1', '?since=1', '?n=x'])('refuses %s', async (query) => {
