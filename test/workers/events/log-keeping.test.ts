@@ -1,7 +1,7 @@
 /** How long the log keeps what happened, and what it tells who comes too late. */
 import { describe, expect, it, vi } from 'vitest';
 import { KEPT_MS, SIGHTINGS, TRIM_INTERVAL_MS } from '../../../src/objects/event-log/keeping.ts';
-import { crash, passTime } from '../world.ts';
+import { passTime } from '../world.ts';
 import { consume, eventMessage, eachAheadOfTheClock, Source, Webhook } from './deliveries.ts';
 import { append, lastCursor, log, numbersSince, outliveAll, settleLog } from './event-log.ts';
 
