@@ -86,7 +86,7 @@ export class EventLog extends DurableObject<Env> {
       }
       const overdue = this.#order.nextOverdue();
       if (overdue !== undefined) this.#tasks.add('take-overdue', '', overdue);
-      this.#tasks.add('trim', '', now + TRIM_INTERVAL_MS);
+      this.#tasks.add('trim', '', this.#keeping.isFull ? now : now + TRIM_INTERVAL_MS);
     });
     for (const message of messages) {
       if (message.kind !== 'lost') continue;

@@ -26,11 +26,15 @@ export class Keeping {
     this.#database = database;
   }
 
+  /** Then the oldest go at once, whoever has not read them. */
+  get isFull(): boolean {
+    return this.#database.sizeBytes > KEPT_BYTES;
+  }
+
   /** Within a transaction. @param last the newest cursor @returns whether there may be more to drop */
   trim(now: number, last: number): boolean {
-    const isFull = this.#database.sizeBytes > KEPT_BYTES;
     this.#look(now, last);
-    const upTo = isFull ? last : this.#agreed;
+    const upTo = this.isFull ? last : this.#agreed;
     const removed = this.#database.run(
       `DELETE FROM events WHERE cursor IN (
          SELECT cursor FROM events WHERE cursor <= ? ORDER BY cursor LIMIT ${String(TRIMMED_PER_RUN)}

@@ -11,13 +11,6 @@ const DOCS = join(import.meta.dirname, '..', '..', '..', 'docs');
 const NAME = 'compared-to-distribution.md';
 const read = (path: string): string => readFileSync(join(DOCS, path), 'utf8');
 
-/** Being written beside this page: each goes from here when it is there. */
-const AWAITED: ReadonlySet<string> = new Set([
-  ...['deploy.md', 'nginx.md', 'service.md', 'doctor.md'],
-  ...['--tls-cert', '--tls-key', '--tls-client-ca', '--read-only', 'BERTH_READ_ONLY'],
-  ...['--log-format', '--quiet'],
-]);
-
 const page = read(NAME);
 /** From a heading of the second level to the next one. */
 const section = (title: string): string => page.split(/^## /m).find((part) => part.startsWith(title)) ?? '';
@@ -45,7 +38,6 @@ describe(`docs/${NAME}`, () => {
     const links = [...page.matchAll(/\]\((?!https:)([^)#]+)(?:#([^)]+))?\)/g)];
     expect(links.length).toBeGreaterThan(50);
     for (const [link, path = '', anchor] of links) {
-      if (AWAITED.has(path) && !existsSync(join(DOCS, path))) continue;
       expect(existsSync(join(DOCS, path)), link).toBe(true);
       if (anchor !== undefined) expect([...anchorsOf(read(path))], link).toContain(anchor);
     }
@@ -57,7 +49,7 @@ describe(`docs/${NAME}`, () => {
     const names = [...own.matchAll(/`(BERTH_[A-Z_]+|--[a-z-]+)/g)].map(([, name = '']) => name);
     expect(names.length).toBeGreaterThan(20);
     for (const name of names) {
-      if (name !== 'BERTH_' && !AWAITED.has(name)) expect(configuration, name).toContain(`\`${name}`);
+      if (name !== 'BERTH_') expect(configuration, name).toContain(`\`${name}`);
     }
   });
 });
