@@ -13,6 +13,7 @@ import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import { free } from './freed-bytes.ts';
+import { isEndless } from './endless-request.ts';
 import { hasOddHost, ODD_HOST } from './odd-host.ts';
 import { Peers } from './peers.ts';
 import { isTlsHello, NO_CERTIFICATE, NOT_TLS, ONLY_TLS } from './tls-hello.ts';
@@ -45,6 +46,8 @@ export class Front {
   readonly #clients = new Set<Socket>();
   /** Those that are served. */
   readonly #served = new Set<Socket>();
+  /** Of these, those whose answer ends when they hang up. */
+  readonly #endless = new Set<Socket>();
   /** Those that have asked for nothing yet, and those that were turned away; in the order in which they came. */
   readonly #idle = new Set<Socket>();
   readonly #mostClients: number;
@@ -84,10 +87,10 @@ export class Front {
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
-  /** Takes no new connection; one that has asked for nothing yet is closed. */
+  /** Takes no new connection; one that has asked for nothing yet is closed, and one that would be answered for ever. */
   stopListening(): void {
     this.#server.close();
-    for (const client of this.#idle) client.destroy();
+    for (const client of [...this.#idle, ...this.#endless]) client.destroy();
   }
 
   /** Fulfilled when every connection has got all that workerd said on it, whether or not its client hangs up too. */
@@ -136,6 +139,7 @@ export class Front {
       this.#clients.delete(client);
       this.#idle.delete(client);
       this.#served.delete(client);
+      this.#endless.delete(client);
     });
     client.on('error', () => {
       client.destroy();
@@ -161,6 +165,7 @@ export class Front {
     }
     this.#idle.delete(client);
     this.#served.add(client);
+    if (isEndless(first)) this.#endless.add(client);
     client.setTimeout(0);
     client.pause();
     void this.#pass(client, first);

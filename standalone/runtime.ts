@@ -12,6 +12,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MiniflareOptions, WorkerOptions } from 'miniflare';
 import * as v from 'valibot';
+import { NOT_PUBLIC_NETWORKS } from '../src/notifications/destination.ts';
 import { BUNDLE_FILE } from './built-worker.ts';
 import type { BuiltWorker } from './built-worker.ts';
 import { OBJECTS } from './data-directory.ts';
@@ -245,8 +246,11 @@ function eventOptions({ options }: BuiltWorker): Partial<WorkerOptions> {
 
 /** Webhooks go through it: it looks at the address that a name resolves to, when it connects (CVE-2020-13788, CVE-2026-32591). */
 function outboundService({ BERTH_WEBHOOKS_PRIVATE: privates }: v.InferOutput<typeof Webhooks>): Services[string] {
-  const allow = privates === 'on' ? ['public', 'private', 'local'] : ['public'];
-  return { network: { allow, tlsOptions: { trustBrowserCas: true } } };
+  const peers =
+    privates === 'on'
+      ? { allow: ['public', 'private', 'local'] }
+      : { allow: ['public'], deny: [...NOT_PUBLIC_NETWORKS] };
+  return { network: { ...peers, tlsOptions: { trustBrowserCas: true } } };
 }
 
 const Webhooks = v.object({ BERTH_WEBHOOKS_PRIVATE: v.optional(v.string()) });

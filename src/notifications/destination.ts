@@ -16,7 +16,7 @@ export interface DestinationRules {
 }
 
 /** Special-purpose addresses (IANA's registry of RFC 6890, and multicast). */
-const NOT_PUBLIC_IPV4 = [
+const SPECIAL_IPV4 = [
   '0.0.0.0/8',
   '10.0.0.0/8',
   '100.64.0.0/10',
@@ -32,11 +32,19 @@ const NOT_PUBLIC_IPV4 = [
   '203.0.113.0/24',
   '224.0.0.0/4',
   '240.0.0.0/4',
-].map(network);
+];
+const NOT_PUBLIC_IPV4 = SPECIAL_IPV4.map(network);
 /** Of IPv6 this alone is given to anybody (RFC 4291 §2.4), but for the parts below. */
 const GLOBAL_IPV6 = network('2000::/3');
 /** Teredo and other protocols, documentation, and 6to4, which leads to any IPv4 address. */
-const NOT_PUBLIC_IPV6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'].map(network);
+const SPECIAL_IPV6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
+const NOT_PUBLIC_IPV6 = SPECIAL_IPV6.map(network);
+/** All that is not 2000::/3: NAT64, which leads to any IPv4 address, and what is of one site, link or machine. */
+const NOT_GLOBAL_IPV6 = ['::/8', '100::/8', '200::/7', '400::/6', '800::/5', '1000::/4', '4000::/2', '8000::/1'];
+
+/** What no name may resolve to either, for whoever makes the call: what the runtime takes for public is more. */
+export const NOT_PUBLIC_NETWORKS: readonly string[] = [...SPECIAL_IPV4, ...SPECIAL_IPV6, ...NOT_GLOBAL_IPV6];
+
 const IPV4_MAPPED = network('::ffff:0:0/96');
 
 /** Names that never are on the internet (RFC 6761, RFC 6762, RFC 8375, and `.internal` as ICANN reserved it). */

@@ -15,6 +15,8 @@ import { Receiver } from './receiver.ts';
 
 /** A name as of the public internet, which this machine believes to be itself. */
 const NAME = 'hooks.berth-test.example';
+/** Another, which resolves to 10.0.0.1 behind a NAT64 (RFC 6052). */
+const NAT64_NAME = 'nat64.berth-test.example';
 const DIGEST = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 async function receiver(): Promise<Receiver> {
@@ -63,6 +65,15 @@ test('a name that resolves to this machine is not called, unless a setting allow
   await hooks.untilConnected();
 });
 
+test('a name that resolves to an address through which private ones are reached is not called (CVE-2020-13788)', async (context) => {
+  const within = await believing(context);
+  const environment = { BERTH_ENDPOINTS: endpointAt(`https://${NAT64_NAME}/hook`) };
+  const berth = await start({ environment, within });
+  const refused = berth.run.waitFor(({ message }) => String(message).includes('blocked by restrictPeers'));
+  await pushBlob(berth);
+  await refused;
+});
+
 test('a redirection is not followed, and is no delivery (CVE-2020-13788, CVE-2026-32591)', async () => {
   const [first, second] = [await receiver(), await receiver()];
   first.react = answering(307, { location: second.url });
@@ -80,7 +91,7 @@ async function believing(context: TestContext): Promise<string[]> {
     rmSync(folder, { recursive: true });
   });
   const hosts = join(folder, 'hosts');
-  writeFileSync(hosts, `127.0.0.1 localhost ${NAME}\n`);
+  writeFileSync(hosts, `127.0.0.1 localhost ${NAME}\n64:ff9b::a00:1 ${NAT64_NAME}\n`);
   const command = ['unshare', '--mount', 'sh', '-c', `mount --bind '${hosts}' /etc/hosts && exec "$@"`, 'sh'];
   const [program = '', ...words] = command;
   try {
