@@ -30,6 +30,7 @@ const EXPOSED = [
 ];
 /** What browsers show every page, and what no script of a page has a use for. */
 const NOT_EXPOSED = [
+  'date',
   ...['cache-control', 'content-length', 'content-type', 'vary', 'x-content-type-options', 'content-security-policy'],
 ];
 
