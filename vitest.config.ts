@@ -1,6 +1,6 @@
 /**
- * The three kinds of test: `unit` (pure code, in Node), `workers` (in workerd, beside the Worker), `e2e` (real
- * processes and clients). Long campaigns are no tests of this runner: see test/long/run.ts.
+ * The kinds of test: `unit` (pure code, in Node), `workers` (in workerd, beside the Worker), `e2e` and `e2e-pairs` (real
+ * processes and clients; the latter two files at a time). Long campaigns are no tests of this runner: see test/long/run.ts.
  */
 import { cloudflareTest } from '@cloudflare/vitest-pool-workers';
 import { configDefaults, defineConfig } from 'vitest/config';
@@ -15,6 +15,12 @@ const WORKERS_TIMEOUT_MS = 60_000;
 const WORKERS = 2;
 /** Real clients and processes take their time on a small machine. */
 const E2E_TIMEOUT_MS = 240_000;
+/** Berths alone, without engines and builders: these files wait more than they compute, so two of them go at a time. */
+const PAIRED = [
+  'test/e2e/{copy,doctor,maintenance}/**/*.test.ts',
+  'test/e2e/{answers,config,crash-moments,data-directory,process-tree,slow-bodies,start,upgrades}.test.ts',
+  'test/e2e/access/admin-password.test.ts',
+];
 
 export default defineConfig({
   test: {
@@ -58,10 +64,21 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...leftOutTests()],
+          exclude: [...configDefaults.exclude, ...leftOutTests(), ...PAIRED],
           environment: 'node',
           // Each file has the machine to itself: a client that waits for a busy core must not look like a hang.
           fileParallelism: false,
+          testTimeout: E2E_TIMEOUT_MS,
+          hookTimeout: E2E_TIMEOUT_MS,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'e2e-pairs',
+          include: PAIRED,
+          environment: 'node',
+          maxWorkers: WORKERS,
           testTimeout: E2E_TIMEOUT_MS,
           hookTimeout: E2E_TIMEOUT_MS,
           sequence: { groupOrder: 1 },

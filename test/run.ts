@@ -27,7 +27,7 @@ const HELP = `Runs the tests.
   npm test                       all of them
   npm test -- manifests          the files of that name
   npm test -- -t "a sentence"    one test
-  npm test -- --project unit     one kind: unit, workers or e2e
+  npm test -- --project unit     one kind: unit, workers, e2e or e2e-pairs
   npm test -- --minutes 5        another limit than ${String(LIMIT_MINUTES)} minutes
 
 Other options are vitest's. docs/testing.md tells the rest.`;
