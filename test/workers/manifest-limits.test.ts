@@ -156,11 +156,13 @@ describe('slow pushers that hold all memory for manifests', () => {
       slow.map(async ({ answer, rest }) => {
         await rest().catch(() => undefined);
         const answered = await answer;
-        if (answered.status === 201) return 201;
-        return (await refusal(answered)).code === 'SIZE_INVALID' ? answered.status : 0;
+        return answered.status === 201 ? '201' : `${String(answered.status)} ${(await refusal(answered)).code}`;
       }),
     );
-    expect(new Set(outcomes)).toEqual(new Set([201, 408]));
+    // Seven need more than there is: where the machine is slow, one waits in vain until another is broken off.
+    const allowed = ['201', '408 SIZE_INVALID', '503 UNAVAILABLE'];
+    expect(outcomes.filter((outcome) => !allowed.includes(outcome))).toEqual([]);
+    expect(outcomes).toContain('408 SIZE_INVALID');
     expect(documentBudget.usedBytes).toBe(0);
     expect(documentBudget.peakBytes).toBeLessThanOrEqual(24 * 1_024 * 1_024);
   });
