@@ -155,7 +155,7 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
       detail: { name: params['name']?.slice(0, 300) },
     });
   }
-  demandWritable(context.config, request.method, methodsOf(route.path));
+  demandWritable(context.config, request.method, () => methodsOf(route.path));
   const askAgain = async () => (await ask()).moves;
   return inNamespace(context, await route.handler({ ...context, repository, askAgain }));
 }

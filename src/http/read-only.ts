@@ -10,16 +10,16 @@ import { RegistryError } from '../oci/error.ts';
 const MESSAGE =
   'this registry is read-only just now: pulls go on, and pushes and deletes are refused. Ask whoever runs it, or try again later';
 
-/** @param methods those that the path has otherwise */
+/** @param methodsOfPath those that the path has otherwise */
 export function demandWritable(
   { readOnly }: Pick<Config, 'readOnly'>,
   method: string,
-  methods: readonly string[],
+  methodsOfPath: () => readonly string[],
 ): void {
   if (!readOnly || isReading(method)) return;
   throw new RegistryError('UNSUPPORTED', {
     message: MESSAGE,
-    headers: { allow: methods.filter(isReading).join(', ') },
+    headers: { allow: methodsOfPath().filter(isReading).join(', ') },
   });
 }
 
