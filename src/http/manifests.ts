@@ -24,9 +24,9 @@ import { locationOf } from './location.ts';
 import { notePull } from './pull-events.ts';
 import { warning } from './warning.ts';
 
-/** A list of referrers copies them, so what they may weigh is bounded. */
-/** Given by one push. */
+/** Given by one push, each of which is an event. */
 const MOST_TAGS = 50;
+/** A list of referrers copies them, so what they may weigh is bounded. */
 const LARGEST_REFERRER_ANNOTATIONS_BYTES = 64 * 1024;
 
 export async function getManifest(context: RepositoryContext): Promise<Response> {
