@@ -118,7 +118,7 @@ async function readEndpoint(
   if (misplaced.length > 0) throw mistakes(misplaced);
   const result = parseEndpoint(JSON.stringify(json), destinationRulesOf(context.config));
   if (!result.ok) throw mistakes(result.mistakes);
-  const own = new URL(publicOrigin(context.request, context.config));
+  const own = new URL(publicOrigin(context.request, context.place));
   if (plainHost(new URL(result.value.url)) === plainHost(own)) {
     throw mistakes(["url: must not be the registry's own address"]);
   }

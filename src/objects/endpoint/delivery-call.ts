@@ -1,4 +1,5 @@
 /** One request to a receiver: rendered, signed, called. */
+import { plainHost } from '../../notifications/destination.ts';
 import { renderedBody } from '../../notifications/rendering.ts';
 import { signedHeaders } from '../../notifications/signature.ts';
 import type { RegistryEvent } from '../../notifications/event.ts';
@@ -17,8 +18,8 @@ export async function callReceiver(
   id: string,
   events: readonly [RegistryEvent, ...RegistryEvent[]],
 ): Promise<CallOutcome> {
-  const { host } = new URL(endpoint.document.url);
-  if (events.some(({ cause }) => new URL(cause.origin).host === host)) return notSent(OWN_ADDRESS);
+  const host = plainHost(new URL(endpoint.document.url));
+  if (events.some(({ cause }) => plainHost(new URL(cause.origin)) === host)) return notSent(OWN_ADDRESS);
   try {
     return await call(outbound, endpoint, id, events);
   } catch (error) {

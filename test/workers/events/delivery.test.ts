@@ -245,6 +245,18 @@ describe('a failed call', () => {
     expect(await webhook.figures()).toMatchObject({ waiting: 0, delivered: 1, failed: 1 });
   });
 
+  it.each(['https://berth.example/hook', 'https://BERTH.example./hook'])(
+    "is what becomes of a request to the registry's own address, as the event's client reached it: %s",
+    async (url) => {
+      const [source, webhook] = [new Source('team/app'), new Webhook()];
+      await webhook.make({ url });
+      await consume(source.take(1));
+      await webhook.settle();
+      const [attempt] = (await webhook.stub.attempts()).result;
+      expect(attempt).toMatchObject({ status: undefined, answer: expect.stringContaining("registry's own") });
+    },
+  );
+
   it('with Retry-After has its receiver left alone by every request until then', async () => {
     fullDelays();
     const [source, webhook] = [new Source('team/app'), new Webhook()];
