@@ -70,9 +70,13 @@ export async function streamEvents(context: AdminContext): Promise<Response> {
         // Who takes nothing asks for nothing, and would keep its connection.
         silent = setTimeout(() => {
           controller.error(new Error('the client takes nothing'));
+          void reader.end().catch(() => undefined);
         }, LONGEST_TAKING_MS);
       },
-      cancel: () => reader.end(),
+      cancel: () => {
+        clearTimeout(silent);
+        return reader.end();
+      },
     },
     { highWaterMark: 0 },
   );
