@@ -5,7 +5,7 @@
 import * as v from 'valibot';
 import { parseJsonDocument } from '../oci/json-document.ts';
 
-const MISTAKES_REPORTED = 10;
+export const MISTAKES_REPORTED = 10;
 /** A path or value of the document in a message. */
 const LONGEST_ECHO_CHARACTERS = 60;
 /** No character that would break the line of a terminal or a log. */

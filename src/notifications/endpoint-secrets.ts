@@ -2,6 +2,7 @@
  * The secrets of an endpoint that the admin API made: sealed where it is stored, `***` where it is shown, and kept where `***`
  * is written back. They are in two places of a document: `headers` and `signingSecrets`.
  */
+import { MISTAKES_REPORTED } from '../auth/setting-document.ts';
 import { seal, unseal, type SealingKeys } from './sealing.ts';
 import { parseWebhookSecret } from './signature.ts';
 
@@ -11,7 +12,6 @@ const CREDENTIAL_NAME = /authori[sz]ation|cookie|token|secret|passw|signature|cr
 /** No space at either end, which would be cut off on the way, and what comes back would not be known again. */
 const SENDABLE = /^[\u0021-\u007e](?:[\u0020-\u007e]*[\u0021-\u007e])?$/;
 
-const MISTAKES_REPORTED = 10;
 /** Of a header, as it is shown. */
 const LONGEST_NAME_CHARACTERS = 100;
 
@@ -37,7 +37,7 @@ export function withoutSecrets(document: Document): Document {
           headers: Object.fromEntries(
             Object.entries(headers).map(([name, value]) => [
               name,
-              typeof value === 'string' && CREDENTIAL_NAME.test(name) ? HIDDEN : hidden(value),
+              typeof value === 'string' && isCredentialName(name) ? HIDDEN : hidden(value),
             ]),
           ),
         }
@@ -111,7 +111,7 @@ export async function withSealedSecrets(
         `${path}: is ${HIDDEN}, and the address is another than what it was stored for: write the secret itself`,
       );
     } else if (secret !== undefined) headers[header] = await sealed(path, secret, storedHeader(before, header));
-    else if (CREDENTIAL_NAME.test(header)) {
+    else if (isCredentialName(header)) {
       mistakes.push(`${path}: is a secret by its name: write it as {"value": "…"}, so that it is stored encrypted`);
     } else headers[header] = value;
   }

@@ -17,7 +17,8 @@ export const EVENT_VERSION = 1;
 const LONGEST_USER_AGENT_CHARACTERS = 512;
 const LONGEST_NAME_CHARACTERS = 255;
 const LONGEST_ORIGIN_CHARACTERS = 255;
-const NO_ORIGIN = 'http://registry.invalid';
+/** Where nobody says how clients reach the registry. */
+export const NO_ORIGIN = 'https://registry.invalid';
 /** Of an event that tells what a manifest refers to; a longer list is left out. */
 const MOST_REFERENCES = 100;
 /** Of annotations, and of references, as JSON; longer ones are left out, and whoever needs them pulls the manifest. */

@@ -5,6 +5,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import { configOf } from '../../config.ts';
 import { CLOSED, stateOf } from '../../notifications/breaker.ts';
+import { NO_ORIGIN } from '../../notifications/event.ts';
 import { WorkMeter, type Answer } from '../../observability/work.ts';
 import { Database } from '../database.ts';
 import type { Origin, Reader } from '../event-log/messages.ts';
@@ -26,8 +27,6 @@ import { Waiting } from './waiting.ts';
 
 type EndpointTask = 'deliver';
 const LEFT_OUT_REASON = 'the setting did not name the endpoint for a while';
-/** Of a ping, where no setting says where clients reach the registry. */
-const NO_ORIGIN = 'https://registry.invalid';
 
 export class Endpoint extends DurableObject<Env & OutboundBindings> {
   readonly #objects: Objects;

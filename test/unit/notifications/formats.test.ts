@@ -173,7 +173,7 @@ describe('what is of any length', () => {
     const { userAgent, actor } = boundedCause(long);
     expect([userAgent.length, actor.name?.length]).toEqual([512, 255]);
     // A host may have as many characters as it likes where no setting says it.
-    expect(boundedCause({ ...long, origin: `http://${'h'.repeat(300)}` }).origin).toBe('http://registry.invalid');
+    expect(boundedCause({ ...long, origin: `http://${'h'.repeat(300)}` }).origin).toBe('https://registry.invalid');
   });
 
   it('is left out where it is a list, so that no message is too long for a Queue', () => {
