@@ -2,8 +2,8 @@
  * Delivers: reads the log, writes down each request before it is sent, has as many under way as the endpoint may get, and
  * records how they ended. As soon as one ends the next is sent, so one slow call holds up no more than its own place.
  *
- * An open breaker stops all of it, reading too, so a dead endpoint costs the few rows of what was under way, however long
- * it is dead and however much happens meanwhile.
+ * An open breaker stops all of it, reading too, so a dead endpoint costs the few rows of what was under way and of probes, fifty at
+ * most, however long it is dead and however much happens meanwhile.
  */
 import { CLOSED, failed, isAtWork, stateOf, type Breaker } from '../../notifications/breaker.ts';
 import { retryDelayMs } from '../../notifications/retry.ts';
