@@ -203,6 +203,14 @@ export async function pushed(repository: string, blob: Blob): Promise<Blob> {
   return blob;
 }
 
+/** An image under `latest` in each of them, all of the one blob. */
+export async function pushedTo(repositories: readonly string[], blob: Blob): Promise<void> {
+  for (const name of repositories) {
+    await pushed(name, blob);
+    demand(await putManifest(name, 'latest', imageOf(blob)), 201);
+  }
+}
+
 export function getBlob(repository: string, digest: string, headers: Record<string, string> = {}): Promise<Response> {
   return send('GET', `/v2/${repository}/blobs/${digest}`, { headers });
 }

@@ -4,7 +4,7 @@ import { env } from 'cloudflare:workers';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { handle } from '../../src/http/app.ts';
 import { ROUTES, type Method, type Route } from '../../src/http/routes.ts';
-import { demand, imageOf, pushed, putManifest, refusal, sendWith, type Settings, isOfOneAnswer } from './client.ts';
+import { demand, isOfOneAnswer, pushedTo, refusal, sendWith, type Settings } from './client.ts';
 import { LogLines } from './log-lines.ts';
 import { newBlob, objects, settle, type Blob } from './world.ts';
 import { parseRepositoryName } from '../../src/oci/repository-name.ts';
@@ -13,10 +13,7 @@ let log: LogLines;
 let blob: Blob;
 beforeAll(async () => {
   blob = await newBlob(300);
-  for (const name of ['open/app', 'hidden/app']) {
-    await pushed(name, blob);
-    demand(await putManifest(name, 'latest', imageOf(blob)), 201);
-  }
+  await pushedTo(['open/app', 'hidden/app'], blob);
   await settle();
 });
 beforeEach(() => {

@@ -1,6 +1,6 @@
 /** A registry that takes the tokens of an outside server, as tests ask it. */
 import { OutsideIssuer, type Access, type TokenParts } from '../../outside-issuer.ts';
-import { demand, imageOf, pushed, putManifest, sendWith, type Sent, type Settings } from '../client.ts';
+import { pushedTo, sendWith, type Sent, type Settings } from '../client.ts';
 import { newBlob, settle, type Blob } from '../world.ts';
 import { bearer } from './people.ts';
 
@@ -24,10 +24,7 @@ export async function outsideRegistry(): Promise<OutsideRegistry> {
   const issuer = await OutsideIssuer.make();
   const settings = { BERTH_ANONYMOUS: 'none', BERTH_TOKEN_SERVER: issuer.document() };
   const blob = await newBlob(300);
-  for (const name of ['team/app', 'hidden/app']) {
-    await pushed(name, blob);
-    demand(await putManifest(name, 'latest', imageOf(blob)), 201);
-  }
+  await pushedTo(['team/app', 'hidden/app'], blob);
   await settle();
   return {
     issuer,

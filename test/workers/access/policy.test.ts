@@ -1,7 +1,7 @@
 /** A policy and those who signed in: what each may do by which credential, and whose uploads are whose. */
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ROUTES, type Method, type Route } from '../../../src/http/routes.ts';
-import { demand, imageOf, pushed, putManifest, refusal, sendWith, sha256, textBytes, type Sent } from '../client.ts';
+import { demand, imageOf, pushedTo, refusal, sendWith, type Sent, sha256, textBytes } from '../client.ts';
 import { LogLines } from '../log-lines.ts';
 import { newBlob, type Blob } from '../world.ts';
 import { basic, bearer, HUGO, newAccount, newRobot, newToken, SETTINGS, tokenFor, type Person } from './people.ts';
@@ -29,10 +29,7 @@ let releaser: Person;
 let namesake: Person;
 beforeAll(async () => {
   blob = await newBlob(200);
-  for (const name of ['shop/app', 'public/app', 'secret/app', 'release/app', 'hugo/app']) {
-    await pushed(name, blob);
-    demand(await putManifest(name, 'latest', imageOf(blob)), 201);
-  }
+  await pushedTo(['shop/app', 'public/app', 'secret/app', 'release/app', 'hugo/app'], blob);
   dev = await newAccount('dora', ['devs']);
   manager = await newAccount('max', ['managers']);
   const everything = { repositories: ['**'], actions: ['pull', 'push', 'delete'] } as const;

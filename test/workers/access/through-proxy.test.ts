@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ROUTES, type Method } from '../../../src/http/routes.ts';
 import { OCI_MANIFEST } from '../../../src/oci/media-type.ts';
-import { demand, imageOf, pushed, putManifest, refusal, sendWith, type Sent, type Settings } from '../client.ts';
+import { demand, imageOf, pushedTo, refusal, sendWith, type Sent, type Settings } from '../client.ts';
 import { LogLines } from '../log-lines.ts';
 import { newBlob, settle, type Blob } from '../world.ts';
 import { admin, PASSWORD } from './administration.ts';
@@ -39,10 +39,7 @@ let blob: Blob;
 let log: LogLines;
 beforeAll(async () => {
   blob = await newBlob(300);
-  for (const name of ['team/app', 'private/app', 'public/app', 'shared/app', 'office/app']) {
-    await pushed(name, blob);
-    demand(await putManifest(name, 'latest', imageOf(blob)), 201);
-  }
+  await pushedTo(['team/app', 'private/app', 'public/app', 'shared/app', 'office/app'], blob);
   await settle();
 });
 beforeEach(() => {
