@@ -263,6 +263,11 @@ export function eventMessage(event: RegistryEvent): QueuedMessage {
   return { kind: 'event', event };
 }
 
+/** Jitter that is no jitter: each delay is as long as it may be. */
+export function fullDelays(): void {
+  vi.spyOn(Math, 'random').mockReturnValue(1);
+}
+
 /** As the consumer of the Queue does it. */
 export function consume(events: readonly RegistryEvent[]): Promise<void> {
   return consumeEvents(wrapped(env, 'queue'), events.map(eventMessage));
