@@ -22,10 +22,17 @@ export const CLOSED: Breaker = { failures: 0, opensAgainAt: undefined };
 
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
-/** A time that lies further ahead than any that is written was written by a clock that has been put right since. */
-export function stateOf({ opensAgainAt }: Breaker, now: number): BreakerState {
-  if (opensAgainAt === undefined) return 'closed';
-  return now < opensAgainAt && opensAgainAt <= now + LONGEST_RETRY_MS ? 'open' : 'half-open';
+export function stateOf(breaker: Breaker, now: number): BreakerState {
+  if (breaker.opensAgainAt === undefined) return 'closed';
+  return openUntil(breaker, now) === undefined ? 'half-open' : 'open';
+}
+
+/**
+ * Until when it is open (ms since the epoch), if it is. A time that lies further ahead than any that is written was written by a
+ * clock that has been put right since.
+ */
+export function openUntil({ opensAgainAt = 0 }: Breaker, now: number): number | undefined {
+  return now < opensAgainAt && opensAgainAt <= now + LONGEST_RETRY_MS ? opensAgainAt : undefined;
 }
 
 /** What is said of the request and not of the receiver, which is well. */

@@ -70,7 +70,7 @@ export async function streamEvents(context: AdminContext): Promise<Response> {
         // Who takes nothing asks for nothing, and would keep its connection.
         silent = setTimeout(() => {
           controller.error(new Error('the client takes nothing'));
-          void reader.end().catch(() => undefined);
+          void reader.end();
         }, LONGEST_TAKING_MS);
       },
       cancel: () => {
@@ -118,13 +118,17 @@ class StreamReader {
       // A deployment, or rights that ended: a client that comes again is told which.
       const isRefusal = error instanceof RegistryError;
       if (!isRefusal) logEvent('warn', 'event stream ended', { id: this.#context.id, error: String(error) });
-      await this.end().catch(() => undefined);
+      await this.end();
       return undefined;
     }
   }
 
+  /** Gives its place back. Where the log can't be told, the place is free once its lease is over. */
   async end(): Promise<void> {
-    await this.#context.objects.eventLog().unfollow(this.#id);
+    await this.#context.objects
+      .eventLog()
+      .unfollow(this.#id)
+      .catch(() => undefined);
   }
 
   #takeFirst(): Page | undefined {

@@ -16,6 +16,7 @@ import { callReceiver } from './delivery-call.ts';
 import { LogReader, type Going, type Log } from './log-reader.ts';
 import type { Outbound } from './outbound.ts';
 import type { Readiness, ReadyEndpoint } from './ready-endpoint.ts';
+import type { Rest } from './rest.ts';
 import type { Standing, Standings } from './standing.ts';
 
 /** Of one alarm. Then the next one goes on, and finds what is under way where it is. */
@@ -24,6 +25,9 @@ const RUN_MS = 60_000;
 const LEASE_EXTRA_MS = 30_000;
 const UNREADABLE_RETRY_MS = 60_000;
 const SHORTEST_PAUSE_MS = 10;
+/** For how long every place has to be taken until the receiver counts as one that stalls, and how long it may stay so. */
+const STALL_MS = 1_000;
+const STALLED_REST_MS = 30_000;
 /** What a dead receiver may come to have waiting, since each second probe of it is something new. */
 const MOST_PROBES = 50;
 export const DISABLED_REASON = 'the endpoint was disabled';
@@ -33,6 +37,7 @@ interface Parts extends Pending {
   readonly database: Database;
   readonly standings: Standings;
   readonly log: Log;
+  readonly rest: Rest;
   readonly outbound: Outbound;
   readonly ready: (standing: Standing) => Promise<Readiness>;
 }
@@ -49,7 +54,8 @@ export class Deliveries {
   /** Which address requests go to, and of which endpoint of this name: what was under way before says nothing of these. */
   #address = 0;
   #life = 0;
-  #hasPlace = true;
+  /** Since when every place is taken (ms since the epoch). */
+  #fullSince: number | undefined;
   #toldProblem: string | undefined;
 
   constructor(parts: Parts) {
@@ -64,8 +70,13 @@ export class Deliveries {
    */
   hear(): boolean {
     this.#reader.hear();
-    if (this.#hasPlace) this.#notify();
+    if (this.#fullSince === undefined) this.#notify();
     return this.#isRunning;
+  }
+
+  /** For how long it is of no use to hear of the log (ms); 0 unless all that is under way stalls. */
+  restMs(now: number): number {
+    return this.#isRunning && now >= (this.#fullSince ?? now) + STALL_MS ? STALLED_REST_MS : 0;
   }
 
   /** Why nothing can be sent, if it can't. */
@@ -127,6 +138,7 @@ export class Deliveries {
     const { endpoint } = readiness;
     if (standing.document === undefined) this.#followSetting(standing, endpoint);
     if (standings.get()?.isDisabled !== false) {
+      await this.#parts.rest.end();
       if (this.#going.size === 0) await this.#buryAll();
       return { outcome: 'done' };
     }
@@ -141,8 +153,12 @@ export class Deliveries {
     const lease = now + endpoint.document.timeoutMs + LEASE_EXTRA_MS;
     for (;;) {
       const places = this.#freePlaces(endpoint, now);
-      this.#hasPlace = places > 0;
-      if (places === 0) return;
+      if (places === 0) {
+        this.#fullSince ??= now;
+        return;
+      }
+      this.#fullSince = undefined;
+      if (await this.#parts.rest.end()) this.#reader.hear();
       const going = await this.#next(endpoint, places, lease, now);
       if (going.length === 0) return;
       for (const request of going) this.#start(endpoint, request);

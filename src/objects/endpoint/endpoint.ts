@@ -4,7 +4,7 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import { configOf } from '../../config.ts';
-import { CLOSED, stateOf } from '../../notifications/breaker.ts';
+import { CLOSED, openUntil, stateOf } from '../../notifications/breaker.ts';
 import { NO_ORIGIN } from '../../notifications/event.ts';
 import { WorkMeter, type Answer } from '../../observability/work.ts';
 import { Database } from '../database.ts';
@@ -20,6 +20,7 @@ import { readyEndpoint, type Readiness } from './ready-endpoint.ts';
 import { Readings } from './readings.ts';
 import { Records, type Attempt, type DeadLetter } from './records.ts';
 import { Replays } from './replays.ts';
+import { Rest } from './rest.ts';
 import { MIGRATIONS } from './schema.ts';
 import { Standings, type Standing } from './standing.ts';
 import { summaryOf } from './stored-document.ts';
@@ -37,6 +38,7 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
   readonly #records: Records;
   readonly #pending: Pending;
   readonly #replays: Replays;
+  readonly #rest: Rest;
   readonly #deliveries: Deliveries;
   readonly #tasks: Tasks<EndpointTask>;
   readonly #outbound: Outbound;
@@ -55,6 +57,10 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
     this.#pending = { waiting: this.#waiting, readings: this.#readings, records: this.#records };
     this.#replays = new Replays(this.#readings, this.#records);
     this.#outbound = outbound(env);
+    this.#rest = new Rest({
+      rests: (reader, ms) => objects.eventLog().rests(reader, ms),
+      listens: (name) => objects.eventLog().listens(name),
+    });
     this.#deliveries = new Deliveries({
       database,
       standings: this.#standings,
@@ -64,6 +70,7 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
         events: async (cursors) => (await objects.eventLog().events(cursors)).result,
         last: async () => (await objects.eventLog().last()).result,
       },
+      rest: this.#rest,
       outbound: this.#outbound,
       ready: (standing) => this.#ready(standing),
     });
@@ -76,20 +83,23 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
    * Something was appended to the log. An endpoint of the setting is made by its first call, and one that the admin API made is
    * the setting's from the first call on in which it is.
    */
-  async wake({ name, since, origin }: Reader): Promise<Answer<null>> {
+  async wake(reader: Reader): Promise<Answer<null>> {
+    const { name, since, origin } = reader;
+    const now = Date.now();
     this.#database.ensure();
-    this.#database.transaction(() => {
+    const restMs = this.#database.transaction(() => {
       this.#accept(name, since, origin);
-      // Who delivers already goes on by itself: nothing is written, so that a stalled receiver costs the others nothing.
-      if (this.#deliveries.hear()) return;
-      const now = Date.now();
-      const breaker = this.#standings.get()?.breaker ?? CLOSED;
+      // Who delivers already goes on by itself, and nothing is written.
+      if (this.#deliveries.hear()) return this.#deliveries.restMs(now);
       // While its receiver is left alone, so is the alarm.
-      const isOpen = stateOf(breaker, now) === 'open';
-      this.#tasks.add('deliver', '', isOpen ? (breaker.opensAgainAt ?? now) : now);
+      const opensAgainAt = openUntil(this.#standings.get()?.breaker ?? CLOSED, now);
+      this.#tasks.add('deliver', '', opensAgainAt ?? now);
+      return opensAgainAt === undefined ? 0 : opensAgainAt - now;
     });
     await this.#tasks.arm();
-    return new WorkMeter().answer(null);
+    const meter = new WorkMeter();
+    if (restMs > 0) await meter.call(this.#rest.begin(reader, restMs));
+    return meter.answer(null);
   }
 
   /**
@@ -125,7 +135,7 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
     const standing = this.#standings.get();
     if (standing === undefined) return meter.answer(undefined);
     const { breaker, delivered, failed, isDisabled } = standing;
-    const state = stateOf(breaker, Date.now());
+    const now = Date.now();
     return meter.answer({
       waiting: this.#waiting.count,
       cursor: this.#readings.newest?.cursor ?? 0,
@@ -133,8 +143,8 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
       failed,
       deadLetters: this.#records.deadLetterCount,
       oldestWaitingSince: this.#waiting.oldestBegunAt,
-      breaker: state,
-      opensAgainAt: state === 'open' ? breaker.opensAgainAt : undefined,
+      breaker: stateOf(breaker, now),
+      opensAgainAt: openUntil(breaker, now),
       disabled: isDisabled,
       problem: this.#deliveries.problem,
     });

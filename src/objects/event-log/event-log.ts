@@ -26,6 +26,7 @@ import type {
 } from './messages.ts';
 import { Order, parseStoredBody } from './order.ts';
 import { Readers } from './readers.ts';
+import { Resting } from './resting.ts';
 import { MIGRATIONS } from './schema.ts';
 
 const OVERDUE_PER_RUN = 1_000;
@@ -47,6 +48,7 @@ export class EventLog extends DurableObject<Env> {
   readonly #order: Order;
   readonly #keeping: Keeping;
   readonly #readers: Readers;
+  readonly #resting = new Resting();
   readonly #followers = new Followers();
   readonly #tasks: Tasks<EventLogTask>;
   readonly #objects: Objects;
@@ -77,7 +79,7 @@ export class EventLog extends DurableObject<Env> {
     const now = Date.now();
     this.#database.ensure();
     const again: RegistryEvent[] = [];
-    this.#database.transaction(() => {
+    const readers = this.#database.transaction(() => {
       this.#readers.configure(configured, this.#last(), now);
       for (const message of messages) {
         if (message.kind === 'probe') continue;
@@ -87,6 +89,7 @@ export class EventLog extends DurableObject<Env> {
       const overdue = this.#order.nextOverdue();
       if (overdue !== undefined) this.#tasks.add('take-overdue', '', overdue);
       this.#tasks.add('trim', '', this.#keeping.isFull ? now : now + TRIM_INTERVAL_MS);
+      return this.#toWake(now);
     });
     for (const message of messages) {
       if (message.kind !== 'lost') continue;
@@ -96,7 +99,7 @@ export class EventLog extends DurableObject<Env> {
     tellNumberedAgain(again);
     this.#followers.notify();
     await this.#tasks.arm();
-    return new WorkMeter().answer({ upTo: this.#last(), readers: this.#readers.all() });
+    return new WorkMeter().answer({ upTo: this.#last(), readers });
   }
 
   /** Events after a cursor, oldest first, up to another one, which is included. */
@@ -193,11 +196,25 @@ export class EventLog extends DurableObject<Env> {
   /** Has an endpoint woken from now on, and tells where it begins to read. Asked again, it tells the same. */
   addReader(name: string, events: readonly EventKind[]): Answer<number> {
     this.#database.ensure();
+    this.#resting.end(name);
     return new WorkMeter().answer(this.#readers.add(name, events, this.#last()));
   }
 
   removeReader(name: string): Answer<null> {
+    this.#resting.end(name);
     if (this.#database.opened()) this.#readers.remove(name);
+    return new WorkMeter().answer(null);
+  }
+
+  /** Has an endpoint not woken for a while, since it could send nothing, or until it listens again. */
+  rests(reader: Reader, ms: number): Answer<null> {
+    this.#resting.begin(reader, ms, Date.now());
+    return new WorkMeter().answer(null);
+  }
+
+  /** It can send again, and reads on by itself. */
+  listens(name: string): Answer<null> {
+    this.#resting.end(name);
     return new WorkMeter().answer(null);
   }
 
@@ -240,6 +257,15 @@ export class EventLog extends DurableObject<Env> {
       }
       const next = this.#order.nextOverdue();
       return next === undefined ? 'done' : { again: Math.max(next, now) };
+    });
+  }
+
+  /** Who is to hear at once that something was appended; who rests hears of it later. */
+  #toWake(now: number): Reader[] {
+    return this.#readers.all().filter((reader) => {
+      const until = this.#resting.until(reader, now);
+      if (until !== undefined) this.#tasks.add('wake', reader.name, until);
+      return until === undefined;
     });
   }
 

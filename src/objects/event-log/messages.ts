@@ -41,7 +41,7 @@ export interface ConfiguredReader {
 export interface AppendResult {
   /** The cursor of the last event in the log. */
   readonly upTo: number;
-  /** Who is to be woken. */
+  /** Who is to be woken; not who can send nothing now. */
   readonly readers: readonly Reader[];
 }
 
