@@ -7,7 +7,8 @@
  */
 import { LONGEST_RETRY_MS, retryDelayMs } from './retry.ts';
 
-export const FAILURES_UNTIL_OPEN = 5;
+/** A receiver that fails half of the time gets there once in a thousand events: its pauses would be most of its time. */
+export const FAILURES_UNTIL_OPEN = 10;
 /** The first pause is as long as that before a third attempt: four seconds at most. */
 const FIRST_PAUSE_ATTEMPTS = 3;
 

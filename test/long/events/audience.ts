@@ -90,9 +90,14 @@ export class Audience {
     }
   }
 
-  /** Waits until all of them have heard of these attempts. Tells who has not. */
-  async untilTold(attempts: readonly string[], deadline: number): Promise<string[]> {
+  /** Waits until all of them have heard of these attempts, for as long as anybody hears of something. Tells who has not. */
+  async untilTold(attempts: readonly string[], longestSilenceMs: number): Promise<string[]> {
+    let heard = -1;
+    let deadline = 0;
     for (;;) {
+      const count = this.all.reduce((sum, told) => sum + told.count, 0);
+      if (count > heard) deadline = Date.now() + longestSilenceMs;
+      heard = count;
       const missing = this.all.flatMap((told) => {
         const unheard = attempts.filter((name) => !told.hasHeardOf(name));
         return unheard.length === 0 ? [] : [`${told.name} has not heard of ${unheard.slice(0, 5).join(', ')}`];

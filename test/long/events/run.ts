@@ -23,7 +23,7 @@ export interface RunOptions {
   readonly changes: number;
   readonly changesMs: number;
   readonly mostStepsBetweenKills: number;
-  /** Beyond twice the time of the changes. */
+  /** For how long nobody may be told anything at the end, beyond twice the time of the changes. */
   readonly settlingMs?: number;
   /** The checkout to start in. */
   readonly root?: string;
@@ -69,7 +69,7 @@ export async function runEvents(options: RunOptions): Promise<RunResult> {
         `${String(unknown)} without an answer; ${String(killing.kills + 1)} kills`,
     );
     const last = history.repositories.flatMap((repository) => history.of(repository).at(-1)?.name ?? []);
-    const missing = await audience.untilTold(last, Date.now() + 2 * took + settlingMs);
+    const missing = await audience.untilTold(last, 2 * took + settlingMs);
     for (const { name, count, repeated } of audience.all)
       log(`${name}: ${String(count)} events, ${String(repeated)} of them again`);
     const problems = [...audience.problems, ...missing];
