@@ -96,9 +96,10 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
       this.#tasks.add('deliver', '', opensAgainAt ?? now);
       return opensAgainAt === undefined ? 0 : opensAgainAt - now;
     });
-    await this.#tasks.arm();
     const meter = new WorkMeter();
-    if (restMs > 0) await meter.call(this.#rest.begin(reader, restMs));
+    // Begun in the turn in which that was so: a run that ends it may begin in the next.
+    const resting = restMs > 0 ? meter.call(this.#rest.begin(reader, restMs)) : undefined;
+    await Promise.all([this.#tasks.arm(), resting]);
     return meter.answer(null);
   }
 

@@ -12,15 +12,15 @@ export interface RestLog {
 
 export class Rest {
   readonly #log: RestLog;
-  /** The last word of it, which comes before the next. */
-  #begun: { readonly name: string; readonly told: Promise<unknown> } | undefined;
+  /** The last word of it, which comes behind all before it. */
+  #begun: { readonly name: string; readonly told: Promise<Answer<null>> } | undefined;
 
   constructor(log: RestLog) {
     this.#log = log;
   }
 
   begin(reader: Reader, ms: number): Promise<Answer<null>> {
-    const told = this.#log.rests(reader, ms);
+    const told = this.#last().then(() => this.#log.rests(reader, ms));
     this.#begun = { name: reader.name, told };
     return told;
   }
@@ -29,9 +29,14 @@ export class Rest {
   async end(): Promise<boolean> {
     const begun = this.#begun;
     if (begun === undefined) return false;
-    await begun.told.catch(() => undefined);
+    await this.#last();
     await this.#log.listens(begun.name);
     if (this.#begun === begun) this.#begun = undefined;
     return true;
+  }
+
+  /** Fulfilled when the log has had all that was said, or won't have it any more. */
+  async #last(): Promise<void> {
+    await this.#begun?.told.catch(() => undefined);
   }
 }

@@ -25,7 +25,8 @@ export class Resting {
     const rest = this.#rests.get(name);
     if (rest === undefined) return undefined;
     const isSame = rest.reader.since === since && rest.reader.origin === origin;
-    if (isSame && rest.until > now) return rest.until;
+    // One that ends later than any was begun by a clock that has been put right since.
+    if (isSame && now < rest.until && rest.until <= now + LONGEST_REST_MS) return rest.until;
     this.#rests.delete(name);
     return undefined;
   }

@@ -208,13 +208,13 @@ describe('a failed call', () => {
     await consume(source.take(1));
     await webhook.settle();
     const delays: number[] = [];
-    for (let attempt = 0; attempt < 14; attempt += 1) {
+    for (let attempt = 0; attempt < 19; attempt += 1) {
       const before = Date.now();
       await webhook.passToAlarm();
       delays.push((Date.now() - before) / 1_000);
     }
-    // The breaker opens at the fifth, and begins with four seconds.
-    expect(delays).toEqual([1, 2, 4, 8, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048]);
+    // The breaker opens at the tenth, and begins with four seconds.
+    expect(delays).toEqual([...[1, 2, 4, 8, 16, 32, 64, 128, 256], ...[4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048]]);
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const before = Date.now();
       await webhook.passToAlarm();

@@ -1,5 +1,5 @@
 /** An endpoint that can send nothing is not woken meanwhile, and hears of everything once it can. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { faults, type FaultKind } from '../faults.ts';
 import { LogLines } from '../log-lines.ts';
 import { consume, eachAheadOfTheClock, fullDelays, Source, Webhook } from './deliveries.ts';
@@ -111,6 +111,12 @@ describe('an endpoint that is left alone', () => {
     expect(await isWoken(webhook)).toBe(true);
   });
 
+  it('is woken once the clock was put back', async () => {
+    const webhook = await dead(new Source('team/app'));
+    vi.setSystemTime(Date.now() - 3 * 3_600_000);
+    expect(await isWoken(webhook)).toBe(true);
+  });
+
   it('is woken by a log that starts anew', async () => {
     const webhook = await dead(new Source('team/app'));
     await crash(log());
@@ -145,6 +151,24 @@ describe('an endpoint whose receiver stalls', () => {
     await consume(source.take(1));
     await webhook.settle();
     expect(await webhook.told()).toEqual(source.numbers(9));
+  });
+
+  it('is woken again, however many batches it said it to', async () => {
+    const source = new Source('team/app');
+    const webhook = new Webhook();
+    await webhook.answers({ isHeld: true });
+    await webhook.make({ concurrency: 1 });
+    await consume(source.take(1));
+    const running = webhook.settle();
+    await webhook.until(async () => (await webhook.underWay()) === 1);
+    passTime(STALLS_AFTER_MS);
+    const batches = [consume(source.take(1)), consume(source.take(1)), consume(source.take(1))];
+    await webhook.answers({});
+    await webhook.release();
+    await Promise.all([...batches, running]);
+    await webhook.settle();
+    expect(await isWoken(webhook)).toBe(true);
+    expect(await webhook.told()).toEqual(source.numbers(4));
   });
 
   it('buries what it did not hear of when it is disabled meanwhile', async () => {
