@@ -11,6 +11,8 @@ import { STORE_SERVICES, storeBindings } from './test/store-bindings.ts';
 
 /** A few hundred objects and uploads of many parts, beside other test files on a small machine. */
 const WORKERS_TIMEOUT_MS = 60_000;
+/** Milliseconds as a rule; a machine that does much else must not fail what it does late. */
+const UNIT_TIMEOUT_MS = 60_000;
 /** Whoever tests a workerd waits for it half of the time. */
 const WORKERS = 2;
 /** Real clients and processes take their time on a small machine. */
@@ -31,6 +33,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           environment: 'node',
+          testTimeout: UNIT_TIMEOUT_MS,
+          hookTimeout: UNIT_TIMEOUT_MS,
           maxWorkers: WORKERS,
           sequence: { groupOrder: 0 },
         },
