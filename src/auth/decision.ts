@@ -11,6 +11,8 @@ export type Right = 'ping' | 'catalog' | Action;
 export interface Circumstances {
   /** The client's address, where it is known for sure (http/client-address.ts). */
   readonly address: string | undefined;
+  /** What the log knows its address by, where nothing is known for sure. */
+  readonly connection?: number | undefined;
   /** In ms since the epoch. */
   readonly now: number;
 }

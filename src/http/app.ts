@@ -21,7 +21,7 @@ import { asAdministrator } from './admin/administrator.ts';
 import { auditRefusal } from './audit.ts';
 import { openServices, type Context } from './context.ts';
 import { NEVER_CACHED } from './caching.ts';
-import { clientAddress } from './client-address.ts';
+import { clientAddress, connectionOf } from './client-address.ts';
 import { corsHeaders, preflight } from './cors.ts';
 import { errorResponse, explained } from './error-response.ts';
 import { hostOf } from './location.ts';
@@ -118,7 +118,11 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   if (proxy.kind === 'wrong') record.proxy = 'wrong secret';
   const { publicUrl, servedScheme, trustedProxy, onCloudflare } = services.config;
   const place = { publicUrl, servedScheme, trustedProxy: trustedProxy || isThroughProxy(proxy) };
-  const circumstances = { address: clientAddress(request, { ...place, onCloudflare }), now: Date.now() };
+  const circumstances = {
+    address: clientAddress(request, { ...place, onCloudflare }),
+    connection: connectionOf(request),
+    now: Date.now(),
+  };
   // Cloudflare's own logs have it.
   if (!onCloudflare) record.address = circumstances.address;
   const url = new URL(request.url);

@@ -1,6 +1,6 @@
 /** Changes of who may do what: each is one line of the log, with who made it, from where, and in which request. */
 import { principalName } from '../auth/principal.ts';
-import { logEvent } from '../observability/log.ts';
+import { auditLine } from './audit-line.ts';
 import type { Context, RepositoryContext } from './context.ts';
 
 export interface Change {
@@ -14,25 +14,22 @@ export interface Change {
 }
 
 /** @param actor `user:alice`, or `admin password` */
-export function auditChange({ id, circumstances }: Context, actor: string, change: Change): void {
-  logEvent('info', 'audit', { ...change, actor, network: circumstances.address, id });
+export function auditChange(context: Context, actor: string, change: Change): void {
+  auditLine('info', context, { ...change, actor });
 }
 
 /** What somebody deleted of a repository. @param reference a tag or a digest */
-export function auditDeletion(
-  { id, circumstances, principal, repository }: RepositoryContext,
-  reference: string,
-): void {
-  const actor = principalName(principal);
-  logEvent('info', 'audit', { action: 'deleted', actor, repository, reference, network: circumstances.address, id });
+export function auditDeletion(context: RepositoryContext, reference: string): void {
+  const { principal, repository } = context;
+  auditLine('info', context, { action: 'deleted', actor: principalName(principal), repository, reference });
 }
 
 /** What a known caller was refused. Whoever has not signed in is only asked to. */
 export function auditRefusal(
-  { id, circumstances, principal }: Context,
+  context: Context,
   refused: { readonly right: string; readonly repository: string | undefined; readonly rule: string },
 ): void {
+  const { principal } = context;
   if (!('name' in principal)) return;
-  const actor = principalName(principal);
-  logEvent('warn', 'audit', { action: 'refused', actor, ...refused, network: circumstances.address, id });
+  auditLine('warn', context, { action: 'refused', actor: principalName(principal), ...refused });
 }

@@ -6,6 +6,7 @@
  * the ones before are whatever the client said. Under `npm start` without such a proxy nobody knows: the served port
  * passes bytes to workerd and changes none (docs/adr/0006-a-front-that-answers-tls.md), so its peer is always the front.
  */
+import * as v from 'valibot';
 import { isAddress } from '../auth/networks.ts';
 import type { Config } from '../config.ts';
 
@@ -16,6 +17,15 @@ export function clientAddress(
   if (onCloudflare) return address(headers.get('cf-connecting-ip'));
   if (trustedProxy) return address(headers.get('x-forwarded-for')?.split(',').at(-1));
   return undefined;
+}
+
+/** workerd alone says it, of the connection that a request came on. */
+const Peer = v.object({ clientIp: v.pipe(v.string(), v.regex(/:\d{1,5}$/)) });
+
+/** Under `npm start`: the port of this machine by which the served port knows the client's address (standalone/peers.ts). */
+export function connectionOf({ cf }: Pick<Request, 'cf'>): number | undefined {
+  const peer = v.safeParse(Peer, cf);
+  return peer.success ? Number(peer.output.clientIp.split(':').at(-1)) : undefined;
 }
 
 function address(given: string | null | undefined): string | undefined {

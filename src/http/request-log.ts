@@ -2,10 +2,10 @@
  * One structured line a request. Of its headers it has the two that name software, of its address what opens nothing
  * (logged-target.ts), and nothing of its body: no secret can be in it. `npm start` makes an access log of it.
  */
-import * as v from 'valibot';
 import { logEvent } from '../observability/log.ts';
 import { principalName, type Principal } from '../auth/principal.ts';
 import type { WorkMeter } from '../observability/work.ts';
+import { connectionOf } from './client-address.ts';
 import { loggedReferer, loggedTarget } from './logged-target.ts';
 
 export interface RequestRecord {
@@ -37,8 +37,6 @@ export type Note = (said: { principal?: Principal; refusedBy?: string }) => void
 /** Anything longer in a path is somebody's play. */
 const LOGGED_CHARACTERS = 300;
 
-/** workerd alone says it, of the connection that the request came on. */
-const Peer = v.object({ clientIp: v.pipe(v.string(), v.regex(/:\d{1,5}$/)) });
 /** Of an upload, in the answer to a chunk (end-5): the last byte that it has. */
 const UPLOADED = /^0-(\d{1,15})$/;
 const CREATED = 201;
@@ -46,7 +44,6 @@ const ACCEPTED = 202;
 
 export function logRequest(record: RequestRecord, request: Request, response: Response): void {
   const work = record.meter?.work;
-  const peer = v.safeParse(Peer, request.cf);
   const received = lengthOf(request.headers);
   logEvent(response.status >= 500 ? 'error' : 'info', 'request', {
     id: record.id,
@@ -68,8 +65,7 @@ export function logRequest(record: RequestRecord, request: Request, response: Re
     objectCalls: work?.objectCalls ?? 0,
     storeOperations: work?.storeOperations ?? 0,
     address: record.address,
-    // What the served port knows the client's address by (standalone/peers.ts).
-    connection: peer.success ? Number(peer.output.clientIp.split(':').at(-1)) : undefined,
+    connection: connectionOf(request),
     target: loggedTarget(request.url),
     userAgent: request.headers.get('user-agent')?.slice(0, LOGGED_CHARACTERS),
     referer: refererOf(request.headers),

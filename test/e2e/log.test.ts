@@ -54,15 +54,18 @@ test('an access log has the lines that nginx writes of the same requests, and no
   expect(berth.run.errors.join('\n')).toContain('"event":"stopped"');
 });
 
-test('an access line names the client whose connection it was, and a client can claim no other', async () => {
+test('a line names the client whose connection it was, and a client can claim no other', async () => {
   const berth = await start({ environment: COMBINED, host: '127.0.0.1' });
   const forged = JSON.stringify({ clientIp: '192.0.2.1:1' });
   await ask(berth.url, '/v2/', {
     headers: { 'mf-cf-blob': forged, 'x-forwarded-for': '192.0.2.2', 'user-agent': 'a "quoted" \\ one' },
   });
+  const authorization = `Basic ${Buffer.from('admin:a wrong one').toString('base64')}`;
+  expect(await ask(berth.url, '/admin/accounts', { headers: { authorization, 'mf-cf-blob': forged } })).toBe(401);
   await berth.stop();
   const own = berth.run.output.filter((line) => !berth.run.errors.includes(line));
-  expect(own).toHaveLength(1);
+  expect(own).toHaveLength(2);
+  expect(berth.run.errors.find((line) => line.includes('"sign-in refused"'))).toContain('"address":"127.0.0.1"');
   expect(own[0]).toMatch(/^127\.0\.0\.1 - - \[[^\]]+\] "GET \/v2\/ HTTP\/1\.1" 401 \d+ "-" "a \\"quoted\\" \\\\ one"$/);
 });
 

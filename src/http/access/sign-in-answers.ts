@@ -1,50 +1,43 @@
 /** What follows a sign-in, the same at every door: a line of the audit log, and an answer where it did not succeed. */
 import type { SignedIn, SignIn } from '../../auth/authenticate.ts';
-import type { Circumstances } from '../../auth/decision.ts';
 import { principalName } from '../../auth/principal.ts';
 import { RegistryError } from '../../oci/error.ts';
-import { logEvent } from '../../observability/log.ts';
+import { auditLine, type Asked } from '../audit-line.ts';
 import type { Note } from '../request-log.ts';
 import { PAUSE_AFTER_FAILURE_MS } from './issuers.ts';
 
 const BUSY_SECONDS = '2';
 const MILLISECONDS = 1_000;
 
-interface Asked {
-  readonly id: string;
-  readonly circumstances: Circumstances;
-}
-
 const NO_TRUST = { trust: undefined, issuer: undefined };
 
 /** Of a job, also who says what it is. */
 export function auditSignIn(
-  { id, circumstances }: Asked,
+  asked: Asked,
   { principal, proof }: Pick<SignedIn, 'principal' | 'proof'>,
   action = 'signed in',
 ): void {
   const { trust, issuer } = principal.kind === 'workload' ? principal : NO_TRUST;
-  const network = circumstances.address;
-  logEvent('info', 'audit', { action, actor: principalName(principal), proof, trust, issuer, network, id });
+  auditLine('info', asked, { action, actor: principalName(principal), proof, trust, issuer });
 }
 
 /** As `auditSignIn`, at a door beside the registry's own. */
 export function auditArrival(
-  { id, circumstances }: Asked,
+  asked: Asked,
   who: { readonly actor: string; readonly proof: string; readonly door: string },
 ): void {
-  logEvent('info', 'audit', { action: 'signed in', ...who, network: circumstances.address, id });
+  auditLine('info', asked, { action: 'signed in', ...who });
 }
 
 /** A name that nobody has is not logged: it may be a password that was typed in the wrong place. */
 export function refusedSignIn(
   result: Exclude<SignIn, { kind: 'signed-in' }>,
   challenge: string,
-  { note, id, circumstances }: Asked & { readonly note: Note },
+  { note, ...asked }: Asked & { readonly note: Note },
 ): RegistryError {
   const reason = reasonOf(result);
   note({ refusedBy: reason });
-  logEvent('warn', 'audit', { action: 'sign-in refused', reason, network: circumstances.address, id });
+  auditLine('warn', asked, { action: 'sign-in refused', reason });
   switch (result.kind) {
     case 'refused':
       return new RegistryError('UNAUTHORIZED', {
