@@ -1,6 +1,6 @@
 /**
  * The served port. It passes bytes to workerd and back, and does two things more: it answers a TLS hello at once, and a
- * first request whose `Host` workerd would stumble over (`odd-host.ts`). With a certificate it speaks TLS (tls/), and it is
+ * first request that workerd would stumble over (`odd-request.ts`). With a certificate it speaks TLS (tls/), and it is
  * what is not TLS that is answered at once (docs/adr/0015-tls-in-the-front.md).
  *
  * docker, skopeo, podman and buildah try HTTPS first on every registry of 127.0.0.0/8 that they may use without it.
@@ -14,7 +14,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import { free } from './freed-bytes.ts';
 import { isEndless } from './endless-request.ts';
-import { hasOddHost, ODD_HOST } from './odd-host.ts';
+import { oddityOf, refusalOf } from './odd-request.ts';
 import { Peers } from './peers.ts';
 import { isTlsHello, NO_CERTIFICATE, NOT_TLS, ONLY_TLS } from './tls-hello.ts';
 import type { SecureSide } from './tls/secure-side.ts';
@@ -157,9 +157,10 @@ export class Front {
   }
 
   #begin(client: Socket, first: Buffer): void {
-    // The next requests on the connection pass unseen; who asks them names the same host as a rule.
-    if (hasOddHost(first)) {
-      turnAway(client, ODD_HOST);
+    // The next requests on the connection pass unseen; they are of the same client.
+    const oddity = oddityOf(first);
+    if (oddity !== undefined) {
+      turnAway(client, refusalOf(oddity));
       return;
     }
     if (this.#served.size >= this.#mostClients) {

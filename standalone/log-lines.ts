@@ -79,7 +79,7 @@ export function withAddress(text: string, addressOf: (connection: number) => str
 const NOISE: readonly RegExp[] = [
   // The addresses of C++ frames, which mean something only with workerd's own symbols.
   /^stack: /,
-  // A Host that is none, where the front did not see it (odd-host.ts): the client's mistake, for which it got a 500.
+  // A Host that is none, where the front did not see it (odd-request.ts): the client's mistake, for which it got a 500.
   /^workerd\S+ error: Uncaught exception: kj\/compat\/url\S+ failed: invalid hostname when stringifying URL(?:;|$)/,
 ];
 

@@ -6,6 +6,7 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fstatSync,
   fsyncSync,
   openSync,
   readFileSync,
@@ -30,9 +31,10 @@ export function unfinishedName(name: string): string {
  */
 export function readSecretFile(path: string, remedy: string): string | undefined {
   try {
-    // A link would have somebody else's file made readable, or read.
-    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    // A link would have somebody else's file made readable, or read; a named pipe would have the start wait for its writer.
+    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
+      if (!fstatSync(descriptor).isFile()) throw new Error('it is no file');
       fchmodSync(descriptor, OWNER_ONLY);
       return readFileSync(descriptor, 'utf8').trimEnd();
     } finally {

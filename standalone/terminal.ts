@@ -144,8 +144,11 @@ function noticeText({ level, event, message, fields }: Omit<Notice, 'hints'>): s
   return JSON.stringify({ time: new Date().toISOString(), level, event, message, ...fields });
 }
 
-/** workerd's own messages quote requests: the address with its query and credentials, the host. */
+/** Longer is no message but what it quotes. */
+const LONGEST_MESSAGE = 500;
+
+/** workerd's own messages quote requests behind a name: the address with its query and credentials, the host, bytes of a body. */
 function withoutRequest(text: string): string {
-  const [head = ''] = text.split(/; (?:url|host|cl|te) =/, 1);
-  return head;
+  const [head = ''] = text.split(/; [a-z][\w.()]* =/i, 1);
+  return head.slice(0, LONGEST_MESSAGE);
 }

@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline';
 import { Duplex } from 'node:stream';
 import type { Readable } from 'node:stream';
 import * as v from 'valibot';
+import { eachLine } from './each-line.ts';
 import { isNoise } from './log-lines.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -122,11 +123,9 @@ export class WorkerdProcesses {
   }
 
   async #print(stream: Readable, name: 'stdout' | 'stderr'): Promise<void> {
-    const lines = createInterface({ input: stream, crlfDelay: Infinity });
-    lines.on('line', (line) => {
+    await eachLine(stream, (line) => {
       this.#settings.terminal.workerdLine(line, name);
     });
-    await once(lines, 'close');
   }
 }
 

@@ -48,6 +48,7 @@ export async function handle(request: Request, env: Env, execution: ExecutionCon
   try {
     if (!URL.canParse(request.url)) throw badHost();
     if (request.url.length > LONGEST_URL_CHARACTERS) throw tooLong();
+    if (BACKSLASH.test(request.url)) throw backslash();
     response = await router.fetch(request, { env, execution, record } satisfies Call);
   } catch (thrown) {
     const error = await explained(thrown, openStore(env));
@@ -85,6 +86,16 @@ function buildRouter() {
 function isExactly(path: string, request: Request): boolean {
   const { pathname } = new URL(request.url);
   return !pathname.endsWith('//') && pathname.endsWith('/') === path.endsWith('/');
+}
+
+/**
+ * A URL parser takes a backslash for a slash (WHATWG URL §4.4), and then finds dot segments behind it. Whoever stands in front and
+ * guards some paths has read it as it was sent (CVE-2020-29662). Dot segments between slashes all of them resolve.
+ */
+const BACKSLASH = /^[^?#]*\\/;
+
+function backslash(): RegistryError {
+  return new RegistryError('UNSUPPORTED', { status: 400, message: 'a path has no backslashes here' });
 }
 
 /** Before anything looks at it: the router gathers query parameters in a time that grows with their square. */

@@ -23,7 +23,7 @@ export function clientAddress(
 const Peer = v.object({ clientIp: v.pipe(v.string(), v.regex(/:\d{1,5}$/)) });
 
 /** Under `npm start`: the port of this machine by which the served port knows the client's address (standalone/peers.ts). */
-export function connectionOf({ cf }: Pick<Request, 'cf'>): number | undefined {
+export function connectionOf({ cf }: { readonly cf?: unknown }): number | undefined {
   const peer = v.safeParse(Peer, cf);
   return peer.success ? Number(peer.output.clientIp.split(':').at(-1)) : undefined;
 }

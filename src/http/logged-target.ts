@@ -46,7 +46,7 @@ export function loggedTarget(url: string): string {
 /** What a client says it came from, without what may follow the path. */
 export function loggedReferer(referer: string): string {
   const [page = ''] = referer.split(/[?#]/, 1);
-  return page.replace(/^([a-z]+:\/\/)[^/@]*@/i, '$1').slice(0, LOGGED_CHARACTERS);
+  return page.replace(/^((?:[a-z][a-z\d+.-]*:)?[/\\]{2})[^/\\]*@/i, '$1').slice(0, LOGGED_CHARACTERS);
 }
 
 /** As it is shown wherever an upload is named. */
@@ -55,7 +55,7 @@ export function loggedUploadId(id: string | undefined): string | undefined {
 }
 
 function loggedPath(path: string): string {
-  return path.replace(/(\/blobs\/uploads\/)([^/]+)/, (_, before: string, id: string) =>
+  return path.replace(/([/\\]blobs[/\\]uploads[/\\])([^/\\]+)/, (_, before: string, id: string) =>
     id.length <= LOGGED_ID_CHARACTERS ? before + id : `${before}${loggedUploadId(id) ?? ''}${LEFT_OUT}`,
   );
 }

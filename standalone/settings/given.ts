@@ -38,8 +38,12 @@ export function lineOf({ path, message }: Problem): string {
 
 const LONGEST_QUOTE = 100;
 
-/** What somebody typed, harmless for a terminal. */
+/** Of an address: who signs in there, and with what. */
+const CREDENTIALS = /(?<=:\/\/)[^/?#"]*@/g;
+
+/** What somebody typed, harmless for a terminal, and without the credentials of an address. */
 export function quote(value: unknown): string {
-  const text = typeof value === 'number' || typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+  const typed = typeof value === 'number' || typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+  const text = typed.replace(CREDENTIALS, '***@');
   return text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text;
 }

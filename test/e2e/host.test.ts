@@ -1,4 +1,4 @@
-/** A `Host` that names no host: workerd takes it, or takes it and stumbles over it. It is the client's mistake. */
+/** Requests that workerd takes, or takes and stumbles over, though they are the client's mistake: hosts, paths, framing. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -23,6 +23,31 @@ test('a Host that is a number beyond every address is 400, and the log holds no 
   await berth.stop();
   expect(berth.lines.filter(({ event }) => event === 'unexpected failure')).toEqual([]);
 });
+
+test('a path with a backslash is refused, and so is a body whose end is a guess', async () => {
+  const berth = await start();
+  const asked = (path: string): Promise<string> =>
+    answered(berth.port, `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`);
+  for (const path of ['/v2/..\\healthz', '/v2\\', '\\v2/', '/v2\\..\\healthz?n=1']) {
+    const answer = await asked(path);
+    expect(answer, path).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(answer, path).toContain('UNSUPPORTED');
+  }
+  expect(await asked('/healthz?a=b\\c')).toMatch(/^HTTP\/1\.1 200 /);
+  for (const framing of ['Content-Length: +5', 'Content-Length: 5\r\nTransfer-Encoding: chunked', 'X: a\rY: b'])
+    expect(
+      await answered(berth.port, `POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: 127.0.0.1\r\n${framing}\r\n\r\nhello`),
+    ).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+  await berth.stop();
+  expect(berth.lines.filter(({ level }) => level === 'error')).toEqual([]);
+});
+
+/** Until the server closes. */
+function answered(port: number, request: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.write(request, 'latin1');
+  return text(socket);
+}
 
 test('a Host that workerd can not write is 400 in the form of the specification, and the log holds nothing of it', async () => {
   const berth = await start();

@@ -10,6 +10,8 @@ import * as v from 'valibot';
 import { expect, onTestFinished, test } from 'vitest';
 import { start } from './berths.ts';
 
+/** U+2028, as its bytes go into a header. */
+const LINE_SEPARATOR = Buffer.from('\u2028').toString('latin1');
 const COMBINED = { BERTH_LOG_FORMAT: 'combined' };
 
 /** Lines of the same requests in one order, without the moment, and with one way to say that there was no body. */
@@ -58,7 +60,11 @@ test('a line names the client whose connection it was, and a client can claim no
   const berth = await start({ environment: COMBINED, host: '127.0.0.1' });
   const forged = JSON.stringify({ clientIp: '192.0.2.1:1' });
   await ask(berth.url, '/v2/', {
-    headers: { 'mf-cf-blob': forged, 'x-forwarded-for': '192.0.2.2', 'user-agent': 'a "quoted" \\ one' },
+    headers: {
+      'mf-cf-blob': forged,
+      'x-forwarded-for': '192.0.2.2',
+      'user-agent': `a "quoted" \\ one${LINE_SEPARATOR}`,
+    },
   });
   const authorization = `Basic ${Buffer.from('admin:a wrong one').toString('base64')}`;
   expect(await ask(berth.url, '/admin/accounts', { headers: { authorization, 'mf-cf-blob': forged } })).toBe(401);
@@ -66,7 +72,9 @@ test('a line names the client whose connection it was, and a client can claim no
   const own = berth.run.output.filter((line) => !berth.run.errors.includes(line));
   expect(own).toHaveLength(2);
   expect(berth.run.errors.find((line) => line.includes('"sign-in refused"'))).toContain('"address":"127.0.0.1"');
-  expect(own[0]).toMatch(/^127\.0\.0\.1 - - \[[^\]]+\] "GET \/v2\/ HTTP\/1\.1" 401 \d+ "-" "a \\"quoted\\" \\\\ one"$/);
+  expect(own[0]).toMatch(
+    /^127\.0\.0\.1 - - \[[^\]]+\] "GET \/v2\/ HTTP\/1\.1" 401 \d+ "-" "a \\"quoted\\" \\\\ one\\xe2\\x80\\xa8"$/,
+  );
 });
 
 test('a reader of the log that reads nothing holds up no request, and one that goes away ends nothing', async () => {

@@ -31,7 +31,11 @@ export function judgeLocations(url: URL, seen: readonly SeenLocation[]): Verdict
 export function atHome(url: URL, location: string | undefined): URL | undefined {
   if (location === undefined || !URL.canParse(location, url.href)) return undefined;
   const { pathname, search } = new URL(location, url);
-  return new URL(`${pathname}${search}`, url);
+  // Part by part: as a text, a path that begins with two slashes would name a host.
+  const at = new URL(url);
+  at.pathname = pathname;
+  at.search = search;
+  return at;
 }
 
 function scheme({ protocol }: URL): string {

@@ -14,6 +14,7 @@ describe('the address of a request in the log', () => {
     ],
     ['http://h/v2/a/blobs/uploads/?mount=secret&from=b', '/v2/a/blobs/uploads/?mount=...&from=b'],
     ['http://h/token?service=h&scope=repository:a:pull&password=secret', '/token?service=...&scope=...&password=...'],
+    ['http://h/v2/a/blobs\\uploads/0123456789abcdef', '/v2/a/blobs\\uploads/01234567...'],
     ['http://h/?secret', '/?...'],
     ['http://h/?averyveryverylongsecret=1', '/?...'],
   ])('of %s is %s', (url, target) => {
@@ -28,6 +29,9 @@ describe('the address of a request in the log', () => {
 it.each([
   ['https://h/page?token=secret#x', 'https://h/page'],
   ['https://ann:secret@h/page', 'https://h/page'],
+  ['https://ann:se@cret@h/page', 'https://h/page'],
+  ['android-app://ann:secret@h/page', 'android-app://h/page'],
+  ['//ann:secret@h/page', '//h/page'],
   ['', ''],
 ])('a page that a client came from, %s, is logged as %s', (referer, logged) => {
   expect(loggedReferer(referer)).toBe(logged);

@@ -1,4 +1,5 @@
 /** The key that `npm start` makes for the secrets of webhooks. */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,6 +31,11 @@ test('a variable of the environment outranks it, and none is made beside it', ()
   const environment = { BERTH_ENCRYPTION_KEY: 'given' };
   expect(withEncryptionKey(data, environment)).toBe(environment);
   expect(readdirSync(data)).toEqual([]);
+});
+
+test('a named pipe in its place is refused, and not waited for', () => {
+  execFileSync('mkfifo', [path()]);
+  expect(() => withEncryptionKey(data, {})).toThrow(StartFailure);
 });
 
 test('what a killed start left half written is written anew', () => {

@@ -61,6 +61,12 @@ test.each([
   expect(refusals([], environment)).toEqual([expect.stringMatching(message)]);
 });
 
+test('an address is refused without the credentials in it', () => {
+  expect(refusals([], { BERTH_PUBLIC_URL: 'https://user:hunter@2@host/' })).toEqual([
+    expect.stringContaining('(given: "https://***@host/")'),
+  ]);
+});
+
 test('a secret is refused without being shown', () => {
   expect(refusals([], { BERTH_ADMIN_PASSWORD: 'hunter2' })).toEqual([
     'BERTH_ADMIN_PASSWORD must have 16 to 1024 characters, and no line breaks',

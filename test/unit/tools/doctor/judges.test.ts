@@ -198,6 +198,7 @@ describe('a Location', () => {
   it('that leads elsewhere is followed at home', () => {
     expect(atHome(HTTPS, 'http://127.0.0.1:8787/v2/a?b=c')?.href).toBe('https://registry.example:5000/v2/a?b=c');
     expect(atHome(HTTPS, '//evil.example/v2/a')?.host).toBe(HTTPS.host);
+    expect(atHome(HTTPS, `${HTTPS.origin}//evil.example/v2/a`)?.host).toBe(HTTPS.host);
     expect(atHome(HTTPS, undefined)).toBeUndefined();
   });
 });
