@@ -117,7 +117,6 @@ export class Front {
     // From here on the handshake has a limit of its own, and then the client above it.
     raw.setTimeout(0);
     const client = await secure.shakeHands(raw, first);
-    // What is left of a handshake that failed is an alert on its way.
     if (client === undefined) return;
     this.#clients.delete(raw);
     if (!this.#idle.delete(raw)) {

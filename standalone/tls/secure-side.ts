@@ -24,12 +24,12 @@ export class SecureSide {
   readonly #wantsCertificates: boolean;
 
   /** @param bufferBytes how much may lie between the client and whoever reads */
-  constructor(material: Material, bufferBytes: number) {
+  constructor(material: Material, bufferBytes: number, handshakeLimitMs = HANDSHAKE_LIMIT_MS) {
     this.#wantsCertificates = material.clientCa !== undefined;
     this.#server = createServer({
       ...contextOptions(material),
       ALPNProtocols: APPLICATION_PROTOCOLS,
-      handshakeTimeout: HANDSHAKE_LIMIT_MS,
+      handshakeTimeout: handshakeLimitMs,
       highWaterMark: bufferBytes,
       requestCert: this.#wantsCertificates,
       // Who has none, or a wrong one, is told so in HTTP; nothing but `isWelcome` lets anybody in.
@@ -42,6 +42,8 @@ export class SecureSide {
     });
     this.#server.on('tlsClientError', (_, client) => {
       this.#settle(client, undefined);
+      // Node does it by itself where the handshake went wrong, its alert sent by then, and not where it took too long.
+      client.destroy();
     });
   }
 
@@ -50,7 +52,7 @@ export class SecureSide {
     this.#server.setSecureContext(contextOptions(material));
   }
 
-  /** Undefined where it did not come to that; the connection has ended then, or is about to. */
+  /** Undefined where it did not come to that; the connection has ended then. */
   shakeHands(raw: Socket, first: Buffer): Promise<TLSSocket | undefined> {
     return new Promise((settle) => {
       const ends = endsOf(raw);

@@ -32,9 +32,10 @@ interface Served {
 async function serve({
   clientCa,
   mostClients = 100,
-}: { clientCa?: string; mostClients?: number } = {}): Promise<Served> {
+  handshakeLimitMs,
+}: { clientCa?: string; mostClients?: number; handshakeLimitMs?: number } = {}): Promise<Served> {
   const folder = new Folder();
-  const side = new SecureSide(folder.material(issue(), clientCa), BUFFER_BYTES);
+  const side = new SecureSide(folder.material(issue(), clientCa), BUFFER_BYTES, handshakeLimitMs);
   const front = await Front.listen(HOST, 0, mostClients, side);
   const inner = createServer({ allowHalfOpen: true, pauseOnConnect: true }).listen(0, HOST);
   await once(inner, 'listening');
@@ -243,6 +244,19 @@ test('handshakes that get nowhere take no place from who does: the oldest goes',
   const { socket } = await openBoth(served);
   await gone;
   expect(socket.destroyed).toBe(false);
+});
+
+test.each([
+  ['nothing more', (half: Socket): unknown => half],
+  ['that it ends', (half: Socket): unknown => half.end()],
+])('a client that begins a handshake and says %s is let go after a while', async (_, goOn) => {
+  const served = await serve({ handshakeLimitMs: 50 });
+  const half = connectPlain({ host: HOST, port: served.front.port, allowHalfOpen: true });
+  discardAfterwards(half);
+  half.write(Buffer.from([0x16]));
+  goOn(half);
+  await once(half.resume(), 'end');
+  await served.front.finished();
 });
 
 test('a client with a certificate of the authority is served', async () => {
