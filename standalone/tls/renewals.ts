@@ -9,6 +9,7 @@ import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemErrorCode } from '../start-failure.ts';
 import type { Terminal } from '../terminal.ts';
+import { DAY_MS } from './certificate-life.ts';
 import { isValidAt, validityDoubt } from './doubts.ts';
 import { subjectOf, type Result } from './key-pair.ts';
 import { materialDoubts, readMaterial, type Material, type TlsFiles } from './material.ts';
@@ -18,7 +19,7 @@ const WATCH_INTERVAL_MS = 2_000;
 /** How long the certificate may wait for its key. */
 const PATIENCE_MS = 15_000;
 /** How often it is said that the end is near. */
-const REMINDER_MS = 86_400_000;
+const REMINDER_MS = DAY_MS;
 
 export interface RenewalSettings {
   readonly files: TlsFiles;
