@@ -103,6 +103,6 @@ export function subjectOf({ subject }: X509Certificate): string {
   return (subject as string | undefined)?.split('\n').join(', ') ?? 'without a name';
 }
 
-function problem(message: string): { readonly kind: 'problem'; readonly message: string } {
+export function problem(message: string): { readonly kind: 'problem'; readonly message: string } {
   return { kind: 'problem', message };
 }
