@@ -3,6 +3,7 @@ import { BUFFER_BYTES } from '../front.ts';
 import { EXIT_USAGE, StartFailure } from '../start-failure.ts';
 import type { Terminal } from '../terminal.ts';
 import { ownAddress, readMaterial, tlsFilesOf, type Material, type TlsFiles } from './material.ts';
+import { RefusedClients } from './refused-clients.ts';
 import { Renewals } from './renewals.ts';
 import { SecureSide } from './secure-side.ts';
 
@@ -45,6 +46,10 @@ export class ServedTls {
       terminal,
     });
     renewals.watch();
+    const refused = new RefusedClients(terminal);
+    this.side.onRefused = (client) => {
+      refused.add(client);
+    };
     return renewals;
   }
 }

@@ -271,6 +271,10 @@ test('a client without one, or with a stranger’s, is told so, and workerd neve
   served.inner.on('connection', () => {
     expect.fail('it was passed on');
   });
+  const told: string[] = [];
+  served.side.onRefused = ({ certificate, reason }) => {
+    told.push(`${certificate?.subject ?? 'none'} ${reason}`);
+  };
   const stranger = Authority.root('authority of clients').issue({ name: 'a stranger' });
   const expired = ofClients.issue({ name: 'late', from: new Date(0), until: new Date(1_000) });
   const forServers = ofClients.issue({ name: 'a server', usages: ['server'] });
@@ -282,6 +286,12 @@ test('a client without one, or with a stranger’s, is told so, and workerd neve
     expect(answer).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/);
     expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({ errors: [{ code: 'DENIED' }] });
   }
+  expect(told).toEqual([
+    'none NO_CERTIFICATE',
+    expect.stringMatching(/^CN=a stranger [A-Z_]+$/),
+    'CN=late CERT_HAS_EXPIRED',
+    'CN=a server INVALID_PURPOSE',
+  ]);
 });
 
 test.each(['TLSv1.2', 'TLSv1.3'] as const)(
