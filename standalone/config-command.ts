@@ -16,7 +16,7 @@ import { PROGRAM_ROWS } from './settings/program-settings.ts';
 import type { Settings } from './settings/settings.ts';
 import { workerVariables } from './settings/worker-variables.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './start-failure.ts';
-import { certifiedHost, materialDoubts, readMaterial, tlsFilesOf } from './tls/material.ts';
+import { materialDoubts, ownAddress, readMaterial, tlsFilesOf } from './tls/material.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -109,7 +109,8 @@ function doubts(settings: Settings): Problem[] {
   if (given === undefined || files === undefined) return [];
   const config = parseConfig(workerVariables(settings.configured, settings.environment, settings.get('host')));
   const read = readMaterial(files);
-  const messages = read.kind === 'ok' ? materialDoubts(read.value, files, new Date(), certifiedHost(config)) : [];
+  const messages =
+    read.kind === 'ok' ? materialDoubts(read.value, files, new Date(), ownAddress(config)?.hostname) : [];
   return messages.map((message) => ({ path: `${placeOf(given.origin)}:`, message }));
 }
 

@@ -117,7 +117,6 @@ export class Front {
     // From here on the handshake has a limit of its own, and then the client above it.
     raw.setTimeout(0);
     const client = await secure.shakeHands(raw, first);
-    // What is left of a handshake that failed is an alert on its way.
     if (client === undefined) return;
     this.#clients.delete(raw);
     if (!this.#idle.delete(raw)) {
@@ -169,7 +168,6 @@ export class Front {
     }
     this.#idle.delete(client);
     this.#served.add(client);
-    if (isEndless(first)) this.#endless.add(client);
     client.setTimeout(0);
     client.pause();
     void this.#pass(client, first);
@@ -188,8 +186,11 @@ export class Front {
     workerd.once('close', () => {
       this.peers.ended(localPort);
     });
+    let isEndless = false;
     client.once('close', () => {
-      workerd.destroy();
+      // workerd goes on answering who only sends no more: of a stream it would hear with the next heartbeat.
+      if (isEndless) workerd.resetAndDestroy();
+      else workerd.destroy();
     });
     workerd.once('end', () => {
       endOf(client);
@@ -203,7 +204,11 @@ export class Front {
       if (client.writableEnded || workerd.readableEnded) client.resume();
       else (this.#below.get(client) ?? client).resetAndDestroy();
     });
-    forward(client, workerd, first);
+    forward(client, workerd, first, () => {
+      isEndless = true;
+      if (this.#server.listening) this.#endless.add(client);
+      else client.destroy();
+    });
   }
 
   /** Undefined when the client is gone, or workerd for longer than a restart takes. */
@@ -262,12 +267,17 @@ function endOf(client: Socket): void {
     });
 }
 
-/** What the client sends goes to workerd, as by `pipe`, and its memory is given back as soon as the system has it. */
-function forward(client: Socket, workerd: Socket, first: Buffer): void {
+/**
+ * What the client sends goes to workerd, as by `pipe`, and its memory is given back as soon as the system has it.
+ *
+ * @param onEndless what is called when it asks for what has no end
+ */
+function forward(client: Socket, workerd: Socket, first: Buffer, onEndless: () => void): void {
   const gather = client instanceof TLSSocket ? gatherer(workerd) : undefined;
   const write = (bytes: Buffer): void => {
     // Whoever still sends to a workerd that hears no more is read to his end.
     if (!workerd.writable) return;
+    if (isEndless(bytes)) onEndless();
     gather?.();
     const isTaken =
       bytes.byteLength < FREED_FROM_BYTES

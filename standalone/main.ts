@@ -17,6 +17,7 @@ import { withEncryptionKey } from './encryption-key.ts';
 import { accessOf } from './exposure.ts';
 import { checkPort } from './port.ts';
 import { Files } from './files/files.ts';
+import { HangUps } from './hang-ups.ts';
 import { Runtime } from './runtime.ts';
 import { examine } from './settings/examine.ts';
 import { lineOf } from './settings/given.ts';
@@ -74,18 +75,22 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
   const typedData = settings.get('data');
   const starting = new AbortController();
   const state: { building: boolean; runtime?: Runtime; control?: Control } = { building: false };
-  onStopRequests({
-    stop: (reason) => {
-      starting.abort();
-      state.control?.close();
-      // Nothing is in flight before it serves. A build is stopped and cleared away first.
-      if (state.runtime !== undefined) void stop(state.runtime, reason, terminal);
-      else if (!state.building) process.exit(0);
+  const stopFor = (reason: string): void => {
+    if (starting.signal.aborted) return;
+    starting.abort();
+    state.control?.close();
+    // Nothing is in flight before it serves. A build is stopped and cleared away first.
+    if (state.runtime !== undefined) void stop(state.runtime, reason, terminal);
+    else if (!state.building) process.exit(0);
+  };
+  const hangUps = new HangUps({
+    stop: () => {
+      stopFor('the terminal was closed');
     },
-    stopAtOnce: (exitCode) => process.exit(exitCode),
   });
+  onStopRequests({ stop: stopFor, stopAtOnce: (exitCode) => process.exit(exitCode) });
 
-  const tls = ServedTls.open(settings);
+  const tls = ServedTls.open((name) => settings.get(name));
   const data = await openDataDirectory(typedData, storage, () => {
     terminal.notice({
       level: 'info',
@@ -155,9 +160,8 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
     environment,
     terminal,
   );
-  tls?.watch(config, terminal, () => {
-    void stop(runtime, 'the terminal was closed', terminal);
-  });
+  const renewals = tls?.watch(config, terminal);
+  hangUps.onReload(() => renewals?.asked());
   if (made !== undefined) sayAdminPassword(made, data.path, terminal);
 }
 

@@ -1,7 +1,7 @@
 /**
  * When to stop. The first request lets everything in flight finish; a second one ends at once.
- * It comes as SIGINT (Ctrl-C) or SIGTERM. A closed terminal's SIGHUP is left to its default, which `nohup` can ignore,
- * but where it is what has certificates read again (tls/serving.ts).
+ * It comes as SIGINT (Ctrl-C) or SIGTERM. SIGHUP is left to its default, which `nohup` can ignore, but where Berth serves
+ * (hang-ups.ts).
  */
 
 /**

@@ -5,12 +5,9 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { rootCertificates } from 'node:tls';
+import { endsSoon, leftMs } from './certificate-life.ts';
 import { subjectOf, type KeyPair } from './key-pair.ts';
 
-const DAY_MS = 86_400_000;
-/** Renewers begin thirty days before the end, or at two thirds of a short life: who has not renewed by then has a fault. */
-const SOON_MS = 14 * DAY_MS;
-const SOON_PART = 0.2;
 /** RFC 5280 §4.2.1.12. */
 const SERVER_AUTHENTICATION = '1.3.6.1.5.5.7.3.1';
 const ANY_USAGE = '2.5.29.37.0';
@@ -31,11 +28,9 @@ export function validityDoubt(leaf: X509Certificate, path: string, now: Date): s
   const { validFromDate: from, validToDate: until } = leaf;
   if (now < from)
     return `the certificate in ${path} is not valid before ${from.toISOString()}: is this machine's clock right?`;
-  const left = until.getTime() - now.getTime();
-  if (left <= 0)
+  if (leftMs({ from, until }, now) <= 0)
     return `the certificate in ${path} has expired at ${until.toISOString()}: renew it, every client refuses it`;
-  const life = until.getTime() - from.getTime();
-  if (left >= Math.min(SOON_MS, life * SOON_PART)) return undefined;
+  if (!endsSoon({ from, until }, now)) return undefined;
   return `the certificate in ${path} expires at ${until.toISOString()}: renew it; the new one is taken as soon as it is there`;
 }
 

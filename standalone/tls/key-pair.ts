@@ -99,10 +99,10 @@ function reasonOf(error: unknown): string {
 }
 
 /** In one line: `CN=registry.example.org`. */
-export function subjectOf({ subject }: X509Certificate): string {
+export function subjectOf({ subject }: Pick<X509Certificate, 'subject'>): string {
   return (subject as string | undefined)?.split('\n').join(', ') ?? 'without a name';
 }
 
-function problem(message: string): { readonly kind: 'problem'; readonly message: string } {
+export function problem(message: string): { readonly kind: 'problem'; readonly message: string } {
   return { kind: 'problem', message };
 }

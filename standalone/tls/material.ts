@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { Config } from '../../src/config.ts';
+import { isOpenToOthers } from '../settings/secret-text.ts';
 import { systemErrorCode } from '../start-failure.ts';
 import { doubtsOf } from './doubts.ts';
-import { parseCertificates, parsePair, type KeyPair, type Result } from './key-pair.ts';
+import { parseCertificates, parsePair, problem, type KeyPair, type Result } from './key-pair.ts';
 
 /** A chain of sixteen certificates has some 40 kB, a list of all public authorities 250 kB. */
 const LARGEST_FILE_BYTES = 1024 * 1024;
-const READABLE_BY_OTHERS = 0o004;
 
 /** Paths, as they were given. */
 export interface TlsFiles {
@@ -26,12 +26,13 @@ export function tlsFilesOf(
   return cert === undefined || key === undefined ? undefined : { cert, key, clientCa: get('tls-client-ca') };
 }
 
-/** The host that the certificate has to be for, where somebody said so. Behind a proxy clients see the proxy's. */
-export function certifiedHost({
+/** Where clients were told to find this port. Undefined where nobody said it, and behind a proxy, whose certificate they see. */
+export function ownAddress({
   publicUrl,
   trustedProxy,
-}: Pick<Config, 'publicUrl' | 'trustedProxy'>): string | undefined {
-  return publicUrl === undefined || trustedProxy ? undefined : new URL(publicUrl).hostname;
+  proxySecrets,
+}: Pick<Config, 'publicUrl' | 'trustedProxy' | 'proxySecrets'>): URL | undefined {
+  return publicUrl === undefined || trustedProxy || proxySecrets.length > 0 ? undefined : new URL(publicUrl);
 }
 
 export interface Material {
@@ -68,10 +69,10 @@ export function readMaterial({ cert, key, clientCa }: TlsFiles): Result<Material
 
 /** What is said of it at a start and after a renewal, though it is served. */
 export function materialDoubts({ pair }: Material, files: TlsFiles, now: Date, host?: string): string[] {
-  const isOpen = (statSync(files.key, { throwIfNoEntry: false })?.mode ?? 0) & READABLE_BY_OTHERS;
+  const isOpen = isOpenToOthers(statSync(files.key, { throwIfNoEntry: false })?.mode ?? 0);
   return [
     ...doubtsOf(pair, files.cert, now, host),
-    ...(isOpen === 0 ? [] : [`everybody on this machine may read the key in ${files.key}: chmod o-rwx ${files.key}`]),
+    ...(isOpen ? [`everybody on this machine may read the key in ${files.key}: chmod o-rwx ${files.key}`] : []),
   ];
 }
 
@@ -94,8 +95,4 @@ function readText(option: string, path: string): Result<string> {
       `${option} ${path} can't be read (${systemErrorCode(error) ?? 'no such file'}). Give the path of a file that this user may read.`,
     );
   }
-}
-
-function problem(message: string): { readonly kind: 'problem'; readonly message: string } {
-  return { kind: 'problem', message };
 }

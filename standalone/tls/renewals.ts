@@ -2,12 +2,14 @@
  * Takes up what replaces the files of TLS, while connections go on with what they began with. Renewers write in their own
  * ways: over a file, by renaming another one to its name, by moving a link at any place of its path (certbot's `live/`,
  * the `..data` of Kubernetes), and the certificate and its key one after the other. So what the paths lead to is looked at,
- * and files that don't fit are given time to; until they do, and if they never do, what was good is served on.
+ * and files that don't fit are given time to; until they do, and if they never do, what was good is served on. Time alone may
+ * put right what is wrong with them: a clock that was ahead, a disk that did not answer.
  */
 import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemErrorCode } from '../start-failure.ts';
 import type { Terminal } from '../terminal.ts';
+import { DAY_MS } from './certificate-life.ts';
 import { isValidAt, validityDoubt } from './doubts.ts';
 import { subjectOf, type Result } from './key-pair.ts';
 import { materialDoubts, readMaterial, type Material, type TlsFiles } from './material.ts';
@@ -17,7 +19,7 @@ const WATCH_INTERVAL_MS = 2_000;
 /** How long the certificate may wait for its key. */
 const PATIENCE_MS = 15_000;
 /** How often it is said that the end is near. */
-const REMINDER_MS = 86_400_000;
+const REMINDER_MS = DAY_MS;
 
 export interface RenewalSettings {
   readonly files: TlsFiles;
@@ -34,6 +36,10 @@ export class Renewals {
   readonly #settings: RenewalSettings;
   readonly #paths: readonly string[];
   #material: Material;
+  /** What lies there now will not do. */
+  #isRefused = false;
+  /** Of what the paths led to when they were looked at last. */
+  #signs = '';
   #patience: NodeJS.Timeout | undefined;
   #reminder: NodeJS.Timeout | undefined;
   readonly #closed = new AbortController();
@@ -62,9 +68,7 @@ export class Renewals {
 
   /** Something was written. What is wrong with it may be put right by the next thing that is. */
   changed(): void {
-    const found = this.#look();
-    if (found.kind === 'ok') this.#take(found.value);
-    else
+    if (this.#look().kind === 'problem')
       this.#patience ??= setTimeout(() => {
         this.asked();
       }, PATIENCE_MS).unref();
@@ -73,11 +77,8 @@ export class Renewals {
   /** Somebody says that all is written, as by SIGHUP: what is wrong now is wrong. */
   asked(): void {
     const found = this.#look();
-    if (found.kind === 'ok') {
-      this.#take(found.value);
-      return;
-    }
     this.#endPatience();
+    if (found.kind === 'ok') return;
     this.#settings.terminal.notice({
       level: 'error',
       event: 'certificate-refused',
@@ -85,20 +86,34 @@ export class Renewals {
     });
   }
 
-  /** The first look is for what was written since the files were read. */
   async #watch(signal: AbortSignal): Promise<void> {
-    let seen = '';
-    const isOver = (): boolean => signal.aborted;
-    while (!isOver()) {
-      const found = (await Promise.all(this.#paths.map(signOf))).join(' ');
-      if (found !== seen && !isOver()) this.changed();
-      seen = found;
+    while (!signal.aborted) {
+      await this.pass();
       // It is told of the end by an error.
       await delay(WATCH_INTERVAL_MS, undefined, { ref: false, signal }).catch(() => undefined);
     }
   }
 
+  /** What is done at every interval. The first time it is for what was written since the files were read. */
+  async pass(): Promise<void> {
+    const signs = (await Promise.all(this.#paths.map(signOf))).join(' ');
+    if (this.#closed.signal.aborted) return;
+    const isNew = signs !== this.#signs;
+    this.#signs = signs;
+    if (isNew) this.changed();
+    // It was said, or will be, and is not said again.
+    else if (this.#isRefused) this.#look();
+  }
+
+  /** Takes what is good. */
   #look(): Result<Material> {
+    const found = this.#judged();
+    this.#isRefused = found.kind === 'problem';
+    if (found.kind === 'ok') this.#take(found.value);
+    return found;
+  }
+
+  #judged(): Result<Material> {
     const found = readMaterial(this.#settings.files);
     if (found.kind === 'problem') return found;
     const now = new Date();

@@ -7,7 +7,9 @@ import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import type { Material } from './material.ts';
 import { APPLICATION_PROTOCOLS, PROTOCOL } from './protocol.ts';
+import type { RefusedClient } from './refused-clients.ts';
 
+const NO_CERTIFICATE = 'NO_CERTIFICATE';
 /** As Go's clients wait for it. */
 const HANDSHAKE_LIMIT_MS = 10_000;
 
@@ -17,6 +19,8 @@ interface Handshake {
 }
 
 export class SecureSide {
+  /** Told of each client that has to show a certificate and has no good one. */
+  onRefused: ((client: RefusedClient) => void) | undefined;
   /** Listens nowhere: it is handed connections, as Node allows for its event 'connection'. */
   readonly #server: Server;
   /** By the addresses of both ends: Node says with which socket a handshake ended, and not on which it began. */
@@ -24,12 +28,12 @@ export class SecureSide {
   readonly #wantsCertificates: boolean;
 
   /** @param bufferBytes how much may lie between the client and whoever reads */
-  constructor(material: Material, bufferBytes: number) {
+  constructor(material: Material, bufferBytes: number, handshakeLimitMs = HANDSHAKE_LIMIT_MS) {
     this.#wantsCertificates = material.clientCa !== undefined;
     this.#server = createServer({
       ...contextOptions(material),
       ALPNProtocols: APPLICATION_PROTOCOLS,
-      handshakeTimeout: HANDSHAKE_LIMIT_MS,
+      handshakeTimeout: handshakeLimitMs,
       highWaterMark: bufferBytes,
       requestCert: this.#wantsCertificates,
       // Who has none, or a wrong one, is told so in HTTP; nothing but `isWelcome` lets anybody in.
@@ -42,6 +46,8 @@ export class SecureSide {
     });
     this.#server.on('tlsClientError', (_, client) => {
       this.#settle(client, undefined);
+      // Node does it by itself where the handshake went wrong, its alert sent by then, and not where it took too long.
+      client.destroy();
     });
   }
 
@@ -50,7 +56,7 @@ export class SecureSide {
     this.#server.setSecureContext(contextOptions(material));
   }
 
-  /** Undefined where it did not come to that; the connection has ended then, or is about to. */
+  /** Undefined where it did not come to that; the connection has ended then. */
   shakeHands(raw: Socket, first: Buffer): Promise<TLSSocket | undefined> {
     return new Promise((settle) => {
       const ends = endsOf(raw);
@@ -67,7 +73,13 @@ export class SecureSide {
 
   /** Whether it may speak to the registry. Node takes a resumed session for authorized, also one that began without a certificate. */
   isWelcome(client: TLSSocket): boolean {
-    return !this.#wantsCertificates || (client.authorized && client.getPeerX509Certificate() !== undefined);
+    if (!this.#wantsCertificates) return true;
+    const certificate = client.getPeerX509Certificate();
+    if (client.authorized && certificate !== undefined) return true;
+    // Declared as an error, it is OpenSSL's code.
+    const reason = certificate === undefined ? NO_CERTIFICATE : String(client.authorizationError);
+    this.onRefused?.({ address: client.remoteAddress, certificate, reason });
+    return false;
   }
 
   #settle(ended: TLSSocket, client: TLSSocket | undefined): void {

@@ -1,15 +1,11 @@
 /** TLS of one start: read first of all, served by the front, renewed until the end. */
-import { isatty } from 'node:tty';
-import type { Config } from '../../src/config.ts';
 import { BUFFER_BYTES } from '../front.ts';
-import type { Settings } from '../settings/settings.ts';
 import { EXIT_USAGE, StartFailure } from '../start-failure.ts';
 import type { Terminal } from '../terminal.ts';
-import { certifiedHost, readMaterial, tlsFilesOf, type Material, type TlsFiles } from './material.ts';
+import { ownAddress, readMaterial, tlsFilesOf, type Material, type TlsFiles } from './material.ts';
+import { RefusedClients } from './refused-clients.ts';
 import { Renewals } from './renewals.ts';
 import { SecureSide } from './secure-side.ts';
-
-const STANDARD_STREAMS = [0, 1, 2];
 
 export class ServedTls {
   readonly side: SecureSide;
@@ -23,8 +19,8 @@ export class ServedTls {
   }
 
   /** Undefined where no certificate is set. Throws StartFailure for one that can't be served. */
-  static open(settings: Pick<Settings, 'get'>): ServedTls | undefined {
-    const files = tlsFilesOf((name) => settings.get(name));
+  static open(get: Parameters<typeof tlsFilesOf>[0]): ServedTls | undefined {
+    const files = tlsFilesOf(get);
     if (files === undefined) return undefined;
     const read = readMaterial(files);
     if (read.kind === 'problem') throw new StartFailure(read.message, { exitCode: EXIT_USAGE });
@@ -32,40 +28,28 @@ export class ServedTls {
   }
 
   /** Says what is doubtful, and takes up renewals from now on. */
-  watch(
-    { publicUrl, trustedProxy }: Pick<Config, 'publicUrl' | 'trustedProxy'>,
-    terminal: Terminal,
-    stop: () => void,
-  ): void {
-    const isPlain = publicUrl?.startsWith('http://') === true && !trustedProxy;
-    if (isPlain)
+  watch(config: Parameters<typeof ownAddress>[0], terminal: Pick<Terminal, 'notice'>): Renewals {
+    const address = ownAddress(config);
+    if (address?.protocol === 'http:')
       terminal.notice({
         level: 'warn',
         event: 'plain-address',
-        message: `BERTH_PUBLIC_URL sends clients to ${publicUrl}, and this port speaks TLS: let it begin with https://`,
+        message: `BERTH_PUBLIC_URL sends clients to ${address.origin}, and this port speaks TLS: let it begin with https://`,
       });
     const renewals = new Renewals({
       files: this.#files,
       material: this.#material,
-      host: certifiedHost({ publicUrl, trustedProxy }),
+      host: address?.hostname,
       use: (material) => {
         this.side.use(material);
       },
       terminal,
     });
     renewals.watch();
-    onHangUp(() => {
-      renewals.asked();
-    }, stop);
+    const refused = new RefusedClients(terminal);
+    this.side.onRefused = (client) => {
+      refused.add(client);
+    };
+    return renewals;
   }
-}
-
-/** SIGHUP is what says that files are new, and what a terminal says when it is closed. */
-function onHangUp(renew: () => void, stop: () => void): void {
-  const isAtTerminal = (): boolean => STANDARD_STREAMS.some(isatty);
-  const wasAtTerminal = isAtTerminal();
-  process.on('SIGHUP', () => {
-    if (wasAtTerminal && !isAtTerminal()) stop();
-    else renew();
-  });
 }

@@ -181,13 +181,17 @@ async function killNodeAndGuard(berth: BerthProcess): Promise<void> {
   expect((await berth.run.processes()).map(({ pid }) => pid)).toEqual([berth.workerdPid]);
 }
 
-test('a start waits until the workerd of a killed Node has left the data', async () => {
+test('a start waits until the workerd of a killed Node has left the data, and SIGHUP ends it neither then nor later', async () => {
   const before = await start();
   await killNodeAndGuard(before);
   const next = run({ data: before.data });
   await next.waitFor((line) => line.event === 'waiting', { from: 0 });
+  next.signal('SIGHUP');
   process.kill(before.workerdPid, 'SIGKILL');
   await next.waitFor((line) => line.event === 'serving', { from: 0 });
+  next.signal('SIGHUP');
+  next.signal('SIGTERM');
+  expect(await next.exited).toEqual({ code: 0, signal: null });
 });
 
 test('a start that waits in vain says so in one line and leaves the data alone', async () => {

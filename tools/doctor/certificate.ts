@@ -1,6 +1,7 @@
 /**
  * What is wrong with a server's certificate, and what docker would say of it (Go's crypto/x509, RFC 5280, RFC 9525). Pure.
  */
+import { DAY_MS, endsSoon, leftMs } from '../../standalone/tls/certificate-life.ts';
 import { failed, ok, type Verdict } from './verdict.ts';
 
 export interface SeenCertificate {
@@ -22,12 +23,6 @@ export interface SeenCertificate {
   /** Whether it says where its issuer's certificate is: the public authorities do. */
   readonly namesIssuersPlace: boolean;
 }
-
-const DAY_MS = 86_400_000;
-/** By then whatever renews it should have: Let's Encrypt's clients do so thirty days ahead. */
-const SOON_MS = 14 * DAY_MS;
-/** Of one that lives a week or so, this part of its life. */
-const SOON_PART = 0.2;
 
 export function judgeCertificate(seen: SeenCertificate, now: Date): Verdict {
   const { host, validFrom, validTo, issuer, otherName, names, distrust } = seen;
@@ -52,11 +47,10 @@ export function judgeCertificate(seen: SeenCertificate, now: Date): Verdict {
       `Ask under a name that it has, or have ${host} put into its subjectAltName.`,
     );
   if (distrust !== undefined) return judgeTrust(seen, distrust);
-  const leftMs = validTo.getTime() - now.getTime();
-  const soonMs = Math.min(SOON_MS, SOON_PART * (validTo.getTime() - validFrom.getTime()));
-  if (leftMs < soonMs)
+  const life = { from: validFrom, until: validTo };
+  if (endsSoon(life, now))
     return failed(
-      `the certificate expires on ${dateOf(validTo)}, in ${inDays(leftMs)}`,
+      `the certificate expires on ${dateOf(validTo)}, in ${inDays(leftMs(life, now))}`,
       'Renew it, and find out why that did not happen by itself.',
     );
   return ok(`trusted, for ${host} until ${dateOf(validTo)}, signed by ${issuer}`);

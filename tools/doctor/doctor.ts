@@ -4,17 +4,21 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { harmless } from '../../standalone/harmless.ts';
 import { describeError, EXIT_FAILED, EXIT_USAGE, StartFailure } from '../../standalone/start-failure.ts';
 import { onStopRequests } from '../../standalone/stop-requests.ts';
 import type { Credentials } from '../registry/address.ts';
 import { HELP, parseArguments, PASSWORD_VARIABLE, type DoctorOptions } from './arguments.ts';
 import { examine, type Checked } from './examination.ts';
 import { readPassword } from './password.ts';
+import { checkCleanUp } from './push.ts';
 import { describeCheck, describeEnd, reportOf } from './report.ts';
 import { trusted } from './tls-look.ts';
 import { Visit } from './visit.ts';
 
 const EXIT_STOPPED = 130;
+/** For what a visit leaves behind that was stopped. */
+const CLEAN_UP_MS = 10_000;
 
 process.exit(await main());
 
@@ -42,24 +46,37 @@ async function visit({ url, username, caFile, repository, json, quick }: DoctorO
   const ca = trusted(caFile === undefined ? undefined : readCertificates(caFile));
   const credentials = username === undefined ? undefined : await credentialsOf(username);
   const stop = new AbortController();
+  const startedAt = new Date();
+  const place = new Visit({ url, credentials, ca, repository, quick, signal: stop.signal });
   onStopRequests({
     stop: () => {
       stop.abort();
     },
-    stopAtOnce: (exitCode) => process.exit(exitCode),
+    stopAtOnce: (exitCode) => {
+      if (place.image !== undefined)
+        console.error(`In ${place.repository} there may be left: the tag ${place.tag} and its image.`);
+      process.exit(exitCode);
+    },
   });
-  const startedAt = new Date();
-  const place = new Visit({ url, credentials, ca, repository, quick, signal: stop.signal });
   const colour = process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '';
   const checked: Checked[] = [];
   for await (const one of examine(place)) {
-    if (stop.signal.aborted) return EXIT_STOPPED;
+    if (stop.signal.aborted) return stopped(place);
     checked.push(one);
     if (!json) console.log(describeCheck(one, colour));
   }
   const report = reportOf({ url, startedAt, repository: place.repository }, checked);
   console.log(json ? JSON.stringify(report, undefined, 2) : describeEnd(checked));
   return report.ok ? 0 : EXIT_FAILED;
+}
+
+/** Nothing was asked for any more, but a test image is nothing to leave in somebody's registry. */
+async function stopped(place: Visit): Promise<number> {
+  if (place.image !== undefined) {
+    const verdict = await checkCleanUp(place.toClearAway(AbortSignal.timeout(CLEAN_UP_MS)));
+    console.error(`Stopped: ${harmless(verdict.message)}.`);
+  }
+  return EXIT_STOPPED;
 }
 
 async function credentialsOf(user: string): Promise<Credentials> {

@@ -6,7 +6,7 @@ import { PASSWORD_VARIABLE } from './arguments.ts';
 import { atHome } from './location.ts';
 import { makeImage, type Content } from './test-image.ts';
 import { failed, ok, skipped, type Verdict } from './verdict.ts';
-import type { Visit } from './visit.ts';
+import type { ClearedAway, Visit } from './visit.ts';
 
 const CREATED = 201;
 const ACCEPTED = 202;
@@ -28,12 +28,19 @@ export async function openSession(visit: Visit): Promise<Outcome<URL> & { readon
   const answer = called.value;
   if (answer.status !== ACCEPTED)
     return { ...(await client.refused(answer, 'POST of an upload')), status: answer.status };
-  return followed(visit, answer, 'POST of an upload');
+  const session = followed(visit, answer, 'POST of an upload');
+  if (session.ok) visit.session = session.value;
+  return session;
 }
 
-export async function cancelSession({ client, scopes }: Visit, session: URL): Promise<void> {
-  const called = await client.once({ method: 'DELETE', path: session, scopes });
-  if (called.ok) called.value.discard();
+export async function cancelSession(
+  visit: { session: URL | undefined } & Pick<ClearedAway, 'client' | 'scopes'>,
+  session: URL,
+): Promise<void> {
+  const called = await visit.client.once({ method: 'DELETE', path: session, scopes: visit.scopes });
+  if (!called.ok) return;
+  called.value.discard();
+  visit.session = undefined;
 }
 
 function followed(visit: Visit, answer: Answer, of: string): Outcome<URL> {
@@ -49,11 +56,14 @@ export async function checkPush(visit: Visit): Promise<Verdict> {
   const image = makeImage();
   const session = await openSession(visit);
   if (!session.ok) return refusedPush(visit, session.failure.reason, session.status);
-  visit.image = { ...image, isComplete: false };
+  visit.image = { ...image, isTagged: false, isComplete: false };
   const steps: (() => Promise<Outcome<undefined>>)[] = [
     () => pushInChunks(visit, session.value, image.layer),
     () => pushWhole(visit, image.config),
-    () => putManifest(visit, image.manifest),
+    () => {
+      visit.image = { ...image, isTagged: true, isComplete: false };
+      return putManifest(visit, image.manifest);
+    },
   ];
   for (const step of steps) {
     const done = await step();
@@ -63,7 +73,7 @@ export async function checkPush(visit: Visit): Promise<Verdict> {
         'The log of the registry has a line for that request; compare it with the log of what stands in front.',
       );
   }
-  visit.image = { ...image, isComplete: true };
+  visit.image = { ...image, isTagged: true, isComplete: true };
   const who = settings.credentials === undefined ? ', by anyone' : '';
   return ok(`an image was pushed to ${repository}${who}`);
 }
@@ -95,7 +105,9 @@ async function pushInChunks(visit: Visit, session: URL, { bytes, digest }: Conte
   if (called.value.status !== ACCEPTED && called.value.status !== NO_CONTENT)
     return client.refused(called.value, 'PATCH of a layer');
   const next = followed(visit, called.value, 'PATCH of a layer');
-  return next.ok ? close(visit, next.value, digest, undefined) : next;
+  if (!next.ok) return next;
+  visit.session = next.value;
+  return close(visit, next.value, digest, undefined);
 }
 
 /** As containerd: all of it with the digest. */
@@ -119,6 +131,7 @@ async function close(visit: Visit, session: URL, digest: string, body: Body | un
   if (!called.ok) return called;
   if (called.value.status !== CREATED && called.value.status !== NO_CONTENT)
     return client.refused(called.value, 'PUT of a blob');
+  visit.session = undefined;
   const stored = followed(visit, called.value, 'PUT of a blob');
   return stored.ok ? success(undefined) : stored;
 }
@@ -138,13 +151,14 @@ async function putManifest(visit: Visit, manifest: Content & { mediaType: string
   return stored.ok ? success(undefined) : stored;
 }
 
-/** Whatever can't be deleted is named. */
-export async function checkCleanUp(visit: Visit): Promise<Verdict> {
-  const { image, repository, tag, client, scopes } = visit;
+/** Whatever can't be deleted is named. An upload that stays open ends by itself. */
+export async function checkCleanUp(visit: ClearedAway): Promise<Verdict> {
+  const { image, session, repository, tag, client, scopes } = visit;
   if (image === undefined) return skipped('nothing was pushed');
+  if (session !== undefined) await cancelSession(visit, session);
   const left: string[] = [];
   const things = [
-    { path: `manifests/${image.manifest.digest}`, name: `the tag ${tag}`, isThere: image.isComplete },
+    { path: `manifests/${image.manifest.digest}`, name: `the tag ${tag}`, isThere: image.isTagged },
     { path: `blobs/${image.layer.digest}`, name: 'a layer of 262 kB', isThere: true },
     { path: `blobs/${image.config.digest}`, name: 'a configuration of 0.2 kB', isThere: true },
   ];

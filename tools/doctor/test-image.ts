@@ -21,6 +21,8 @@ export interface TestImage {
 
 /** Of one that is there, as far as it was pushed. */
 export interface PushedImage extends TestImage {
+  /** Its manifest was sent, whatever became of it. */
+  readonly isTagged: boolean;
   readonly isComplete: boolean;
 }
 

@@ -9,6 +9,7 @@ import type { SeenLocation } from './location.ts';
 import type { PushedImage } from './test-image.ts';
 
 const USER_AGENT = 'berth-doctor';
+const NAMES = { name: 'the registry', userAgent: USER_AGENT };
 const RANDOM_BYTES = 6;
 
 export interface VisitSettings {
@@ -21,6 +22,9 @@ export interface VisitSettings {
   readonly signal: AbortSignal;
 }
 
+/** What cleaning up goes by. */
+export type ClearedAway = Pick<Visit, 'image' | 'session' | 'repository' | 'tag' | 'client' | 'scopes'>;
+
 export class Visit {
   readonly settings: VisitSettings;
   /** For questions that are asked without an account. */
@@ -32,17 +36,27 @@ export class Visit {
   greeting: Greeting | undefined;
   readonly locations: SeenLocation[] = [];
   image: PushedImage | undefined;
+  /** An upload that was begun, and neither closed nor cancelled. */
+  session: URL | undefined;
 
   constructor(settings: VisitSettings) {
     const { url, credentials, ca, signal } = settings;
     this.settings = settings;
     this.connections = new Connections(USER_AGENT, ca);
-    this.client = new RegistryClient({ url, credentials, ca }, { name: 'the registry', userAgent: USER_AGENT }, signal);
+    this.client = new RegistryClient({ url, credentials, ca }, NAMES, signal);
     const name = randomBytes(RANDOM_BYTES).toString('hex');
     this.tag = `berth-doctor-${name}`;
     const own = parseRepositoryName(`berth-doctor/${name}`);
     if (own === undefined) throw new Error('hexadecimal digits are a name');
     this.repository = settings.repository ?? own;
+  }
+
+  /** What there is to clear away of this visit, for one that is not stopped with it. */
+  toClearAway(signal: AbortSignal): ClearedAway {
+    const { url, credentials, ca } = this.settings;
+    const client = new RegistryClient({ url, credentials, ca }, NAMES, signal);
+    const { image, session, repository, tag, scopes } = this;
+    return { image, session, repository, tag, scopes, client };
   }
 
   get url(): URL {

@@ -5,7 +5,7 @@ import { freePort } from '../../../bench/free-port.ts';
 import { startBerth, type BerthProcess } from '../berth-process.ts';
 import { start } from '../berths.ts';
 import { HAS_DISTRIBUTION, startDistribution, USER, PASSWORD } from '../copy/distribution.ts';
-import { doctor, examined } from './examining.ts';
+import { doctor, examined, type Said } from './examining.ts';
 import { makeAuthority, startFront } from './troubled-front.ts';
 
 const ANN = ['--username', 'ann'] as const;
@@ -76,6 +76,50 @@ describe('a registry that is well', () => {
     expect(out).toContain('--username NAME');
     expect(out).not.toContain('\u001b');
     expect(out.trimEnd().split('\n')).toHaveLength(15);
+  });
+});
+
+describe('a doctor that is stopped', () => {
+  /** Stops it at the first request that matches, which nobody answers. */
+  async function stopAt(method: string, path: RegExp, { deletes = true } = {}): Promise<{ said: Said; layer: string }> {
+    const stop = Promise.withResolvers<undefined>();
+    let layer = '';
+    const url = await startFront(berth.url, {
+      intercept: (incoming, outgoing) => {
+        const { url: asked = '' } = incoming;
+        if (incoming.method === 'DELETE' && asked.includes('/blobs/sha256:')) layer ||= asked;
+        if (incoming.method === 'DELETE' && !deletes) outgoing.writeHead(405).end();
+        else if (incoming.method === method && path.test(asked)) stop.resolve(undefined);
+        else return false;
+        return true;
+      },
+    });
+    const said = await doctor([url, ...ANN], { ...SIGNED_IN, stop: stop.promise });
+    return { said, layer };
+  }
+
+  it.each([
+    ['has pushed', 'GET', /\/blobs\/sha256:/],
+    ['is pushing', 'PUT', /\/manifests\//],
+  ])('deletes what it %s, and says so', async (_, method, path) => {
+    const { said, layer } = await stopAt(method, path);
+    expect(said).toMatchObject({
+      code: 130,
+      errors: expect.stringMatching(/^Stopped: the image is deleted again from berth-doctor\/\w+\.\n$/) as unknown,
+    });
+    const authorization = `Basic ${Buffer.from(`ann:${password}`).toString('base64')}`;
+    expect((await fetch(`${berth.url}${layer}`, { headers: { authorization } })).status).toBe(404);
+  });
+
+  it('says what is left where it may not delete', async () => {
+    const { said } = await stopAt('GET', /\/blobs\/sha256:/, { deletes: false });
+    expect(said.code).toBe(130);
+    expect(said.errors).toMatch(/^Stopped: in berth-doctor\/\w+ there is left: the tag berth-doctor-\w+ .*a layer of /);
+  });
+
+  it('before it has pushed anything has nothing to say', async () => {
+    const { said } = await stopAt('GET', /\/v2\/$/);
+    expect(said).toMatchObject({ code: 130, errors: '' });
   });
 });
 

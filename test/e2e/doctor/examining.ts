@@ -40,7 +40,11 @@ export interface Said {
 
 export async function doctor(
   words: readonly string[],
-  { password, stdin }: { readonly password?: string; readonly stdin?: string } = {},
+  {
+    password,
+    stdin,
+    stop,
+  }: { readonly password?: string; readonly stdin?: string; readonly stop?: Promise<unknown> } = {},
 ): Promise<Said> {
   const program = join(ROOT, 'tools', 'doctor', 'doctor.ts');
   const child = spawn(join(ROOT, 'node_modules', '.bin', 'node'), [program, ...words], {
@@ -48,6 +52,7 @@ export async function doctor(
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   child.stdin.end(stdin ?? '');
+  void stop?.then(() => child.kill('SIGTERM'));
   const [, out, errors] = await Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]);
   return { code: child.exitCode, out, errors };
 }

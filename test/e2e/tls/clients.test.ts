@@ -131,7 +131,7 @@ async function renew(): Promise<void> {
   await renewed;
 }
 
-test('SIGHUP has the files read at once, and a wrong pair is said and not served', async () => {
+test('SIGHUP has the files read, and a wrong pair is said and not served', async () => {
   const before = await servedSerial();
   const refused = berth.run.waitFor(({ event }) => event === 'certificate-refused');
   writeFileSync(join(folder, 'key.pem'), issue().key);

@@ -244,6 +244,40 @@ test('to stop closes who asked for nothing and lets finish what has begun', asyn
   expect(await text(client)).toBe('the beginning and the end');
 });
 
+test.each([
+  { before: [], query: '' },
+  { before: ['GET /admin/events HTTP/1.1\r\n\r\n'], query: '?event=tag.removed' },
+])('to stop ends an answer that has no end, whatever was asked for on its connection before: %j', async (asked) => {
+  const front = await openFront();
+  const { inner } = await openInner(front);
+  const accepted = once(inner, 'connection');
+  const client = await openClient(front);
+  let told: Promise<unknown> | undefined;
+  for (const request of [...asked.before, `GET /admin/events/stream${asked.query} HTTP/1.1\r\n\r\n`]) {
+    client.write(request);
+    const socket = await socketOf(accepted);
+    await once(socket.resume(), 'data');
+    socket.write('an answer');
+    await once(client, 'data');
+    told ??= finished(socket);
+  }
+  front.stopListening();
+  await once(client, 'end');
+  await front.finished();
+  // It would go on answering who only sends no more.
+  await expect(told).rejects.toThrow('ECONNRESET');
+});
+
+test('an answer that has no end is not begun once it has stopped', async () => {
+  const front = await openFront();
+  const { inner } = await openInner(front);
+  const { client } = await openBoth(front, inner);
+  front.stopListening();
+  client.write('GET /admin/events/stream HTTP/1.1\r\n\r\n');
+  await once(client.resume(), 'end');
+  await front.finished();
+});
+
 test('nobody can connect any more once it has stopped', async () => {
   const front = await openFront();
   const { port } = front;

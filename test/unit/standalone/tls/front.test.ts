@@ -32,9 +32,10 @@ interface Served {
 async function serve({
   clientCa,
   mostClients = 100,
-}: { clientCa?: string; mostClients?: number } = {}): Promise<Served> {
+  handshakeLimitMs,
+}: { clientCa?: string; mostClients?: number; handshakeLimitMs?: number } = {}): Promise<Served> {
   const folder = new Folder();
-  const side = new SecureSide(folder.material(issue(), clientCa), BUFFER_BYTES);
+  const side = new SecureSide(folder.material(issue(), clientCa), BUFFER_BYTES, handshakeLimitMs);
   const front = await Front.listen(HOST, 0, mostClients, side);
   const inner = createServer({ allowHalfOpen: true, pauseOnConnect: true }).listen(0, HOST);
   await once(inner, 'listening');
@@ -245,6 +246,19 @@ test('handshakes that get nowhere take no place from who does: the oldest goes',
   expect(socket.destroyed).toBe(false);
 });
 
+test.each([
+  ['nothing more', (half: Socket): unknown => half],
+  ['that it ends', (half: Socket): unknown => half.end()],
+])('a client that begins a handshake and says %s is let go after a while', async (_, goOn) => {
+  const served = await serve({ handshakeLimitMs: 50 });
+  const half = connectPlain({ host: HOST, port: served.front.port, allowHalfOpen: true });
+  discardAfterwards(half);
+  half.write(Buffer.from([0x16]));
+  goOn(half);
+  await once(half.resume(), 'end');
+  await served.front.finished();
+});
+
 test('a client with a certificate of the authority is served', async () => {
   const served = await serve({ clientCa: ofClients.certificate });
   const { certificate: cert, key } = ofClients.issue({ name: 'a client', usages: ['client'] });
@@ -257,6 +271,10 @@ test('a client without one, or with a stranger’s, is told so, and workerd neve
   served.inner.on('connection', () => {
     expect.fail('it was passed on');
   });
+  const told: string[] = [];
+  served.side.onRefused = ({ certificate, reason }) => {
+    told.push(`${certificate?.subject ?? 'none'} ${reason}`);
+  };
   const stranger = Authority.root('authority of clients').issue({ name: 'a stranger' });
   const expired = ofClients.issue({ name: 'late', from: new Date(0), until: new Date(1_000) });
   const forServers = ofClients.issue({ name: 'a server', usages: ['server'] });
@@ -268,6 +286,12 @@ test('a client without one, or with a stranger’s, is told so, and workerd neve
     expect(answer).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/);
     expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({ errors: [{ code: 'DENIED' }] });
   }
+  expect(told).toEqual([
+    'none NO_CERTIFICATE',
+    expect.stringMatching(/^CN=a stranger [A-Z_]+$/),
+    'CN=late CERT_HAS_EXPIRED',
+    'CN=a server INVALID_PURPOSE',
+  ]);
 });
 
 test.each(['TLSv1.2', 'TLSv1.3'] as const)(

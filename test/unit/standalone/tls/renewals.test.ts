@@ -122,6 +122,24 @@ describe('a renewal', () => {
     expect([events(said), used.length]).toEqual([['certificate-refused', 'certificate-renewed', 'certificate'], 1]);
   });
 
+  it('that time alone puts right is taken then, and was said once', async () => {
+    const folder = new Folder();
+    folder.write(issue());
+    const { renewals, used, said } = renewing(folder.plainFiles);
+    const early = issue({ from: new Date(Date.now() + DAY_MS), until: new Date(Date.now() + 99 * DAY_MS) });
+    folder.write(early);
+    await renewals.pass();
+    vi.advanceTimersByTime(PATIENCE_MS);
+    await renewals.pass();
+    expect([said.map(({ message }) => message), used]).toEqual([[expect.stringContaining('is not valid before')], []]);
+    vi.setSystemTime(Date.now() + DAY_MS);
+    await renewals.pass();
+    expect(used.map(({ pair }) => pair.cert)).toEqual([early.certificate]);
+    await renewals.pass();
+    vi.advanceTimersByTime(PATIENCE_MS);
+    expect(events(said)).toEqual(['certificate-refused', 'certificate-renewed']);
+  });
+
   it('that does not come is asked for every day, once the end is near', () => {
     const folder = new Folder();
     folder.write(issue({ until: new Date(Date.now() + 20 * DAY_MS) }));
