@@ -20,7 +20,7 @@ test('a taken port is one line that says what to type', async () => {
   const { port } = v.parse(v.object({ port: v.number() }), holder.address());
   const { code, said } = await refusal({ port });
   expect(code).toBe(1);
-  expect(said).toEqual([`port ${String(port)} is taken; npm start -- --port ${String(port + 1)}`]);
+  expect(said).toEqual([`port ${String(port)} is taken; choose another: --port N or BERTH_PORT=N`]);
   holder.close();
 });
 
