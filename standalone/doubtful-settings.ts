@@ -10,9 +10,13 @@ export interface Doubt {
   readonly message: string;
 }
 
-/** What to say where the port speaks TLS and clients are sent to plain HTTP, where they would not be heard. */
-export function plainAddress({ publicUrl, trustedProxy }: Pick<Config, 'publicUrl' | 'trustedProxy'>): Doubt[] {
-  if (publicUrl?.startsWith('http://') !== true || trustedProxy) return [];
+/** What to say where the port speaks TLS and clients are sent to plain HTTP, where they would not be heard. A proxy may do that. */
+export function plainAddress({
+  publicUrl,
+  trustedProxy,
+  proxySecrets,
+}: Pick<Config, 'publicUrl' | 'trustedProxy' | 'proxySecrets'>): Doubt[] {
+  if (publicUrl?.startsWith('http://') !== true || trustedProxy || proxySecrets.length > 0) return [];
   const message = `BERTH_PUBLIC_URL sends clients to ${publicUrl}, and this port speaks TLS: let it begin with https://`;
   return [{ event: 'plain-address', message }];
 }

@@ -19,14 +19,15 @@ function doubts(environment: Record<string, string>, { host = '0.0.0.0', speaksT
 const events = (...given: Parameters<typeof doubts>): string[] => doubts(...given).map(({ event }) => event);
 
 test('clients that are sent to plain HTTP, on a port that speaks TLS, are told of with what to type', () => {
-  const publicUrl = 'http://registry.example';
-  expect(plainAddress({ publicUrl, trustedProxy: false }).map(({ message }) => message)).toEqual([
+  const own = { publicUrl: 'http://registry.example', trustedProxy: false, proxySecrets: [] };
+  expect(plainAddress(own).map(({ message }) => message)).toEqual([
     'BERTH_PUBLIC_URL sends clients to http://registry.example, and this port speaks TLS: let it begin with https://',
   ]);
   // A proxy that speaks TLS to Berth may well speak plain HTTP to clients.
-  expect(plainAddress({ publicUrl, trustedProxy: true })).toEqual([]);
-  expect(plainAddress({ publicUrl: 'https://registry.example', trustedProxy: false })).toEqual([]);
-  expect(plainAddress({ publicUrl: undefined, trustedProxy: false })).toEqual([]);
+  expect(plainAddress({ ...own, trustedProxy: true })).toEqual([]);
+  expect(plainAddress({ ...own, proxySecrets: ['s'.repeat(32)] })).toEqual([]);
+  expect(plainAddress({ ...own, publicUrl: 'https://registry.example' })).toEqual([]);
+  expect(plainAddress({ ...own, publicUrl: undefined })).toEqual([]);
 });
 
 test('a proxy that everybody may claim to be, beside a secret that proves it, is doubtful', () => {
