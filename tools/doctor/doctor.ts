@@ -8,6 +8,7 @@ import { describeError, EXIT_FAILED, EXIT_USAGE, StartFailure } from '../../stan
 import { onStopRequests } from '../../standalone/stop-requests.ts';
 import type { Credentials } from '../registry/address.ts';
 import { HELP, parseArguments, PASSWORD_VARIABLE, type DoctorOptions } from './arguments.ts';
+import { readClientCertificate } from './client-certificate.ts';
 import { examine, type Checked } from './examination.ts';
 import { readPassword } from './password.ts';
 import { describeCheck, describeEnd, reportOf } from './report.ts';
@@ -38,8 +39,17 @@ async function main(): Promise<number> {
   }
 }
 
-async function visit({ url, username, caFile, repository, json, quick }: DoctorOptions): Promise<number> {
+async function visit({
+  url,
+  username,
+  caFile,
+  certificateFiles,
+  repository,
+  json,
+  quick,
+}: DoctorOptions): Promise<number> {
   const ca = trusted(caFile === undefined ? undefined : readCertificates(caFile));
+  const certificate = certificateFiles === undefined ? undefined : readClientCertificate(certificateFiles);
   const credentials = username === undefined ? undefined : await credentialsOf(username);
   const stop = new AbortController();
   onStopRequests({
@@ -49,7 +59,7 @@ async function visit({ url, username, caFile, repository, json, quick }: DoctorO
     stopAtOnce: (exitCode) => process.exit(exitCode),
   });
   const startedAt = new Date();
-  const place = new Visit({ url, credentials, ca, repository, quick, signal: stop.signal });
+  const place = new Visit({ url, credentials, ca, certificate, repository, quick, signal: stop.signal });
   const colour = process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '';
   const checked: Checked[] = [];
   for await (const one of examine(place)) {
