@@ -167,6 +167,9 @@ describe('behind nginx', { timeout: TEST_LIMIT_MS }, () => {
     }
     const told = await berth.run.waitFor(({ proxy }) => proxy === 'wrong secret', { from: before });
     expect(told).toMatchObject({ event: 'request', status: 401 });
+    // The line of a request is info, which --quiet leaves out.
+    const warned = await berth.run.waitFor(({ event }) => event === 'wrong proxy secret', { from: before });
+    expect(warned.level).toBe('warn');
   });
 
   test('the secret stands in no log', (context) => {

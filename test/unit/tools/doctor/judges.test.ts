@@ -208,6 +208,14 @@ describe('a Location', () => {
     expect(judgeLocations(HTTPS, [{ of: 'POST', location }]).status).toBe(status);
   });
 
+  it('of another scheme is told with the secret of a proxy before the trust in every one', () => {
+    const { advice } = {
+      advice: '',
+      ...judgeLocations(HTTPS, [{ of: 'POST', location: 'http://registry.example:5000/' }]),
+    };
+    expect(advice).toMatch(/BERTH_PROXY_SECRET.*BERTH_TRUSTED_PROXY=on/);
+  });
+
   it('that leads elsewhere is followed at home', () => {
     expect(atHome(HTTPS, 'http://127.0.0.1:8787/v2/a?b=c')?.href).toBe('https://registry.example:5000/v2/a?b=c');
     expect(atHome(HTTPS, '//evil.example/v2/a')?.host).toBe(HTTPS.host);
