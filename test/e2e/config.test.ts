@@ -109,7 +109,7 @@ addr = ":5000"
       [`${toml}: host`, 'must be text, in quotes (given: 127). For example: host = "127.0.0.1"'],
       [`${toml}: upload-expiry-seconds`, 'must be a whole number from 1 to 518400 (given: 0)'],
       [`${toml}: outbox-most`, 'must be a whole number from 1 to 1000000, without quotes'],
-      [`${toml}: webhooks-private`, 'must be one of off, on (given: "yes")'],
+      [`${toml}: webhooks-private`, 'must be true or false (given: "yes")'],
       [`${toml}: jurisdiction`, 'is a setting for Cloudflare alone'],
       [`${toml}: encryption-key-file`, `${secret} can be read by every user of this machine: chmod o-r ${secret}`],
       [`${toml}: admin-password`, `is a secret, and ${toml} can be read by every user`],
