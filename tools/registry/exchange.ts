@@ -39,7 +39,7 @@ export interface Body {
   readonly pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
-export interface TlsSettings {
+interface TlsSettings {
   /** PEM, in place of the certificates that Node trusts. */
   readonly ca?: readonly string[] | undefined;
   readonly certificate?: ClientCertificate | undefined;
