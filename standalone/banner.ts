@@ -4,6 +4,7 @@
  */
 import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
+import type { Doubt } from './doubtful-settings.ts';
 import { exposureWarnings, isLoopback, rightsAt } from './exposure.ts';
 import type { Access } from './exposure.ts';
 import type { Terminal } from './terminal.ts';
@@ -17,6 +18,7 @@ export interface Serving {
   readonly data: string;
   readonly workerdPid: number;
   readonly access: Access;
+  readonly doubts: readonly Doubt[];
 }
 
 const EVERY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
@@ -26,7 +28,7 @@ export function announce(
   environment: Readonly<Record<string, string | undefined>>,
   terminal: Terminal,
 ): void {
-  const { version, url, host, data, workerdPid, access } = serving;
+  const { version, url, host, data, workerdPid, access, doubts } = serving;
   terminal.notice({
     level: 'info',
     event: 'serving',
@@ -35,7 +37,7 @@ export function announce(
     hints: hints(serving),
     isFirst: true,
   });
-  for (const { event, message } of exposureWarnings(host, access, environment))
+  for (const { event, message } of [...exposureWarnings(host, access, environment), ...doubts])
     terminal.notice({ level: 'warn', event, message, fields: { url } });
 }
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { parseConfig } from '../src/config.ts';
 import { lookAtDataDirectory } from './data-directory.ts';
+import { doubtsOf, plainAddress } from './doubtful-settings.ts';
 import { accessOf, exposureWarnings } from './exposure.ts';
 import { examine } from './settings/examine.ts';
 import { explain, explanation } from './settings/explain.ts';
@@ -117,11 +118,14 @@ function doubts(settings: Settings): Problem[] {
 /** What npm start would warn of; what the data directory says of who may come in, it alone can know. */
 function warnings(settings: Settings): Problem[] {
   const host = settings.get('host');
-  const access = accessOf(parseConfig(workerVariables(settings.configured, settings.environment, host)));
-  return exposureWarnings(host, access, settings.environment).map(({ event, message }) => ({
-    path: `${event}:`,
-    message,
-  }));
+  const config = parseConfig(workerVariables(settings.configured, settings.environment, host));
+  const access = accessOf(config);
+  const speaksTls = tlsFilesOf((name) => settings.get(name)) !== undefined;
+  return [
+    ...exposureWarnings(host, access, settings.environment),
+    ...doubtsOf(config, access, { host, speaksTls }),
+    ...(speaksTls ? plainAddress(config) : []),
+  ].map(({ event, message }) => ({ path: `${event}:`, message }));
 }
 
 function summary({ length }: readonly Problem[]): string {

@@ -70,8 +70,7 @@ export function exposureWarnings(host: string, access: Access, environment: Envi
   if (access.readOnly)
     warnings.push({
       event: 'read-only',
-      message:
-        'Read-only: pulls go on, pushes and deletes are refused with 405. Start it without --read-only to end that.',
+      message: 'pulls go on, pushes and deletes are refused with 405. Start it without --read-only to end that.',
     });
   if (!isLoopback(host) && environment[OPEN_LOOPBACK] === 'on')
     warnings.push({
@@ -97,9 +96,11 @@ export function exposureWarnings(host: string, access: Access, environment: Envi
   if (rights === 'none')
     warnings.push({
       event: 'closed',
-      message: access.hasPeople
-        ? 'Closed: whoever signs in may do nothing yet. --policy FILE says who may do what (docs/policy.md); BERTH_ANONYMOUS=read or BERTH_ANONYMOUS=read-write opens the registry to everyone who reaches this address.'
-        : `Closed: every request is refused. BERTH_ANONYMOUS=read or BERTH_ANONYMOUS=read-write opens the registry to everyone who reaches this address${isLoopback(host) ? ', BERTH_OPEN_LOOPBACK=on to programs on this machine' : ''}.`,
+      message: `${
+        access.hasPeople
+          ? 'whoever signs in may do nothing, unless the admin API has a policy. --policy FILE says who may do what (docs/policy.md)'
+          : 'every request is refused, unless the admin API has people and a policy. --htpasswd FILE and --policy FILE say who comes in and may do what (docs/access.md)'
+      }; BERTH_ANONYMOUS=read or BERTH_ANONYMOUS=read-write opens the registry to everyone who reaches this address${isLoopback(host) && !access.hasPeople ? ', BERTH_OPEN_LOOPBACK=on to programs on this machine' : ''}.`,
     });
   else if (!isLoopback(host))
     warnings.push({

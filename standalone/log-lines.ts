@@ -81,7 +81,19 @@ const NOISE: readonly RegExp[] = [
   /^stack: /,
   // A Host that is none, where the front did not see it (odd-request.ts): the client's mistake, for which it got a 500.
   /^workerd\S+ error: Uncaught exception: kj\/compat\/url\S+ failed: invalid hostname when stringifying URL(?:;|$)/,
+  // An alarm whose time has passed, and which runs all the same.
+  /^workerd\S+ warning: NOSENTRY SQLite alarm overdue\b/,
 ];
+
+/** `workerd/util/sqlite.c++:123: warning: …`: whose word tells more than on which stream it came. */
+const OWN_LEVEL = /^[\w./+-]+:\d+: (info|warning): /;
+
+/** Of what workerd prints about itself. Without a word of its own, stderr is for errors. */
+export function workerdLevel(line: string, stream: 'stdout' | 'stderr'): 'info' | 'warn' | 'error' {
+  const word = OWN_LEVEL.exec(line)?.[1];
+  if (stream === 'stdout' || word === 'info') return 'info';
+  return word === 'warning' ? 'warn' : 'error';
+}
 
 export function isNoise(line: string): boolean {
   return line.trim() === '' || NOISE.some((pattern) => pattern.test(line));

@@ -13,6 +13,7 @@ import { builtWorker } from './built-worker.ts';
 import { Control } from './control.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { connectionLimit, descriptorLimit, FEW_DESCRIPTORS } from './descriptors.ts';
+import { doubtsOf } from './doubtful-settings.ts';
 import { withEncryptionKey } from './encryption-key.ts';
 import { accessOf } from './exposure.ts';
 import { checkPort } from './port.ts';
@@ -156,6 +157,7 @@ async function serve(settings: Settings, root: string, terminal: Terminal): Prom
       data: data.path,
       workerdPid: runtime.workerdPid ?? 0,
       access,
+      doubts: doubtsOf(config, access, { host, speaksTls: tls !== undefined }),
     },
     environment,
     terminal,

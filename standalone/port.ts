@@ -1,7 +1,6 @@
 /** Asks for the port before anything is built or started, so that a taken one is told at once and in one line. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { HIGHEST_PORT } from './address.ts';
 import { urlHost } from './exposure.ts';
 import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
 
@@ -19,22 +18,24 @@ export async function checkPort(host: string, port: number): Promise<void> {
   await once(probe, 'close');
 }
 
-function portTaken(port: number, cause?: unknown): StartFailure {
-  const other = port < HIGHEST_PORT ? port + 1 : port - 1;
-  return new StartFailure(`port ${String(port)} is taken; npm start -- --port ${String(other)}`, { cause });
-}
-
+/** None of them is a whole command: typed as it stands, that would serve without the other settings of this start. */
 export function listenFailure(code: string | undefined, host: string, port: number, cause: unknown): StartFailure {
   switch (code) {
     case 'EADDRINUSE':
-      return portTaken(port, cause);
+      return new StartFailure(`port ${String(port)} is taken; choose another: ${OTHER_PORT}`, { cause });
     case 'EACCES':
-      return new StartFailure(`port ${String(port)} needs rights that you don't have; npm start -- --port 8787`, {
-        cause,
-      });
+      return new StartFailure(
+        `port ${String(port)} needs a right that you don't have: CAP_NET_BIND_SERVICE (docs/deploy.md). Or choose one from 1024 on: ${OTHER_PORT}`,
+        { cause },
+      );
     case 'EADDRNOTAVAIL':
-      return new StartFailure(`${host} is not an address of this machine; npm start -- --host 127.0.0.1`, { cause });
+      return new StartFailure(
+        `${host} is not an address of this machine; choose another: --host ADDRESS or BERTH_HOST=ADDRESS`,
+        { cause },
+      );
     default:
       return new StartFailure(`can't listen on ${urlHost(host)}:${String(port)}: ${describeError(cause)}`, { cause });
   }
 }
+
+const OTHER_PORT = '--port N or BERTH_PORT=N';

@@ -6,7 +6,16 @@
  */
 import { combinedLine } from './combined-line.ts';
 import { harmless } from './harmless.ts';
-import { isNoise, painter, parseLogLine, readableLine, requestOf, withAddress, type LogLine } from './log-lines.ts';
+import {
+  isNoise,
+  painter,
+  parseLogLine,
+  readableLine,
+  requestOf,
+  withAddress,
+  workerdLevel,
+  type LogLine,
+} from './log-lines.ts';
 import { Output, type Stream } from './output.ts';
 import type { Peers } from './peers.ts';
 
@@ -89,9 +98,9 @@ export class Terminal {
     }
     if (stream === 'stderr' && isNoise(printed)) return;
     const message = harmless(withoutRequest(printed));
-    const level = stream === 'stderr' ? 'error' : 'info';
+    const level = workerdLevel(printed, stream);
     if (this.#settings.quiet && level === 'info') return;
-    const isForErrors = this.#format === 'combined' || (this.#format === 'pretty' && level === 'error');
+    const isForErrors = this.#format === 'combined' || (this.#format === 'pretty' && level !== 'info');
     (isForErrors ? this.#errors : this.#out).line(
       this.#noticeFormat === 'json' ? noticeText({ level, event: 'workerd-output', message }) : message,
     );

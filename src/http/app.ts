@@ -30,6 +30,7 @@ import { demandWritable } from './read-only.ts';
 import { logRequest, type Note, type RequestRecord } from './request-log.ts';
 import { openStore } from '../storage/stores.ts';
 import { ROUTES, type Method, type Route } from './routes.ts';
+import { warnOfWrongSecret } from './wrong-secrets.ts';
 
 interface Call {
   env: Env;
@@ -126,7 +127,10 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   const note: Note = (said) => Object.assign(record, said);
   const params: Readonly<Record<string, string | undefined>> = request.params;
   const proxy = proxyProof(request.headers, services.config);
-  if (proxy.kind === 'wrong') record.proxy = 'wrong secret';
+  if (proxy.kind === 'wrong') {
+    record.proxy = 'wrong secret';
+    warnOfWrongSecret(Date.now());
+  }
   const { publicUrl, servedScheme, trustedProxy, onCloudflare } = services.config;
   const place = { publicUrl, servedScheme, trustedProxy: trustedProxy || isThroughProxy(proxy) };
   const circumstances = {

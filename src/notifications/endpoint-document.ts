@@ -10,6 +10,7 @@ import { line, list, namedOnce, parseSettingDocument, text, type DocumentResult 
 import { repositoryPattern, tagPattern } from '../auth/pattern-schemas.ts';
 import type { Pattern } from '../auth/patterns.ts';
 import { destinationProblem, type DestinationRules } from './destination.ts';
+import { isCredentialName } from './endpoint-secrets.ts';
 import { EVENT_KINDS, type EventKind, type LoggedKind } from './event.ts';
 import { parseTemplate, type Template } from './template.ts';
 
@@ -83,10 +84,15 @@ const template = v.pipe(
 );
 
 function endpointSchema(rules: DestinationRules, secretsFrom: 'bindings' | 'values') {
-  const secret: v.GenericSchema<unknown, SecretValue> =
+  const written =
+    secretsFrom === 'bindings' ? '{"binding": "NAME"}, which names where the secret is' : '{"value": "…"}';
+  const secret: v.GenericSchema<unknown, SecretValue> = v.pipe(
+    v.unknown(),
+    v.check((given) => typeof given === 'object' && given !== null, `must be ${written}`),
     secretsFrom === 'bindings'
       ? v.strictObject({ binding: v.pipe(text, v.regex(BINDING_NAME, 'must be the name of a secret of this Worker')) })
-      : v.strictObject({ value: line(LONGEST_HEADER_CHARACTERS) });
+      : v.strictObject({ value: line(LONGEST_HEADER_CHARACTERS) }),
+  );
   return v.pipe(
     v.strictObject({
       name: v.pipe(text, v.regex(ENDPOINT_NAME, 'must be up to 63 of a-z, 0-9 and -')),
@@ -111,6 +117,17 @@ function endpointSchema(rules: DestinationRules, secretsFrom: 'bindings' | 'valu
             ),
           ),
           v.maxEntries(MOST_HEADERS, `must have at most ${String(MOST_HEADERS)} entries`),
+          v.rawCheck(({ dataset, addIssue }) => {
+            // The admin API has endpoint-secrets.ts for that, which says it with what else is to be sealed.
+            if (!dataset.typed || secretsFrom !== 'bindings') return;
+            for (const [key, value] of Object.entries(dataset.value)) {
+              if (typeof value !== 'string' || !isCredentialName(key)) continue;
+              addIssue({
+                message: `is a secret by its name: write it as ${written}`,
+                path: [{ type: 'object', origin: 'value', input: dataset.value, key, value }],
+              });
+            }
+          }),
         ),
         {},
       ),

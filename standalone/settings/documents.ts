@@ -19,6 +19,8 @@ interface DocumentKind {
   readonly most: number;
   /** @param variables the Worker's, on which it may depend what is right */
   readonly parse: (text: string, variables: Environment, file: string | undefined) => Result;
+  /** Whether what stands there may be a password, which no message shows. */
+  readonly holdsSecrets?: true;
 }
 
 /** By the name of the setting. */
@@ -27,7 +29,7 @@ const DOCUMENTS: ReadonlyMap<string, DocumentKind> = new Map([
   ['trusts', { most: LONGEST_TRUSTS_CHARACTERS, parse: parseTrusts }],
   ['token-server', { most: LONGEST_TOKEN_SERVER_CHARACTERS, parse: parseTokenServer }],
   ['endpoints', { most: LONGEST_ENDPOINTS_CHARACTERS, parse: parseEndpointsIn }],
-  ['htpasswd', { most: LONGEST_HTPASSWD_CHARACTERS, parse: parsePeople }],
+  ['htpasswd', { most: LONGEST_HTPASSWD_CHARACTERS, parse: parsePeople, holdsSecrets: true }],
 ]);
 
 /** What no JSON and no line of htpasswd begins with. */
@@ -54,11 +56,20 @@ export function readDocument(given: Given): ReadDocument {
   }
 }
 
+/** The name of a file, or a path that begins with a folder's: neither JSON nor a line of htpasswd. */
+const BARE_PATH = /^[\w.@+-][\w.@+/-]{0,254}$/;
+
 /** What is wrong with a document that was read. */
 export function documentProblems(given: Given, text: string, variables: Environment): Problem[] {
   const file = fileOfDocument(given);
-  const result = DOCUMENTS.get(given.setting.name)?.parse(text, variables, file) ?? { ok: true };
+  const kind = DOCUMENTS.get(given.setting.name);
+  const result = kind?.parse(text, variables, file) ?? { ok: true };
   if (result.ok) return [];
+  if (file === undefined && BARE_PATH.test(text)) {
+    const example = kind?.holdsSecrets === true ? given.setting.name : text;
+    const message = `is no document. A path begins with /, ./ or ../: ${placeOf(given.origin)}=./${example}`;
+    return [{ path: documentPlace(given), message }];
+  }
   return result.mistakes.map((mistake) => problemIn(documentPlace(given), mistake));
 }
 

@@ -81,11 +81,19 @@ export function exampleOf({ example, schema, value = '' }: Setting): string {
   return example ?? (shape.kind === 'words' ? (shape.words.at(-1) ?? '') : value);
 }
 
+/** Looks like one. */
+const SETTINGS_FILE = /\.toml$/i;
+
 /** npm takes options for its own unless two dashes stand before them, and passes on what is left. */
 function stray(value: string, before: readonly Token[]): Problem {
   const path = quote(value);
   if (!before.some(({ kind }) => kind === 'option'))
-    return { path, message: 'is not an option. Options go behind two dashes: npm start -- --port 8788' };
+    return {
+      path,
+      message: SETTINGS_FILE.test(value)
+        ? `is not an option. A file of settings is given by one: --config ${path}`
+        : 'is not an option. Options go behind two dashes: npm start -- --port 8788',
+    };
   const last = before.at(-1);
   const isOfSwitch = last?.kind === 'option' && SWITCH_NAMES.has(last.name) && last.value === undefined;
   return {

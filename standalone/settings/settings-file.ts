@@ -84,7 +84,9 @@ function textOf({ schema, holds }: Setting, value: unknown): string | undefined 
     case 'number':
       return typeof value === 'number' || typeof value === 'bigint' ? String(value) : undefined;
     case 'switch':
-      return typeof value === 'boolean' ? (value ? 'on' : 'off') : textIn(value);
+      // The words of the other forms are taken here, too, but told are those of TOML.
+      if (typeof value === 'boolean') return value ? 'on' : 'off';
+      return value === 'on' || value === 'off' ? value : undefined;
     case 'words':
       return textIn(value);
     case 'text':

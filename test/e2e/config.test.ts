@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VERSION } from '../../standalone/version-file.ts';
+import { Authority } from '../certificate-authority.ts';
 import { outerEnvironment } from './berth-process.ts';
 import { refusal, start } from './berths.ts';
 
@@ -108,7 +109,7 @@ addr = ":5000"
       [`${toml}: host`, 'must be text, in quotes (given: 127). For example: host = "127.0.0.1"'],
       [`${toml}: upload-expiry-seconds`, 'must be a whole number from 1 to 518400 (given: 0)'],
       [`${toml}: outbox-most`, 'must be a whole number from 1 to 1000000, without quotes'],
-      [`${toml}: webhooks-private`, 'must be one of off, on (given: "yes")'],
+      [`${toml}: webhooks-private`, 'must be true or false (given: "yes")'],
       [`${toml}: jurisdiction`, 'is a setting for Cloudflare alone'],
       [`${toml}: encryption-key-file`, `${secret} can be read by every user of this machine: chmod o-r ${secret}`],
       [`${toml}: admin-password`, `is a secret, and ${toml} can be read by every user`],
@@ -153,8 +154,25 @@ describe('npm run config -- check', () => {
     });
     expect(code).toBe(0);
     expect(stdout).toMatch(/^Note: REGISTRY_HTTP_ADDR .* Here it is --host and --port\.$/m);
-    expect(stdout).toMatch(/^Note: closed: Closed: every request is refused/m);
+    expect(stdout).toMatch(/^Note: closed: every request is refused, unless the admin API has people and a policy/m);
     expect(stdout).toMatch(/^No mistakes\.$/m);
+  });
+
+  it('notes what is right and will surprise beside something else, as the start says it', async () => {
+    const people = file('people', `alice:$2y$05$${'a'.repeat(53)}\n`);
+    const rules = file('rules.json', '{"rules":[]}');
+    const endpoints = file('none.json', '{"endpoints":[]}');
+    const words = ['--htpasswd', people, '--policy', rules, '--data', join(folder, 'new')];
+    const plain = await config(['check', ...words, '--host', '0.0.0.0', '--endpoints', endpoints, '--no-events']);
+    expect(plain.stdout).toMatch(/^Note: plain-passwords: .*--tls-cert/m);
+    expect(plain.stdout).toMatch(/^Note: events-off: /m);
+    const issued = Authority.root().issue({ name: 'registry.example', hosts: ['registry.example'] });
+    const pair = ['--tls-cert', file('cert.pem', issued.certificate), '--tls-key', file('key.pem', issued.key)];
+    const secure = await config(['check', ...words, ...pair, '--public-url', 'http://registry.example']);
+    expect(secure.stdout).toMatch(/^Note: plain-address: .*https:/m);
+    const proven = await config(['check', ...words, '--trusted-proxy'], { BERTH_PROXY_SECRET: 's'.repeat(32) });
+    expect(proven.stdout).toMatch(/^Note: proxy-unproven: /m);
+    expect([plain.code, secure.code, proven.code]).toEqual([0, 0, 0]);
   });
 
   it('is told apart from what it is not', async () => {

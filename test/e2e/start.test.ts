@@ -20,7 +20,7 @@ test('a taken port is one line that says what to type', async () => {
   const { port } = v.parse(v.object({ port: v.number() }), holder.address());
   const { code, said } = await refusal({ port });
   expect(code).toBe(1);
-  expect(said).toEqual([`port ${String(port)} is taken; npm start -- --port ${String(port + 1)}`]);
+  expect(said).toEqual([`port ${String(port)} is taken; choose another: --port N or BERTH_PORT=N`]);
   holder.close();
 });
 
@@ -63,12 +63,15 @@ test('--version and --help answer without serving', async () => {
 test.each([{ BERTH_OPEN_LOOPBACK: 'off' }, { BERTH_ANONYMOUS: 'none' }])(
   'settings of the environment reach the Worker, and a closed loopback stays closed: %j',
   async (environment) => {
-    const berth = await start({ environment });
+    const unheard = { BERTH_ENDPOINTS: '{"endpoints":[]}', BERTH_EVENTS: 'off' };
+    const berth = await start({ environment: { ...environment, ...unheard } });
     expect((await fetch(`${berth.url}/v2/`)).status).toBe(401);
     await berth.stop();
     const [closed] = berth.lines.filter(({ event }) => event === 'closed');
     expect(closed?.level).toBe('warn');
-    expect(closed?.['message']).toMatch(/^Closed: every request is refused\. /);
+    expect(closed?.['message']).toMatch(/^every request is refused, unless /);
+    // What surprises besides is said at the start as well as by its check.
+    expect(berth.lines.filter(({ event }) => event === 'events-off')).toMatchObject([{ level: 'warn' }]);
   },
 );
 

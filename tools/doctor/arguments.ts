@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { parseRepositoryName, type RepositoryName } from '../../src/oci/repository-name.ts';
 import { isLoopback } from '../../standalone/exposure.ts';
 import { quoted } from '../registry/outcome.ts';
+import type { ClientCertificateFiles } from './client-certificate.ts';
 
 export const PASSWORD_VARIABLE = 'BERTH_PASSWORD';
 /** Where `npm start` serves by itself. */
@@ -18,6 +19,8 @@ export interface DoctorOptions {
   readonly username: string | undefined;
   /** A file of PEM certificates that are trusted besides this machine's. */
   readonly caFile: string | undefined;
+  /** What is shown to a registry that wants a certificate of its clients. */
+  readonly certificateFiles: ClientCertificateFiles | undefined;
   /** Undefined: one of its own. */
   readonly repository: RepositoryName | undefined;
   readonly json: boolean;
@@ -39,6 +42,8 @@ export const HELP = `Checks a running registry from outside, as its clients see 
   --username NAME  signs in; the password is in ${PASSWORD_VARIABLE}, or is asked for, or is
                    the first line of stdin
   --ca FILE        trusts the certificates in this PEM file too
+  --cert FILE      shows this certificate to a registry that wants one of its clients,
+  --key FILE       and its key; both in PEM
   --repository R   pushes the test image there; otherwise to a new one below berth-doctor/
   --quick          sends no large uploads, and no slow one
   --json           prints one JSON object
@@ -47,10 +52,16 @@ export const HELP = `Checks a running registry from outside, as its clients see 
 Exit code: 0 nothing is wrong, 1 something is, 2 typed wrongly.
 docs/doctor.md explains each check.`;
 
-const VALUE_OPTIONS = ['username', 'ca', 'repository'] as const;
+const VALUE_OPTIONS = ['username', 'ca', 'cert', 'key', 'repository'] as const;
 type ValueOption = (typeof VALUE_OPTIONS)[number];
 const SWITCHES = ['quick', 'json', 'help'] as const;
-const EXAMPLES: Record<ValueOption, string> = { username: 'ann', ca: 'ca.pem', repository: 'team/doctor' };
+const EXAMPLES: Record<ValueOption, string> = {
+  username: 'ann',
+  ca: 'ca.pem',
+  cert: 'client.pem',
+  key: 'client-key.pem',
+  repository: 'team/doctor',
+};
 const LISTS = 'npm run doctor -- --help lists the options.';
 
 export function parseArguments(words: readonly string[]): Command {
@@ -92,7 +103,9 @@ export function parseArguments(words: readonly string[]): Command {
   if (second !== undefined) return mistake(`${JSON.stringify(quoted(second))} is one address too many. ${LISTS}`);
   const url = parseAddress(address);
   if (typeof url === 'string') return mistake(url);
-  const { username, ca: caFile } = values;
+  const { username, ca: caFile, cert, key } = values;
+  if ((cert === undefined) !== (key === undefined)) return mistake('--cert and --key go together: give both.');
+  const certificateFiles = cert === undefined || key === undefined ? undefined : { cert, key };
   // RFC 7617 §2: the first colon ends the name.
   if (username?.includes(':') === true)
     return mistake(`--username must not hold a colon: give the name alone, and the password in ${PASSWORD_VARIABLE}.`);
@@ -103,7 +116,15 @@ export function parseArguments(words: readonly string[]): Command {
     );
   return {
     kind: 'examine',
-    options: { url, username, caFile, repository, json: switches.has('json'), quick: switches.has('quick') },
+    options: {
+      url,
+      username,
+      caFile,
+      certificateFiles,
+      repository,
+      json: switches.has('json'),
+      quick: switches.has('quick'),
+    },
   };
 }
 

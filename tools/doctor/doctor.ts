@@ -9,6 +9,7 @@ import { describeError, EXIT_FAILED, EXIT_USAGE, StartFailure } from '../../stan
 import { onStopRequests } from '../../standalone/stop-requests.ts';
 import type { Credentials } from '../registry/address.ts';
 import { HELP, parseArguments, PASSWORD_VARIABLE, type DoctorOptions } from './arguments.ts';
+import { readClientCertificate } from './client-certificate.ts';
 import { examine, type Checked } from './examination.ts';
 import { readPassword } from './password.ts';
 import { checkCleanUp } from './push.ts';
@@ -42,12 +43,21 @@ async function main(): Promise<number> {
   }
 }
 
-async function visit({ url, username, caFile, repository, json, quick }: DoctorOptions): Promise<number> {
+async function visit({
+  url,
+  username,
+  caFile,
+  certificateFiles,
+  repository,
+  json,
+  quick,
+}: DoctorOptions): Promise<number> {
   const ca = trusted(caFile === undefined ? undefined : readCertificates(caFile));
+  const certificate = certificateFiles === undefined ? undefined : readClientCertificate(certificateFiles);
   const credentials = username === undefined ? undefined : await credentialsOf(username);
   const stop = new AbortController();
   const startedAt = new Date();
-  const place = new Visit({ url, credentials, ca, repository, quick, signal: stop.signal });
+  const place = new Visit({ url, credentials, ca, certificate, repository, quick, signal: stop.signal });
   onStopRequests({
     stop: () => {
       stop.abort();

@@ -1,5 +1,6 @@
 /** What a registry's answer to `GET /v2/` tells (distribution-spec, end-1; distribution, "API Version Check"). Pure. */
 import { parseChallenge } from '../registry/challenge.ts';
+import { errorIn } from '../registry/error-answer.ts';
 import { quoted } from '../registry/outcome.ts';
 import { judgeRealm } from '../registry/realm.ts';
 import { isOnThisMachine } from './arguments.ts';
@@ -36,14 +37,21 @@ export function judgeGreeting(url: URL, greeting: Greeting): Verdict {
     );
   }
   if (status >= 300 && status < 400) return judgeRedirect(url, answers, greeting.location);
+  const said = errorIn(greeting.text) ?? '';
+  const says = said === '' ? '' : `, ${JSON.stringify(said)}`;
   switch (status) {
     case 400:
       if (url.protocol === 'http:' && /https/i.test(greeting.text))
         return failed('it wants https', `npm run doctor -- https://${url.host}`);
       break;
     case 403:
+      if (/certificate/i.test(said))
+        return failed(
+          `${answers}${says}`,
+          'Show one: --cert FILE and --key FILE, of an authority that it trusts. Docker has them as client.cert and client.key in /etc/docker/certs.d/.',
+        );
       return failed(
-        `${answers}: nobody is let in, and nobody is asked who comes`,
+        `${answers}${says}: nobody is let in, and nobody is asked who comes`,
         'Clients sign in only after a 401: see to what stands in front (its access list, its firewall), or to a Berth that is open on its own machine alone.',
       );
     case 404:
@@ -59,7 +67,10 @@ export function judgeGreeting(url: URL, greeting: Greeting): Verdict {
         'Start the registry, or look at where the proxy passes requests on to; its log names the reason.',
       );
   }
-  return failed(`${answers}, as no registry answers`, 'Look at the address, and at the log of what answers there.');
+  return failed(
+    `${answers}${says}, as no registry answers`,
+    'Look at the address, and at the log of what answers there.',
+  );
 }
 
 function judgeRedirect(url: URL, answers: string, location = ''): Verdict {
@@ -104,7 +115,7 @@ export function judgeChallenge(url: URL, { status, challenge }: Pick<Greeting, '
   return {
     verdict: failed(
       judged.reason,
-      'Have the registry say how it is reached: --public-url (BERTH_PUBLIC_URL), or X-Forwarded-Proto from a proxy that it trusts (BERTH_TRUSTED_PROXY=on).',
+      'Have the registry say how it is reached: --public-url (BERTH_PUBLIC_URL), or X-Forwarded-Proto from a proxy that it knows by a secret (BERTH_PROXY_SECRET) or, of one without, trusts (BERTH_TRUSTED_PROXY=on).',
     ),
   };
 }

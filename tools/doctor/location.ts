@@ -11,7 +11,7 @@ export interface SeenLocation {
 const SAY_HOST =
   'Have the proxy pass on Host as it was asked (nginx: proxy_set_header Host $http_host), or the registry say how it is reached: --public-url (BERTH_PUBLIC_URL).';
 const SAY_SCHEME =
-  'Have the proxy say so (X-Forwarded-Proto) to a registry that trusts it (BERTH_TRUSTED_PROXY=on), or the registry say how it is reached: --public-url (BERTH_PUBLIC_URL).';
+  'Have the proxy say so (X-Forwarded-Proto) to a registry that knows it by a secret (BERTH_PROXY_SECRET) or, of a proxy without one, trusts it (BERTH_TRUSTED_PROXY=on); or have the registry say how it is reached: --public-url (BERTH_PUBLIC_URL).';
 
 export function judgeLocations(url: URL, seen: readonly SeenLocation[]): Verdict {
   if (seen.length === 0) return skipped('nothing was pushed');

@@ -72,7 +72,7 @@ export async function checkTls({ url, settings, signal }: Visit): Promise<Verdic
         );
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
-    return judgeCertificate(await lookAtCertificate(url, settings.ca, limit), new Date());
+    return judgeCertificate(await lookAtCertificate(url, settings, limit), new Date());
   } catch (error) {
     return failed(
       `no TLS there (${systemErrorCode(error) ?? describeError(error)})`,

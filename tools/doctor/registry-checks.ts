@@ -8,7 +8,7 @@ import { failed, ok, skipped, type Verdict } from './verdict.ts';
 import type { Visit } from './visit.ts';
 
 const MOST_ANSWER_BYTES = 64 * 1024;
-const SHOWN_CHARACTERS = 500;
+const SHOWN_CHARACTERS = 2_000;
 const OK = 200;
 const UNAUTHORIZED = 401;
 const NOT_FOUND = 404;

@@ -6,6 +6,7 @@ import { systemErrorCode } from '../../standalone/start-failure.ts';
 import { quoted } from '../registry/outcome.ts';
 import { bareHost } from './arguments.ts';
 import type { SeenCertificate } from './certificate.ts';
+import type { VisitSettings } from './visit.ts';
 
 const HTTPS_PORT = 443;
 const MOST_IN_CHAIN = 16;
@@ -27,7 +28,7 @@ function certificatesOf(kind: string): string[] {
 /** Rejects when there is no handshake. */
 export async function lookAtCertificate(
   url: URL,
-  ca: readonly string[],
+  { ca, certificate: shown }: Pick<VisitSettings, 'ca' | 'certificate'>,
   signal: AbortSignal,
 ): Promise<SeenCertificate> {
   const host = bareHost(url.hostname);
@@ -36,6 +37,7 @@ export async function lookAtCertificate(
     host,
     port,
     ca: [...ca],
+    ...shown,
     // It is looked at here, and nothing is sent.
     rejectUnauthorized: false,
     ...(isIP(host) === 0 ? { servername: host } : {}),

@@ -1,7 +1,7 @@
 /** One examination: what is known of it beforehand, and what its checks find out for those after them. */
 import { randomBytes } from 'node:crypto';
 import { parseRepositoryName, type RepositoryName } from '../../src/oci/repository-name.ts';
-import type { Credentials } from '../registry/address.ts';
+import type { ClientCertificate, Credentials } from '../registry/address.ts';
 import { Connections } from '../registry/exchange.ts';
 import { RegistryClient } from '../registry/registry-client.ts';
 import type { Greeting } from './greeting.ts';
@@ -17,6 +17,7 @@ export interface VisitSettings {
   readonly credentials: Credentials | undefined;
   /** All certificates that are trusted, as PEM. */
   readonly ca: readonly string[];
+  readonly certificate: ClientCertificate | undefined;
   readonly repository: RepositoryName | undefined;
   readonly quick: boolean;
   readonly signal: AbortSignal;
@@ -40,10 +41,10 @@ export class Visit {
   session: URL | undefined;
 
   constructor(settings: VisitSettings) {
-    const { url, credentials, ca, signal } = settings;
+    const { url, credentials, ca, certificate, signal } = settings;
     this.settings = settings;
-    this.connections = new Connections(USER_AGENT, ca);
-    this.client = new RegistryClient({ url, credentials, ca }, NAMES, signal);
+    this.connections = new Connections(USER_AGENT, { ca, certificate, origin: url.origin });
+    this.client = new RegistryClient({ url, credentials, ca, certificate }, NAMES, signal);
     const name = randomBytes(RANDOM_BYTES).toString('hex');
     this.tag = `berth-doctor-${name}`;
     const own = parseRepositoryName(`berth-doctor/${name}`);
@@ -53,8 +54,8 @@ export class Visit {
 
   /** What there is to clear away of this visit, for one that is not stopped with it. */
   toClearAway(signal: AbortSignal): ClearedAway {
-    const { url, credentials, ca } = this.settings;
-    const client = new RegistryClient({ url, credentials, ca }, NAMES, signal);
+    const { url, credentials, ca, certificate } = this.settings;
+    const client = new RegistryClient({ url, credentials, ca, certificate }, NAMES, signal);
     const { image, session, repository, tag, scopes } = this;
     return { image, session, repository, tag, scopes, client };
   }

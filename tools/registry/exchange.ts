@@ -12,6 +12,7 @@ import {
 } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import { untrustedCertificate } from '../../standalone/untrusted-certificate.ts';
+import type { ClientCertificate } from './address.ts';
 import { failure, success, StreamFailure, transientFailure, unanswered, type Outcome } from './outcome.ts';
 
 /** Neither an answer nor a byte of one for so long is taken for none. */
@@ -38,15 +39,25 @@ export interface Body {
   readonly pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
+interface TlsSettings {
+  /** PEM, in place of the certificates that Node trusts. */
+  readonly ca?: readonly string[] | undefined;
+  readonly certificate?: ClientCertificate | undefined;
+  /** Who is shown the certificate: a registry may lead to servers that it is nobody's business of. */
+  readonly origin?: string | undefined;
+}
+
 /** Connections that are used again. */
 export class Connections {
   readonly #plain = new PlainAgent({ keepAlive: true });
   readonly #secure: SecureAgent;
+  readonly #tls: TlsSettings;
   readonly #userAgent: string;
 
-  /** @param ca PEM, in place of the certificates that Node trusts */
-  constructor(userAgent: string, ca?: readonly string[]) {
+  constructor(userAgent: string, tls: TlsSettings = {}) {
+    const { ca } = tls;
     this.#userAgent = userAgent;
+    this.#tls = tls;
     this.#secure = new SecureAgent({ keepAlive: true, ...(ca === undefined ? {} : { ca: [...ca] }) });
   }
 
@@ -68,7 +79,7 @@ export class Connections {
     };
     const request =
       url.protocol === 'https:'
-        ? secureRequest(url, { ...options, agent: this.#secure })
+        ? secureRequest(url, { ...options, ...this.#certificateFor(url), agent: this.#secure })
         : plainRequest(url, { ...options, agent: this.#plain });
     request.on('timeout', () => request.destroy(new Error('it says nothing any more')));
     const answered = answerTo(request);
@@ -86,6 +97,10 @@ export class Connections {
       const why = untrusted === undefined ? describe(error) : distrust(untrusted);
       return unanswered(`${method} ${url.host} got no answer: ${why}`, { transient: untrusted === undefined });
     }
+  }
+
+  #certificateFor({ origin }: URL): ClientCertificate | undefined {
+    return origin === this.#tls.origin ? this.#tls.certificate : undefined;
   }
 }
 

@@ -3,11 +3,11 @@
  * the registry keeps bytes elsewhere, and made again where that may help. Credentials go to the registry's own origin
  * and nowhere else.
  */
-import * as v from 'valibot';
 import type { RegistryAddress } from './address.ts';
 import { Authorization } from './authorization.ts';
 import { Connections, type Answer, type Body, type Call } from './exchange.ts';
-import { failure, forGood, quoted, success, transientFailure, type Failed, type Outcome } from './outcome.ts';
+import { errorIn } from './error-answer.ts';
+import { failure, forGood, success, transientFailure, type Failed, type Outcome } from './outcome.ts';
 import { isTransientStatus, parseRetryAfter, withRetries } from './retry.ts';
 
 const MAX_REDIRECTS = 5;
@@ -29,12 +29,6 @@ export interface RegistryCall {
   readonly signal?: AbortSignal;
 }
 
-const ErrorAnswer = v.pipe(
-  v.string(),
-  v.parseJson(),
-  v.object({ errors: v.array(v.object({ code: v.optional(v.string()), message: v.optional(v.string()) })) }),
-);
-
 export class RegistryClient {
   readonly url: URL;
   /** As it is called in messages: `the source`. */
@@ -46,12 +40,12 @@ export class RegistryClient {
 
   /** @param userAgent names the program to the registry */
   constructor(
-    { url, credentials, ca }: RegistryAddress,
+    { url, credentials, ca, certificate }: RegistryAddress,
     { name, userAgent }: { readonly name: string; readonly userAgent: string },
     signal: AbortSignal,
   ) {
     this.url = url;
-    this.#connections = new Connections(userAgent, ca);
+    this.#connections = new Connections(userAgent, { ca, certificate, origin: url.origin });
     this.name = name;
     this.signal = signal;
     this.#hasCredentials = credentials !== undefined;
@@ -165,11 +159,9 @@ function isOwn(url: URL, registry: URL): boolean {
   return url.origin === registry.origin;
 }
 
-/** The first of the registry's own errors (distribution-spec, "Error Codes"), where there is one. */
+/** The first of the registry's own errors, where there is one. */
 async function detailOf(answer: Answer): Promise<string> {
   const body = await answer.bytes(MAX_ERROR_BYTES);
-  const parsed = body.ok ? v.safeParse(ErrorAnswer, body.value.toString('utf8')) : undefined;
-  const [error] = parsed?.success === true ? parsed.output.errors : [];
-  const text = [error?.code, error?.message].filter((part) => part !== undefined && part !== '').join(': ');
-  return text === '' ? '' : ` ${quoted(text)}`;
+  const said = body.ok ? errorIn(body.value.toString('utf8')) : undefined;
+  return said === undefined ? '' : ` ${said}`;
 }

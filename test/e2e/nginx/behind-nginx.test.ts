@@ -120,9 +120,12 @@ describe('behind nginx', { timeout: TEST_LIMIT_MS }, () => {
       expect(status).toBe(401);
       expect(told['www-authenticate']).toBe('Basic realm="Berth"');
       expect(told['server']).toMatch(/^nginx/);
+      expect(told['docker-distribution-api-version']).toBe('registry/2.0');
       expect(told).not.toHaveProperty('x-request-id');
     }
     const answered = await ask(front, 'GET', '/v2/', basic('alice'));
+    // Berth says it as well, and clients see it once.
+    expect(answered.headers['docker-distribution-api-version']).toBe('registry/2.0');
     await berth.run.waitFor(({ id }) => id === answered.headers['x-request-id'], { from: before });
     expect(berth.lines.slice(before).filter(({ event }) => event === 'request')).toHaveLength(1);
   });
@@ -164,6 +167,9 @@ describe('behind nginx', { timeout: TEST_LIMIT_MS }, () => {
     }
     const told = await berth.run.waitFor(({ proxy }) => proxy === 'wrong secret', { from: before });
     expect(told).toMatchObject({ event: 'request', status: 401 });
+    // The line of a request is info, which --quiet leaves out.
+    const warned = await berth.run.waitFor(({ event }) => event === 'wrong proxy secret', { from: before });
+    expect(warned.level).toBe('warn');
   });
 
   test('the secret stands in no log', (context) => {

@@ -44,6 +44,14 @@ it('has a policy in it that is one', () => {
   expect(parsePolicy(example)).toMatchObject({ ok: true });
 });
 
+it('ends in a service that knows its secret and its policy, and says what has to be there before', () => {
+  const [, steps = ''] = /^## Setting it up\n([\s\S]*?)^## /m.exec(nginxPage) ?? [];
+  expect(steps.indexOf('service.md#systemd')).toBeLessThan(steps.indexOf('/etc/berth/environment'));
+  expect(steps).toContain('echo BERTH_POLICY=/etc/berth/policy.json >> /etc/berth/environment');
+  expect(steps.indexOf('systemctl restart berth')).toBeGreaterThan(steps.indexOf('"rules"'));
+  expect(steps).not.toContain('npm start');
+});
+
 it('explains what the unit has that is no bound', () => {
   const explained = /^\[Service\]\n([\s\S]*?)^LimitNOFILE/m.exec(read('deploy/berth.service'))?.[1] ?? '';
   const keys = [...explained.matchAll(/^([A-Z]\w+)=/gm)].map(([, key = '']) => key);

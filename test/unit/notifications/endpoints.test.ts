@@ -54,6 +54,15 @@ test('secrets are named by a setting, and given by the admin API', () => {
   expect(mistakesOf({ headers: { authorization: { value: 'Bearer x' } } })).toHaveLength(1);
 });
 
+test('a secret that stands in a setting itself is refused with how it is named, and is not shown', () => {
+  const mistakes = mistakesOf({ headers: { Authorization: 'Bearer hunter2' }, signingSecrets: ['whsec_hunter2'] });
+  expect(mistakes).toEqual([
+    'endpoints[0].headers.Authorization: is a secret by its name: write it as {"binding": "NAME"}, which names where the secret is',
+    'endpoints[0].signingSecrets[0]: must be {"binding": "NAME"}, which names where the secret is',
+  ]);
+  expect(one({ headers: { accept: 'text/plain' } })).toMatchObject({ headers: { accept: 'text/plain' } });
+});
+
 test.each([
   [{ name: 'Deploy' }, 'endpoints[0].name: must be up to 63 of a-z, 0-9 and -'],
   [{ name: 'a'.repeat(64) }, 'endpoints[0].name: must be up to 63 of a-z, 0-9 and -'],

@@ -16,6 +16,7 @@ function said(
   given: Serving['access']['policy'] | 'by-token' = { kind: 'setting', anonymous },
   asksWho = false,
   scheme: 'http' | 'https' = 'http',
+  doubts: Serving['doubts'] = [],
 ): string[] {
   const policy = given === 'by-token' ? undefined : given;
   const out = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY });
@@ -38,6 +39,7 @@ function said(
         hasPeople: false,
         asksWho,
       },
+      doubts,
     },
     {},
     // Both streams into one, in the order of writing.
@@ -87,7 +89,7 @@ test('an IPv6 address, which many clients do not take, is not put into a command
 test.each(['127.0.0.1', '0.0.0.0'])('where %s is closed it says so and names no command', (host) => {
   const lines = said(host, 'none');
   expect(lines).toHaveLength(2);
-  expect(lines[1]).toMatch(/^Warning: Closed: every request is refused\./);
+  expect(lines[1]).toMatch(/^Warning: every request is refused, unless /);
 });
 
 test('where everyone may pull it says how to pull and not how to push', () => {
@@ -123,4 +125,12 @@ test('of a port that speaks TLS it says whom clients have to trust, and not that
   expect(lines[0]).toContain(' serves https://0.0.0.0:8787 ');
   expect(lines).toContain('Clients have to trust the authority of its certificate: docs/deploy.md');
   expect(lines.join(' ')).not.toContain('insecure-registries');
+});
+
+test('what is doubtful in the settings is a warning, behind what is said of who may come in', () => {
+  const doubts = [{ event: 'events-off', message: 'the endpoints are told of nothing' }] as const;
+  const lines = said('127.0.0.1', 'none', true, false, undefined, false, 'http', doubts).map((line) =>
+    parseLogLine(line),
+  );
+  expect(lines.at(-1)).toMatchObject({ level: 'warn', event: 'events-off' });
 });

@@ -168,6 +168,27 @@ test('elsewhere all else that workerd prints is put into JSON', () => {
   ]);
 });
 
+test('what workerd calls a warning is one, and no error that raises an alarm', () => {
+  const { terminal, printed } = setup();
+  const levels = [
+    'workerd/util/sqlite.c++:123: warning: something slow',
+    'workerd/server/server.c++:9: error: something broken',
+    'kj/async-io.c++:7: info: something seen',
+  ];
+  for (const text of levels) terminal.workerdLine(text, 'stderr');
+  const lines = printed().out.trimEnd().split('\n');
+  expect(lines.map((text) => parseLogLine(text)?.level)).toEqual(['warn', 'error', 'info']);
+});
+
+test('an alarm that is late and runs all the same is not worth a word', () => {
+  const { terminal, printed } = setup();
+  terminal.workerdLine(
+    'workerd/io/actor-sqlite.c++:404: warning: NOSENTRY SQLite alarm overdue, running despite AlarmManager mismatch; scheduledTime = 2026-11-28 01:02:03 UTC',
+    'stderr',
+  );
+  expect(printed()).toEqual({ out: '', errors: '' });
+});
+
 test.each([true, false])('the addresses of stack frames inside workerd are left out (terminal: %s)', (isTTY) => {
   const { terminal, printed } = setup({ isTTY });
   terminal.workerdLine('stack: /a/workerd@2fd5290 /a/workerd@2fd5f2c', 'stderr');

@@ -73,6 +73,12 @@ describe.each([
     expect(refusals([option, file(TOO_LARGE)])).toEqual([expect.stringContaining('is too large: it may have')]);
   });
 
+  it('by a path that does not look like one, in a variable, is told how a path begins', () => {
+    expect(refusals([], { [setting]: 'folder/document.json' })).toEqual([
+      `${setting} is no document. A path begins with /, ./ or ../: ${setting}=./folder/document.json`,
+    ]);
+  });
+
   it('and the setting are one too many', () => {
     expect(refusals([option, file(right)], { [setting]: right })).toEqual([
       `${option} and ${setting} are both given. Give one of them.`,
@@ -93,6 +99,12 @@ describe('--htpasswd', () => {
       BERTH_HTPASSWD: LINE,
     });
     expect(settingsOf([], { BERTH_HTPASSWD: LINE }).environment).toEqual({ BERTH_HTPASSWD: LINE });
+  });
+
+  it('by a path that does not look like one is told how a path begins, and no password is shown for it', () => {
+    expect(refusals([], { BERTH_HTPASSWD: 'opensesame' })).toEqual([
+      'BERTH_HTPASSWD is no document. A path begins with /, ./ or ../: BERTH_HTPASSWD=./htpasswd',
+    ]);
   });
 
   it('and its setting together are refused', () => {

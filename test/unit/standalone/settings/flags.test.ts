@@ -53,6 +53,10 @@ test.each([
   [['-p', '1'], `"-p" is unknown. Did you mean --port? ${LIST}`],
   [['--what-ever-else'], `"--what-ever-else" is unknown. ${LIST}`],
   [['9000'], '"9000" is not an option. Options go behind two dashes: npm start -- --port 8788'],
+  [
+    ['/etc/berth/berth.toml'],
+    '"/etc/berth/berth.toml" is not an option. A file of settings is given by one: --config "/etc/berth/berth.toml"',
+  ],
   [['--', 'x'], '"x" is not an option. Options go behind two dashes: npm start -- --port 8788'],
   [['--port', '9000', 'x'], `"x" belongs to no option. ${LIST}`],
   [['--events', 'on'], '"on" belongs to no option. Write --events=on, as one word.'],

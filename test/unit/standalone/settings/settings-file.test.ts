@@ -66,7 +66,7 @@ it.each([
   ['host = 1', 'host must be text, in quotes (given: 1). For example: host = "127.0.0.1"'],
   ['host = 2026-01-01', 'host must be text, in quotes (given: "2026-01-01'],
   ['events = 1', 'events must be true or false (given: 1). For example: events = true'],
-  ['events = "yes"', 'events must be one of off, on (given: "yes")'],
+  ['events = "yes"', 'events must be true or false (given: "yes"). For example: events = true'],
   ['storage = 2', 'storage must be one of filesystem, r2, in quotes (given: 2). For example: storage = "r2"'],
   ['cors-origins = [1]', 'cors-origins must be a list of texts, each in quotes (given: [1])'],
   ['anonymous = "raed"', 'anonymous must be one of none, read, read-write (given: "raed"). Did you mean read?'],

@@ -29,6 +29,8 @@ it.each([
     '--username must not hold a colon: give the name alone, and the password in BERTH_PASSWORD.',
   ],
   [['--repository', 'Team'], '--repository "Team" is no name of a repository, such as team/doctor.'],
+  [['--cert', 'client.pem'], '--cert and --key go together: give both.'],
+  [['--key', 'client-key.pem'], '--cert and --key go together: give both.'],
   [['--quick=yes'], '--quick takes no value.'],
   [['a.example', 'b.example'], '"b.example" is one address too many. npm run doctor -- --help lists the options.'],
   [['ftp://a.example'], '"ftp://a.example" is no address of a registry, such as https://registry.example.'],
@@ -38,6 +40,12 @@ it.each([
   ],
 ])('%j is told in one line', (words, message) => {
   expect(parseArguments(words)).toEqual({ kind: 'mistake', message });
+});
+
+it('a certificate and its key are two files', () => {
+  const command = parseArguments(['--cert', 'client.pem', '--key', 'client-key.pem']);
+  const files = { cert: 'client.pem', key: 'client-key.pem' };
+  expect(command).toMatchObject({ kind: 'examine', options: { certificateFiles: files } });
 });
 
 it('a password in the address is not repeated', () => {

@@ -124,12 +124,15 @@ const REGISTRY: Greeting = {
   text: '{}',
 };
 
+const refusal = (message: string): string => JSON.stringify({ errors: [{ code: 'DENIED', message }] });
+
 describe('an answer to /v2/', () => {
   it.each<[string, URL, Partial<Greeting>, string]>([
     ['a web page', HTTPS, { version: undefined, contentType: 'text/html; charset=utf-8' }, '/v2/'],
     ['404', HTTPS, { status: 404 }, 'root of a host'],
     ['502', HTTPS, { status: 502, server: 'nginx\u001b[2J' }, 'Start the registry'],
     ['403', HTTPS, { status: 403 }, 'after a 401'],
+    ['403 for want of a certificate', HTTPS, { status: 403, text: refusal('wants a certificate') }, '--cert FILE'],
     ['418', HTTPS, { status: 418 }, 'address'],
     [
       'a redirection to https',
@@ -148,6 +151,16 @@ describe('an answer to /v2/', () => {
     const verdict = judgeGreeting(url, { ...REGISTRY, ...greeting });
     expectFailure(verdict, '', advice);
     expect(verdict.message).not.toContain('\u001b');
+  });
+
+  it('that is refused tells what the registry says of it, on one line and not for long', () => {
+    const said = (message: string) =>
+      judgeGreeting(HTTPS, { ...REGISTRY, status: 403, text: refusal(message) }).message;
+    expect(said('ask alice')).toContain('GET /v2/ is answered with 403, "DENIED: ask alice"');
+    const odd = said(`a\u001b[2J\n"b" ${'c'.repeat(1_000)}`);
+    expect(odd).toContain('"DENIED: a [2J \\"b\\" ccc');
+    expect(odd.length).toBeLessThan(400);
+    expect(odd).not.toMatch(/[\u001b\n]/);
   });
 
   it('without its version is a registry, with a note', () => {
@@ -193,6 +206,14 @@ describe('a Location', () => {
     [undefined, 'failed'],
   ])('%s is %s', (location, status) => {
     expect(judgeLocations(HTTPS, [{ of: 'POST', location }]).status).toBe(status);
+  });
+
+  it('of another scheme is told with the secret of a proxy before the trust in every one', () => {
+    const { advice } = {
+      advice: '',
+      ...judgeLocations(HTTPS, [{ of: 'POST', location: 'http://registry.example:5000/' }]),
+    };
+    expect(advice).toMatch(/BERTH_PROXY_SECRET.*BERTH_TRUSTED_PROXY=on/);
   });
 
   it('that leads elsewhere is followed at home', () => {
