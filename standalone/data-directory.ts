@@ -29,6 +29,7 @@ import {
   isNoted,
   NEW_VERSION,
   newerPart,
+  presentVersion,
   readVersion,
   VERSION,
   writeVersion,
@@ -174,7 +175,7 @@ function lock(path: string, typed: string): void {
 
 function checkVersion(path: string, typed: string, storage: StorageKind): void {
   const found = refuseVersion(path, typed, storage);
-  if (found === 'new' || !isNoted(found)) writeVersion(path, storage);
+  if (found === 'new' || !isNoted(found)) writeVersion(path, presentVersion(storage));
   if (found === 'new') return;
   // What is served is a registry of its own: the next backup of another one must not take its place.
   rmSync(join(path, BACKUP_FILE), { force: true });
