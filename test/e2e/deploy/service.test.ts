@@ -71,11 +71,14 @@ describe('the unit', () => {
   test('has a command that serves as somebody without rights, and stops', async (context) => {
     const bounds = ['--no-new-privs', ...(IS_ROOT ? ['--bounding-set=-all', '--clear-groups'] : [])];
     const user = IS_ROOT ? [`--reuid=${String(NOBODY)}`, `--regid=${String(NOBODY)}`] : [];
-    const words = requireClient(context, 'setpriv', await readableByAll([...user, ...bounds]));
-    await runCommand(join(ROOT, 'node_modules/.bin/node'), [join(ROOT, 'deploy/prepare.mjs')], {
+    const readable = await readableByAll([...user, ...bounds]);
+    const prepared = await runCommand(join(ROOT, 'node_modules/.bin/node'), [join(ROOT, 'deploy/prepare.mjs')], {
       env: scratch.env,
       limitMs: START_LIMIT_MS,
     });
+    // What the start would end with is told before it.
+    if (readable.kind === 'unavailable') expect(prepared.output).toContain('Nobody but its owner can read');
+    const words = requireClient(context, 'setpriv', readable);
     // The scratch folder is nobody else's to enter.
     const data = mkdtempSync(join(tmpdir(), 'berth-service-'));
     onTestFinished(() => {
