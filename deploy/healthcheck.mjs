@@ -7,11 +7,17 @@ import { request as https } from 'node:https';
 
 const PATIENCE_MS = 5_000;
 const EVERY_ADDRESS = ['0.0.0.0', '::', 'localhost'];
+const LOOPBACK = '127.0.0.1';
+const DEFAULT_PORT = '8787';
 
-const { BERTH_HOST: host = '127.0.0.1', BERTH_PORT: port = '8787' } = process.env;
-const { BERTH_TLS_CERT: certificate, BERTH_TLS_CLIENT_CA: clientCa } = process.env;
-const hostname = EVERY_ADDRESS.includes(host) ? '127.0.0.1' : host;
-const isTls = isGiven(certificate);
+const host = setting('BERTH_HOST')?.replace(/^\[(.*)\]$/, '$1') ?? LOOPBACK;
+const port = setting('BERTH_PORT') ?? DEFAULT_PORT;
+const hostname = EVERY_ADDRESS.includes(host) ? LOOPBACK : host;
+const isTls = setting('BERTH_TLS_CERT') !== undefined;
+// Where clients have to bring a certificate, this one is refused for want of it, and that is an answer.
+const wellStatuses = isTls && setting('BERTH_TLS_CLIENT_CA') !== undefined ? [200, 403] : [200];
+const urlHost = hostname.includes(':') ? `[${hostname}]` : hostname;
+const url = `${isTls ? 'https' : 'http'}://${urlHost}:${port}/healthz`;
 
 // The certificate names the registry as clients know it, and here it is asked by its address.
 const asked = (isTls ? https : http)({
@@ -19,16 +25,16 @@ const asked = (isTls ? https : http)({
 });
 asked.on('response', (answer) => {
   answer.resume();
-  // Where clients have to bring a certificate, this one is refused for want of it, and that is an answer.
-  const isWell = answer.statusCode === 200 || (isTls && isGiven(clientCa));
-  end(isWell, `/healthz answers ${answer.statusCode}`);
+  end(wellStatuses.includes(answer.statusCode), `${url} answers ${answer.statusCode}`);
 });
-asked.on('timeout', () => end(false, `no answer in ${PATIENCE_MS} ms`));
-asked.on('error', (error) => end(false, error.message));
+asked.on('timeout', () => end(false, `${url}: no answer in ${PATIENCE_MS} ms`));
+asked.on('error', (error) => end(false, `${url}: ${error.message}`));
 asked.end();
 
-function isGiven(value) {
-  return value !== undefined && value !== '';
+/** An empty one is unset, as for Berth. */
+function setting(name) {
+  const value = process.env[name];
+  return value === '' ? undefined : value;
 }
 
 function end(isWell, text) {

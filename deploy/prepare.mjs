@@ -1,7 +1,8 @@
 /**
  * Run once after installing or upgrading, by whoever owns the files: `node deploy/prepare.mjs`. Starts Berth on a data
  * directory that goes again, which builds all that later starts run, waits until it serves, and stops it. So a service or
- * a container needs to write nothing but its data, and what could not serve here is found out now (docs/service.md).
+ * a container needs to write nothing but its data, and what could not serve here is found out now (docs/service.md): also what
+ * the user of a service could not read.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,6 +10,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { unreadable } from './unreadable.mjs';
 
 const PATIENCE_MS = 300_000;
 const ALL_MAY_ENTER = 0o755;
@@ -22,7 +24,11 @@ const data = mkdtempSync(join(tmpdir(), 'berth-prepare-'));
 try {
   await serveOnce();
   // What is built is its builder's alone, by Berth's umask; the service is somebody else.
+  chmodSync(join(modules, '.cache'), ALL_MAY_ENTER);
   for (const name of ['berth', 'berth-program']) openToAll(join(modules, '.cache', name));
+  // No failure: whoever owns the files may run it himself, or let a group read them.
+  const closed = unreadable(root);
+  if (closed !== undefined) process.stderr.write(`${closed}\n`);
 } finally {
   rmSync(data, { recursive: true, force: true });
 }

@@ -29,6 +29,7 @@ import {
   isNoted,
   NEW_VERSION,
   newerPart,
+  presentVersion,
   readVersion,
   VERSION,
   writeVersion,
@@ -55,6 +56,11 @@ export interface DataDirectory {
   readonly alive: string;
   /** Where a bundle may be kept when node_modules can't be written. */
   readonly path: string;
+  /**
+   * Notes that this release serves the data, so that no older one does from then on, nor a backup take their place. To be called
+   * when all else is ready and before any object can wake, which upgrades it: a start that fails before locks nobody out.
+   */
+  readonly noteServed: () => void;
 }
 
 /**
@@ -74,13 +80,20 @@ export async function openDataDirectory(
     refuseForeign(path, typed);
     demandOwnDirectory(path, typed);
     lock(path, typed);
-    checkVersion(path, typed, storage);
+    const found = refuseVersion(path, typed, storage);
+    // Before anything else is there: data without it are half a copy.
+    if (found === 'new') writeVersion(path, presentVersion(storage));
     const alive = join(path, ALIVE);
     makeNamedPipe(alive, typed);
     await waitForLeftover(typed, path, onWait);
     const state = join(path, STATE);
     removeEmptyDatabases(join(state, OBJECTS));
-    return { path, alive, state };
+    const noteServed = (): void => {
+      if (found !== 'new' && !isNoted(found)) writeVersion(path, presentVersion(storage));
+      // What is served is a registry of its own: the next backup of another one must not take its place.
+      rmSync(join(path, BACKUP_FILE), { force: true });
+    };
+    return { path, alive, state, noteServed };
   } catch (error) {
     if (error instanceof StartFailure) throw error;
     throw cantBeUsed(typed, error);
@@ -170,14 +183,6 @@ function lock(path: string, typed: string): void {
   throw new StartFailure(
     `${typed} is in use by another Berth. Stop that one, or choose another directory and port: npm start -- --data DIR --port N`,
   );
-}
-
-function checkVersion(path: string, typed: string, storage: StorageKind): void {
-  const found = refuseVersion(path, typed, storage);
-  if (found === 'new' || !isNoted(found)) writeVersion(path, storage);
-  if (found === 'new') return;
-  // What is served is a registry of its own: the next backup of another one must not take its place.
-  rmSync(join(path, BACKUP_FILE), { force: true });
 }
 
 function refuseVersion(path: string, typed: string, storage: StorageKind): 'new' | VersionFile {

@@ -13,15 +13,29 @@ export const PRIVATE_DIRECTORY_MODE = 0o700;
 const WRITABLE_BY_OTHERS = 0o022;
 const PERMISSIONS = 0o7777;
 
+/** What is to be done about a directory of another user's: who works there, and how another one is named. */
+export interface OwnerAdvice {
+  readonly asOwner: string;
+  readonly another: string;
+}
+
+const SERVING: OwnerAdvice = { asOwner: 'Start Berth as that one', another: 'choose another: npm start -- --data DIR' };
+
+/** The failure, in one line that says what to do, where another user has the directory; undefined where this one has. */
+export function foreignOwner(uid: number, typed: string, { asOwner, another }: OwnerAdvice): StartFailure | undefined {
+  // Windows knows no such owner.
+  const user = process.geteuid?.();
+  if (user === undefined || uid === user) return undefined;
+  return new StartFailure(
+    `${typed} belongs to another user (uid ${String(uid)}; this is ${String(user)}). ${asOwner}, give it away (chown -R ${String(user)} ${typed}), or ${another}`,
+  );
+}
+
 /** Throws StartFailure with one line that says what to do, unless the directory is this user's alone to write. */
 export function demandOwnDirectory(path: string, typed: string): void {
   const { mode, uid } = lstatSync(path);
-  // Windows knows no such owner.
-  const user = process.geteuid?.();
-  if (user !== undefined && uid !== user)
-    throw new StartFailure(
-      `${typed} belongs to another user (uid ${String(uid)}; this is ${String(user)}). Start Berth as that one, give it away (chown -R ${String(user)} ${typed}), or choose another: npm start -- --data DIR`,
-    );
+  const foreign = foreignOwner(uid, typed, SERVING);
+  if (foreign !== undefined) throw foreign;
   const isEmpty = readdirSync(path).length === 0;
   if (isEmpty && (mode & PERMISSIONS) !== PRIVATE_DIRECTORY_MODE) chmodSync(path, PRIVATE_DIRECTORY_MODE);
   // Somebody may have been quicker.

@@ -89,6 +89,8 @@ export class Runtime {
         config: await workerdConfig(miniflareOptions(settings), terminal),
         socket: INNER_SOCKET_NAME,
       });
+      // workerd wakes objects by itself, whose alarms are due.
+      data.noteServed();
       front.target = await workerds.start();
       return new Runtime(settings, workerds, front);
     } catch (error) {

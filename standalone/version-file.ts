@@ -38,8 +38,14 @@ export function readVersion(directory: string): VersionFile | 'damaged' | undefi
   return parsed.success ? parsed.output : 'damaged';
 }
 
-export function writeVersion(directory: string, storage: StorageKind): void {
-  writeWhole(directory, VERSION, { version: DATA_VERSION, storage, schemas: SCHEMA_VERSIONS });
+/** Of what this release serves. */
+export function presentVersion(storage: StorageKind): VersionFile {
+  return { version: DATA_VERSION, storage, schemas: SCHEMA_VERSIONS };
+}
+
+/** A copy is given what its source noted: nothing in it is newer, so whoever could serve the source can serve the copy. */
+export function writeVersion(directory: string, content: VersionFile): void {
+  writeWhole(directory, VERSION, content);
 }
 
 /** What in the data is newer than this release, in words; undefined where nothing is. */

@@ -76,7 +76,7 @@ async function backup({ to: typedTarget, data }: { to: string; data: string }): 
   rmSync(join(target, VERSION), { force: true });
   rmSync(join(target, STATE), { recursive: true, force: true });
   renameSync(newState, join(target, STATE));
-  writeVersion(target, 'filesystem');
+  writeVersion(target, access.version);
   await syncDirectory(target);
   writeBackupFile(target, { state: 'whole', takenAt, repositories, blobs, bytes, lacking });
   await syncDirectory(target);

@@ -6,7 +6,7 @@ import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ALIVE, leftoverGone, tryLock } from '../directory-lock.ts';
 import { describeError, StartFailure } from '../start-failure.ts';
-import { newerPart, readVersion, VERSION } from '../version-file.ts';
+import { newerPart, readVersion, VERSION, type VersionFile } from '../version-file.ts';
 import { ControlClient } from './control-client.ts';
 
 export interface Access {
@@ -15,6 +15,8 @@ export interface Access {
   readonly typed: string;
   /** Of the Berth that serves it; undefined where this process has the lock. */
   readonly control: ControlClient | undefined;
+  /** What is noted of the data. It stays so while there is access: a Berth notes what it knows before it serves. */
+  readonly version: VersionFile;
 }
 
 /** Throws StartFailure with one line that says what to do. */
@@ -23,13 +25,13 @@ export async function openData(typed: string, tool: string): Promise<Access> {
   try {
     demandOurs(path, typed, tool);
     if (tryLock(path)) {
-      if (await leftoverGone(path, () => undefined)) return { path, typed, control: undefined };
+      if (await leftoverGone(path, () => undefined)) return accessBy(undefined);
       throw new StartFailure(
         `${typed} is still in use by a workerd that an earlier Berth left behind. End it (fuser ${join(typed, ALIVE)} tells its process id), then run this again.`,
       );
     }
     const control = await ControlClient.connect(path, typed);
-    if (control !== undefined) return { path, typed, control };
+    if (control !== undefined) return accessBy(control);
   } catch (error) {
     if (error instanceof StartFailure) throw error;
     throw new StartFailure(`${typed} can't be used: ${describeError(error)}`, { cause: error });
@@ -37,10 +39,19 @@ export async function openData(typed: string, tool: string): Promise<Access> {
   throw new StartFailure(
     `${typed} is in use by a Berth that starts or stops, or by another backup, verify or restore. Try again in a moment.`,
   );
+
+  /** Until now another release may have begun to serve it. */
+  function accessBy(control: ControlClient | undefined): Access {
+    return { path, typed, control, version: demandOurs(path, typed, tool) };
+  }
 }
 
-/** Throws StartFailure unless these are whole data that this release can read. */
-export function demandOurs(path: string, typed: string, tool: string): void {
+/**
+ * Throws StartFailure unless these are whole data that this release can read. It reads those of every earlier one.
+ *
+ * @returns what is noted of them
+ */
+export function demandOurs(path: string, typed: string, tool: string): VersionFile {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw new StartFailure(`${typed} is not there or no directory. Name a data directory of Berth.`);
   const version = readVersion(path);
@@ -54,4 +65,5 @@ export function demandOurs(path: string, typed: string, tool: string): void {
     throw new StartFailure(
       `${typed} keeps its blobs in the bucket's emulator (--storage r2); npm run ${tool} knows the filesystem only.`,
     );
+  return version;
 }

@@ -8,8 +8,8 @@ import * as v from 'valibot';
 import { BACKUP_FILE, STATE } from '../data-directory.ts';
 import { tryLock } from '../directory-lock.ts';
 import { StartFailure } from '../start-failure.ts';
-import { VERSION, writeVersion } from '../version-file.ts';
-import { readBackupFile } from './backup-file.ts';
+import { VERSION, writeVersion, type VersionFile } from '../version-file.ts';
+import { readBackupFile, type BackupFile } from './backup-file.ts';
 import { copyBlobs, lackingBlobs } from './blob-copy.ts';
 import { demandOurs } from './data-access.ts';
 import { syncDirectory, syncTree } from './durable.ts';
@@ -41,12 +41,12 @@ await runTool(
 
 async function restore({ from: typedSource, data }: { from: string; data: string }): Promise<boolean> {
   const source = resolve(typedSource);
-  const { takenAt, lacking: known } = openSource(source, typedSource);
+  const { takenAt, lacking: known, version } = openSource(source, typedSource);
   const target = openTarget(data, (names) => {
     demandEmpty(data, names);
   });
   const state = join(target, STATE);
-  await takeSnapshot({ path: source, typed: typedSource, control: undefined }, state, { uploads: true });
+  await takeSnapshot({ path: source, control: undefined }, state, { uploads: true });
   const mapping = Mapping.read(state);
   const lacking = (await lackingBlobs(mapping, source)).filter((digest) => !known.includes(digest));
   const [first] = lacking;
@@ -63,7 +63,7 @@ async function restore({ from: typedSource, data }: { from: string; data: string
   renewIncarnations(state);
   await syncTree(state);
   await syncDirectory(target);
-  writeVersion(target, 'filesystem');
+  writeVersion(target, version);
   await syncDirectory(target);
   await syncDirectory(dirname(target));
   console.log(`Restored ${data} as it was at ${takenAt}: ${count(blobs, 'blob')}, ${formatBytes(bytes)}.`);
@@ -72,7 +72,9 @@ async function restore({ from: typedSource, data }: { from: string; data: string
   return true;
 }
 
-function openSource(source: string, typed: string): { readonly takenAt: string; readonly lacking: readonly string[] } {
+type Source = Extract<BackupFile, { state: 'whole' }> & { readonly version: VersionFile };
+
+function openSource(source: string, typed: string): Source {
   const backup = readBackupFile(source);
   if (backup === undefined)
     throw new StartFailure(
@@ -82,10 +84,9 @@ function openSource(source: string, typed: string): { readonly takenAt: string; 
     throw new StartFailure(
       `${typed} is an unfinished backup. Run npm run backup -- --to ${typed} again, or use another one.`,
     );
-  demandOurs(source, typed, 'restore');
   if (isLockedByAnother(source))
     throw new StartFailure(`${typed} is in use: a backup is being written to it. Wait for that.`);
-  return backup;
+  return { ...backup, version: demandOurs(source, typed, 'restore') };
 }
 
 /** A backup may lie where nobody can write; then nobody does. */

@@ -19,7 +19,7 @@ const MOST_LIVE_PASSES = 4;
  * @param uploads whether those of unfinished uploads are wanted too.
  */
 export async function takeSnapshot(
-  { path, control }: Access,
+  { path, control }: Pick<Access, 'path' | 'control'>,
   target: string,
   { uploads }: { readonly uploads: boolean },
 ): Promise<void> {

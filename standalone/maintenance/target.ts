@@ -1,8 +1,14 @@
-/** The directory that a backup or restore writes to: made if it is new, and in no one else's hands. */
-import { mkdirSync, readdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+/**
+ * The directory that a backup or restore writes to: made if it is new, and in no one else's hands. What root left in another
+ * user's directory would be closed to that one: his next backups, or the Berth that he starts there, would end with EACCES.
+ */
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { LOCK, tryLock } from '../directory-lock.ts';
+import { foreignOwner, type OwnerAdvice } from '../directory-owner.ts';
 import { describeError, StartFailure, systemErrorCode } from '../start-failure.ts';
+
+const COPYING: OwnerAdvice = { asOwner: 'Run this as that one', another: 'choose another directory' };
 
 /**
  * @param refuse is given the names of what lies there, and throws if it must not be touched.
@@ -12,6 +18,7 @@ export function openTarget(typed: string, refuse: (names: readonly string[]) => 
   const path = resolve(typed);
   try {
     make(path, typed);
+    demandOwner(path, typed);
     const names = readdirSync(path).filter((name) => name !== LOCK);
     refuse(names);
     if (tryLock(path)) return path;
@@ -33,5 +40,26 @@ function make(path: string, typed: string): void {
         cause: error,
       });
     if (code !== 'EEXIST') throw error;
+  }
+}
+
+function demandOwner(path: string, typed: string): void {
+  const { uid } = statSync(path);
+  const foreign = foreignOwner(uid, typed, COPYING);
+  if (foreign !== undefined && !isMadeForOwner(path, uid)) throw foreign;
+}
+
+/** On a share (NFS with squash, CIFS) all may belong to one user, whoever makes it; then nobody is closed out. */
+function isMadeForOwner(path: string, uid: number): boolean {
+  try {
+    const probe = mkdtempSync(join(path, '.owner-'));
+    try {
+      return lstatSync(probe).uid === uid;
+    } finally {
+      rmdirSync(probe);
+    }
+  } catch (error) {
+    if (systemErrorCode(error) === undefined) throw error;
+    return false;
   }
 }

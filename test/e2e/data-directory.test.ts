@@ -1,10 +1,12 @@
 /** The directory behind `npm start -- --data`: it outlives the process, and belongs to one process and one version at a time. */
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -12,7 +14,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { expect, onTestFinished, test } from 'vitest';
 import { SCHEMA_VERSIONS } from '../../standalone/schema-versions.ts';
 import { refusal, start, startAgain } from './berths.ts';
@@ -87,6 +92,27 @@ test('data of an older Berth are noted as those of the present one before any of
   const again = await startAgain(first);
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ schemas: SCHEMA_VERSIONS });
   await again.stop();
+});
+
+test('a start that fails before workerd runs leaves data of an older Berth to that, and a backup what it is', async () => {
+  const data = mkdtempSync(join(tmpdir(), 'berth-older-'));
+  onTestFinished(() => {
+    rmSync(data, { recursive: true, force: true });
+  });
+  const files = {
+    'version.json': JSON.stringify({ version: 1, storage: 'filesystem', schemas: { Repository: 1 } }),
+    'backup.json': JSON.stringify({ state: 'unfinished' }),
+  };
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(data, name), content);
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  onTestFinished(() => {
+    other.close();
+  });
+  const { port } = v.parse(v.object({ port: v.number() }), other.address());
+  const { code, said } = await refusal({ data, port });
+  expect({ code, said }).toEqual({ code: 1, said: [expect.stringContaining(`port ${String(port)} is taken`)] });
+  for (const [name, content] of Object.entries(files)) expect(readFileSync(join(data, name), 'utf8')).toBe(content);
 });
 
 test('data of the other storage are refused, with the option that serves them', async () => {

@@ -1,9 +1,14 @@
 /**
  * Data directories that earlier versions have left (test/fixtures): this version opens each, serves all of it to the byte, goes on
  * with sessions of uploads that were open, and works on. The time of day is an hour after they were left, whenever this runs.
+ * And the way back: a backup of before is what the earlier version knows.
  */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it } from 'vitest';
 import * as v from 'valibot';
+import { SCHEMA_VERSIONS } from '../../standalone/schema-versions.ts';
 import { bytesOf, digestOf, signedIn, type Contents } from '../fixtures/contents.ts';
 import { close, eventsOf, MANIFEST, pushBlob, putManifest, registryAt, type Registry } from '../fixtures/fill.ts';
 import { ADMIN_PASSWORD, LANDMARKS } from '../fixtures/landmarks.ts';
@@ -12,7 +17,7 @@ import { movingClock } from './access/moving-clock.ts';
 import { start } from './berths.ts';
 import { requireClient } from './clients/client.ts';
 import { makeScratch } from './clients/scratch.ts';
-import { wellDone } from './maintenance/tools.ts';
+import { storeFiles, wellDone } from './maintenance/tools.ts';
 
 const MINUTE_MS = 60_000;
 const LATER_MINUTES = 60;
@@ -55,6 +60,57 @@ describe('a data directory of an earlier version opens, serves and goes on', () 
     if (contents.storage === 'filesystem') expect(await wellDone('verify', '--data', data)).toContain('All is well');
   });
 });
+
+describe('the way back from an upgrade', () => {
+  /** All that the version before an upgrade goes by, when it is asked to serve them. */
+  const formOf = (data: string) => ({
+    noted: v.parse(Noted, JSON.parse(readFileSync(join(data, 'version.json'), 'utf8'))),
+    repositories: storeFiles(data, 'Repository').map(schemaOf),
+  });
+
+  it.for(['plain-files', 'jobs'])('is a backup of before, which notes what %s noted', async (name) => {
+    const { data } = await unpack(name, scratch);
+    const before = formOf(data);
+    expect(before.repositories).toHaveLength(2);
+    expect(before.repositories[0]).toBeLessThan(SCHEMA_VERSIONS.Repository);
+    const folder = scratch.folder(`back-to-${name}`);
+    const [backup, back] = [join(folder, 'backup'), join(folder, 'data')];
+    await wellDone('backup', '--to', backup, '--data', data);
+    expect(formOf(backup)).toEqual(before);
+    await wellDone('restore', '--from', backup, '--data', back);
+    expect(formOf(back)).toEqual(before);
+    expect(await wellDone('verify', '--data', back)).toContain('All is well');
+  });
+
+  it('is still there when the new version has served, of which a backup notes the new version', async () => {
+    const { data } = await unpack('people', scratch);
+    const noted = { version: 1, storage: 'filesystem', schemas: { BlobDirectory: 1, Repository: 5 } };
+    writeFileSync(join(data, 'version.json'), JSON.stringify(noted));
+    const folder = scratch.folder('back-to-noted');
+    const [nightly, upgraded, back] = [join(folder, 'nightly'), join(folder, 'upgraded'), join(folder, 'data')];
+    await wellDone('backup', '--to', nightly, '--data', data);
+    await start({ data });
+    // Whether any object was upgraded by then or none.
+    await wellDone('backup', '--to', upgraded, '--data', data);
+    expect(formOf(upgraded).noted).toEqual({ ...noted, schemas: SCHEMA_VERSIONS });
+    await wellDone('restore', '--from', nightly, '--data', back);
+    expect(formOf(back).noted).toEqual(noted);
+    await wellDone('backup', '--to', nightly, '--data', data);
+    expect(formOf(nightly).noted).toEqual({ ...noted, schemas: SCHEMA_VERSIONS });
+  });
+});
+
+/** Where nothing was noted, an earlier version looks for nothing. */
+const Noted = v.object({
+  version: v.number(),
+  storage: v.string(),
+  schemas: v.optional(v.record(v.string(), v.number()), {}),
+});
+
+function schemaOf(file: string): number {
+  using database = new DatabaseSync(file, { readOnly: true });
+  return v.parse(v.number(), database.prepare('SELECT max(version) AS newest FROM schema_version').get()?.['newest']);
+}
 
 const Tags = v.object({ tags: v.array(v.string()) });
 const Catalog = v.object({ repositories: v.array(v.string()) });

@@ -1,4 +1,5 @@
 /** deploy/Dockerfile: built on a base of Debian's packages, run with the machine's network and no rights, and pushed to. */
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
@@ -61,6 +62,16 @@ async function storeTools(scratch: Scratch, archive: string): Promise<{ buildah:
   }
 }
 
+/** The project as root leaves it whose umask is 077: the user of the image has to read it all the same. */
+async function closedCheckout(scratch: Scratch): Promise<string> {
+  const folder = scratch.folder('checkout');
+  const parts = ['.dockerignore', 'LICENSE', 'package.json', 'package-lock.json', 'wrangler.toml'];
+  for (const part of [...parts, 'deploy', 'scripts', 'src', 'standalone', 'tools'])
+    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+  await runCommand('chmod', ['-R', 'go-rwx', folder], { env: scratch.env });
+  return folder;
+}
+
 test(
   'the image is built, serves without rights or a writable disk, is pushed to, and stops',
   { timeout: LIMIT_MS },
@@ -72,7 +83,7 @@ test(
     await buildah(
       ...['build', '--isolation', 'chroot', '--format', 'docker', '--pull-never', '--file', 'deploy/Dockerfile'],
       ...['--build-arg', `BASE=${BASE}`, '--build-context', `packages=${await installedPackages(scratch)}`],
-      ...['--tag', IMAGE, '.'],
+      ...['--tag', IMAGE, await closedCheckout(scratch)],
     );
     const [{ Config, Healthcheck }] = v.parse(
       Inspected,
@@ -111,6 +122,7 @@ test(
       );
     // Who waits for a container's health asks again and again, as Docker does.
     while (!(await isHealthy())) await delay(POLL_MS);
+    expect(await podman('exec', 'berth', 'node_modules/.bin/workerd', '--version')).toMatch(/^workerd \d/);
     const log = await podman('logs', 'berth');
     expect(log).toContain('"event":"serving"');
     expect(log).not.toContain('"event":"building"');

@@ -5,6 +5,7 @@ import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, onTestFinished, test, type TestContext } from 'vitest';
 import { detectProgram, requireClient, unavailable, type Availability } from '../clients/client.ts';
 import { CommandFailure, runCommand } from '../clients/command.ts';
@@ -68,14 +69,48 @@ describe('the unit', () => {
     expect(valuesOf('ExecStart')).toEqual([program.join(' ')]);
   });
 
+  test('has certificates loaded again by the shell alone, and refuses where there are none', async () => {
+    const [, program = ''] = /^\/bin\/sh -c '(.*)'$/.exec(valuesOf('ExecReload')[0] ?? '') ?? [];
+    const reload = async (environment: Readonly<Record<string, string>>) => {
+      // As systemd does it.
+      const words = ['-c', program.replaceAll('$$', '$')];
+      const child = spawn('/bin/sh', words, { env: environment, stdio: ['ignore', 'ignore', 'pipe'] });
+      const [said] = await Promise.all([text(child.stderr), once(child, 'close')]);
+      return { code: child.exitCode, said: said.trim() };
+    };
+    const berth = spawn('sleep', ['600'], { stdio: 'ignore' });
+    onTestFinished(() => {
+      berth.kill('SIGKILL');
+    });
+    await once(berth, 'spawn');
+    // No program is to be found: /bin/kill is of a package that a small system lacks.
+    const environment = { PATH: '/nonexistent', MAINPID: String(berth.pid) };
+    expect(await reload(environment)).toEqual({
+      code: 1,
+      said: 'no BERTH_TLS_CERT, so nothing to load again: restart it',
+    });
+    const ended = once(berth, 'close');
+    expect(await reload({ ...environment, BERTH_TLS_CERT: '/etc/berth/tls.crt' })).toEqual({ code: 0, said: '' });
+    await ended;
+    expect(berth.signalCode).toBe('SIGHUP');
+  });
+
+  test('is started again after a death that systemd takes for a clean end', () => {
+    expect(valuesOf('Restart')).toEqual(['on-failure']);
+    expect(valuesOf('RestartForceExitStatus')).toEqual(['SIGHUP']);
+  });
+
   test('has a command that serves as somebody without rights, and stops', async (context) => {
     const bounds = ['--no-new-privs', ...(IS_ROOT ? ['--bounding-set=-all', '--clear-groups'] : [])];
     const user = IS_ROOT ? [`--reuid=${String(NOBODY)}`, `--regid=${String(NOBODY)}`] : [];
-    const words = requireClient(context, 'setpriv', await readableByAll([...user, ...bounds]));
-    await runCommand(join(ROOT, 'node_modules/.bin/node'), [join(ROOT, 'deploy/prepare.mjs')], {
+    const readable = await readableByAll([...user, ...bounds]);
+    const prepared = await runCommand(join(ROOT, 'node_modules/.bin/node'), [join(ROOT, 'deploy/prepare.mjs')], {
       env: scratch.env,
       limitMs: START_LIMIT_MS,
     });
+    // What the start would end with is told before it.
+    if (readable.kind === 'unavailable') expect(prepared.output).toContain('Nobody but its owner can read');
+    const words = requireClient(context, 'setpriv', readable);
     // The scratch folder is nobody else's to enter.
     const data = mkdtempSync(join(tmpdir(), 'berth-service-'));
     onTestFinished(() => {
@@ -85,7 +120,7 @@ describe('the unit', () => {
     chmodSync(data, 0o700);
     const [command = ''] = valuesOf('ExecStart');
     const [directory = ''] = valuesOf('WorkingDirectory');
-    const inPlace = (text: string): string => text.replaceAll('/opt/berth', ROOT);
+    const inPlace = (line: string): string => line.replaceAll('/opt/berth', ROOT);
     const child = spawn('setpriv', [...words, ...inPlace(command).split(' ')], {
       cwd: inPlace(directory),
       env: { PATH: scratch.env['PATH'], HOME: data, BERTH_DATA: data, BERTH_PORT: '0' },

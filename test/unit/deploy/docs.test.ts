@@ -56,6 +56,14 @@ it('explains what the unit has that is no bound', () => {
   const explained = /^\[Service\]\n([\s\S]*?)^LimitNOFILE/m.exec(read('deploy/berth.service'))?.[1] ?? '';
   const keys = [...explained.matchAll(/^([A-Z]\w+)=/gm)].map(([, key = '']) => key);
   expect(keys.length).toBeGreaterThan(8);
-  const plain = ['Type', 'Group', 'WorkingDirectory', 'StateDirectoryMode', 'Environment', 'RestartSec'];
+  const plain = [
+    'Type',
+    'Group',
+    'WorkingDirectory',
+    'StateDirectoryMode',
+    'RuntimeDirectoryMode',
+    'Environment',
+    'RestartSec',
+  ];
   for (const key of keys.filter((one) => !plain.includes(one))) expect(servicePage, key).toContain(`\`${key}=`);
 });
