@@ -10,6 +10,7 @@
  *   control.socket        where the tools beside the registry ask for a standstill: control.ts.
  *   admin-password        what opens the admin API: admin-password.ts.
  *   encryption-key        what secrets of the admin API's are kept with: encryption-key.ts.
+ *   registry-id           which registry it is, for its backups: registry-id.ts.
  *   backup.json           says that this is a backup, which `npm run backup` may renew.
  *   verify/, state.new/   a copy of the databases that `npm run verify` or `npm run backup` works with.
  */
@@ -24,6 +25,7 @@ import { demandOwnDirectory, PRIVATE_DIRECTORY_MODE, refuseLink } from './direct
 import { removeEmptyDatabases } from './empty-databases.ts';
 import { BLOBS, HELD, SOCKET, UPLOADS } from './files/layout.ts';
 import { describeError, StartFailure, systemErrorCode, systemFailure } from './start-failure.ts';
+import { ensureRegistryId, NEW_REGISTRY_ID, REGISTRY_ID } from './registry-id.ts';
 import {
   DATA_VERSION,
   isNoted,
@@ -46,7 +48,7 @@ export const VERIFY = 'verify';
 const OWN_NAMES: ReadonlySet<string> = new Set([
   ...[LOCK, ALIVE, VERSION, NEW_VERSION, STATE, NEW_STATE, BLOBS, UPLOADS, HELD],
   ...[SOCKET, CONTROL_SOCKET, BACKUP_FILE, VERIFY, ADMIN_PASSWORD, NEW_ADMIN_PASSWORD],
-  ...[ENCRYPTION_KEY, NEW_ENCRYPTION_KEY],
+  ...[ENCRYPTION_KEY, NEW_ENCRYPTION_KEY, REGISTRY_ID, NEW_REGISTRY_ID],
 ]);
 
 export interface DataDirectory {
@@ -78,6 +80,7 @@ export async function openDataDirectory(
     const alive = join(path, ALIVE);
     makeNamedPipe(alive, typed);
     await waitForLeftover(typed, path, onWait);
+    ensureRegistryId(path);
     const state = join(path, STATE);
     removeEmptyDatabases(join(state, OBJECTS));
     return { path, alive, state };

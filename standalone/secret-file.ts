@@ -6,11 +6,13 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fchownSync,
   fsyncSync,
   openSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -51,12 +53,20 @@ export function writeSecretFile(directory: string, name: string, secret: string)
   const descriptor = openSync(unfinished, 'wx', OWNER_ONLY);
   try {
     writeSync(descriptor, `${secret}\n`);
+    giveToOwnerOf(directory, descriptor);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
   }
   renameSync(unfinished, join(directory, name));
   syncDirectory(directory);
+}
+
+/** What root makes in a directory of the service's has to be the service's to read. */
+function giveToOwnerOf(directory: string, descriptor: number): void {
+  if (process.geteuid?.() !== 0) return;
+  const { uid, gid } = statSync(directory);
+  if (uid !== 0) fchownSync(descriptor, uid, gid);
 }
 
 /** Otherwise a power cut could take the name back, after something was done with the secret. */
