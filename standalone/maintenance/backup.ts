@@ -11,7 +11,7 @@
 import { existsSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import * as v from 'valibot';
-import { usualDataDirectory } from '../settings/program-settings.ts';
+import { DATA_HELP, dataDirectoryOf, type DataOptions } from '../settings/data-setting.ts';
 import { BACKUP_FILE, NEW_STATE, STATE } from '../data-directory.ts';
 import { ensureRegistryId, readRegistryId, writeRegistryId } from '../registry-id.ts';
 import { StartFailure } from '../start-failure.ts';
@@ -28,15 +28,13 @@ import { endUnfinishedSessions, settleDatabases, storesOf } from './stores.ts';
 import { openTarget } from './target.ts';
 import { runTool } from './tool.ts';
 
-const DATA = usualDataDirectory(process.env);
-
 const HELP = `Copies all that a registry holds into another directory, also while it serves.
 
   npm run backup -- --to DIR [--data DIR] [--drop-all]
 
   --to DIR     where the backup goes: a new or empty directory, or an earlier backup of
                this registry, to which only what is new is copied
-  --data DIR   the registry's data directory (${DATA})
+${DATA_HELP}
   --drop-all   goes on where nothing of the earlier backup would be left, since the
                registry has deleted all of it
 
@@ -48,22 +46,23 @@ await runTool(
     help: HELP,
     options: v.object({
       to: v.string(),
-      data: v.optional(v.string(), DATA),
+      data: v.optional(v.string()),
+      config: v.optional(v.string()),
       'drop-all': v.optional(v.boolean(), false),
     }),
-    examples: { to: '/mnt/backup/berth', data: '/srv/berth' },
+    examples: { to: '/mnt/backup/berth', data: '/srv/berth', config: '/etc/berth/berth.toml' },
     switches: ['drop-all'],
   },
   backup,
 );
 
-interface Options {
+interface Options extends DataOptions {
   readonly to: string;
-  readonly data: string;
   readonly 'drop-all': boolean;
 }
 
-async function backup({ to: typedTarget, data, 'drop-all': dropsAll }: Options): Promise<boolean> {
+async function backup({ to: typedTarget, 'drop-all': dropsAll, ...options }: Options): Promise<boolean> {
+  const data = dataDirectoryOf(options, process.env);
   const takenAt = new Date().toISOString();
   const access = await openData(data, 'backup');
   demandApart(typedTarget, access.path);

@@ -65,7 +65,7 @@ export function parseWords<Options>(tool: Tool<Options>, words: readonly string[
   return mistake(lacking.map(([option, example]) => needs(option, example)).join('; '));
 
   function needs(option: string, example: string): string {
-    return `--${option} needs a directory, behind two dashes, for example: npm run ${name} -- --${option} ${example}`;
+    return `--${option} needs a path, behind two dashes, for example: npm run ${name} -- --${option} ${example}`;
   }
 }
 
@@ -103,9 +103,12 @@ async function outcome(name: string, work: () => Promise<boolean>): Promise<numb
   try {
     return (await work()) ? 0 : EXIT_FAILED;
   } catch (error) {
-    if (error instanceof StartFailure) console.error(error.message);
+    if (error instanceof StartFailure) {
+      console.error(error.message);
+      return error.exitCode;
+    }
     // The disk is full, a directory is somebody else's: the system's message names the file.
-    else if (error instanceof Error && systemErrorCode(error) !== undefined)
+    if (error instanceof Error && systemErrorCode(error) !== undefined)
       console.error(`npm run ${name} broke off: ${error.message}`);
     else throw error;
     return EXIT_FAILED;

@@ -1,5 +1,5 @@
 /** A backup never takes the place of another registry's, nor drops all that is left of one: a disk may not have been mounted. */
-import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { start, startAgain } from '../berths.ts';
@@ -11,7 +11,10 @@ test('a backup of another registry, or of an empty one in the place of that whic
   await push(berth.url, newImage('team/app', 'latest'));
   const { data } = berth;
   const backup = join(scratch(), 'backup');
-  await wellDone('backup', '--to', backup, '--data', data);
+  const settings = join(scratch(), 'berth.toml');
+  writeFileSync(settings, `data = ${JSON.stringify(data)}\n`);
+  expect(await wellDone('backup', '--to', backup, '--config', settings)).toContain(`Backed ${data} up`);
+  expect(await wellDone('verify', '--config', settings)).toContain('All is well: 2 blobs');
   await berth.stop();
   const id = readFileSync(join(data, 'registry-id'), 'utf8');
   expect(readFileSync(join(backup, 'registry-id'), 'utf8')).toBe(id);

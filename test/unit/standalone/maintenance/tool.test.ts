@@ -38,15 +38,12 @@ describe('the words of a tool', () => {
   });
 
   it.each([
-    [[], '--to needs a directory, behind two dashes, for example: npm run backup -- --to /mnt/backup'],
-    [['--to'], '--to needs a directory, behind two dashes, for example: npm run backup -- --to /mnt/backup'],
-    [
-      ['--to', '--data', 'd'],
-      '--to needs a directory, behind two dashes, for example: npm run backup -- --to /mnt/backup',
-    ],
+    [[], '--to needs a path, behind two dashes, for example: npm run backup -- --to /mnt/backup'],
+    [['--to'], '--to needs a path, behind two dashes, for example: npm run backup -- --to /mnt/backup'],
+    [['--to', '--data', 'd'], '--to needs a path, behind two dashes, for example: npm run backup -- --to /mnt/backup'],
     [
       ['--data=', '--to', 'b'],
-      '--data needs a directory, behind two dashes, for example: npm run backup -- --data /srv/berth',
+      '--data needs a path, behind two dashes, for example: npm run backup -- --data /srv/berth',
     ],
     [['--to', 'b', '--drop-all=on'], '--drop-all takes no value. npm run backup -- --help lists the options.'],
     [['--from', 'b'], '"--from" is unknown. npm run backup -- --help lists the options.'],
