@@ -21,7 +21,7 @@ import { ADMIN_PASSWORD, NEW_ADMIN_PASSWORD } from './admin-password.ts';
 import type { StorageKind } from './settings/program-settings.ts';
 import { ALIVE, leftoverGone, LOCK, openForWriting, tryLock } from './directory-lock.ts';
 import { ENCRYPTION_KEY, NEW_ENCRYPTION_KEY } from './encryption-key.ts';
-import { demandOwnDirectory, PRIVATE_DIRECTORY_MODE, refuseLink } from './directory-owner.ts';
+import { demandOwnDirectory, PRIVATE_DIRECTORY_MODE, refuseLink, refuseOthersFiles } from './directory-owner.ts';
 import { removeEmptyDatabases } from './empty-databases.ts';
 import { BLOBS, HELD, SOCKET, UPLOADS } from './files/layout.ts';
 import { describeError, StartFailure, systemErrorCode, systemFailure } from './start-failure.ts';
@@ -72,8 +72,7 @@ export async function openDataDirectory(
   create(path, typed);
   try {
     refuseLink(path, typed);
-    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
-    refuseForeign(path, typed);
+    demandUsable(path, typed);
     demandOwnDirectory(path, typed);
     lock(path, typed);
     checkVersion(path, typed, storage);
@@ -118,8 +117,7 @@ export function lookAtDataDirectory(typed: string, storage: StorageKind): string
     }
     if (!found.isDirectory()) throw isFile(typed);
     refuseLink(path, typed);
-    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
-    refuseForeign(path, typed);
+    demandUsable(path, typed);
     refuseVersion(path, typed, storage);
     return undefined;
   } catch (error) {
@@ -157,6 +155,22 @@ function notMade(typed: string, code: string | undefined, cause?: unknown): Star
         : reasonOf(cause);
   const message = `${typed} can't be made: ${reason}. Or choose another: npm start -- --data DIR`;
   return systemFailure(cause, typed) ?? new StartFailure(message, { cause });
+}
+
+function demandUsable(path: string, typed: string): void {
+  // What holds other things is nobody's to give away; what can't be read may hold anything.
+  if (isReadable(path)) refuseForeign(path, typed);
+  refuseOthersFiles(path, typed, join(STATE, OBJECTS));
+  accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** `--data ~` would otherwise mix the registry with somebody's home. */

@@ -15,7 +15,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
 
 const OWNER_ONLY = 0o600;
@@ -42,8 +42,21 @@ export function readSecretFile(path: string, remedy: string): string | undefined
     }
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return undefined;
-    throw new StartFailure(`${path} can't be read (${describeError(error)}). ${remedy}`, { cause: error });
+    throw (
+      notYours(error, path) ??
+      new StartFailure(`${path} can't be read (${describeError(error)}). ${remedy}`, { cause: error })
+    );
   }
+}
+
+/** Nothing is wrong with the secret then: it must not be made anew, which would lose what it opens. */
+function notYours(error: unknown, path: string): StartFailure | undefined {
+  if (!['EACCES', 'EPERM'].includes(systemErrorCode(error) ?? '')) return undefined;
+  const user = String(process.geteuid?.());
+  return new StartFailure(
+    `${path} is not this user's (uid ${user}) to read. Keep it, and give all that is there to this one: chown -R ${user} ${dirname(path)}`,
+    { cause: error },
+  );
 }
 
 /** In place of what is there. */
