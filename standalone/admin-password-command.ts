@@ -6,17 +6,15 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isGiven, readAdminPassword, writeAdminPassword } from './admin-password.ts';
-import { usualDataDirectory } from './settings/program-settings.ts';
+import { DATA_HELP, dataDirectoryOf, type DataOptions } from './settings/data-setting.ts';
 import { describeError, EXIT_FAILED, EXIT_USAGE, StartFailure } from './start-failure.ts';
 import { readVersion } from './version-file.ts';
-
-const DATA = usualDataDirectory(process.env);
 
 const HELP = `Shows the password of the admin API, which npm start made in the data directory.
 
   npm run admin-password [-- --data DIR] [--new]
 
-  --data DIR   the registry's data directory (${DATA})
+${DATA_HELP}
   --new        makes a new one. A registry that is running takes the old one
                until it is stopped and started again
 
@@ -37,11 +35,11 @@ function main(words: readonly string[]): number {
     return 0;
   }
   try {
-    show(options.data, options.new);
+    show(dataDirectoryOf(options, process.env), options.new);
     return 0;
   } catch (error) {
     console.error(error instanceof StartFailure ? error.message : describeError(error));
-    return EXIT_FAILED;
+    return error instanceof StartFailure ? error.exitCode : EXIT_FAILED;
   }
 }
 
@@ -59,13 +57,23 @@ function show(typed: string, isNew: boolean): void {
     console.error('BERTH_ADMIN_PASSWORD is set here: where Berth starts with it, it counts instead.');
 }
 
-function optionsOf(words: readonly string[]): { data: string; new: boolean; help: boolean } | undefined {
+interface Options extends DataOptions {
+  readonly new: boolean;
+  readonly help: boolean;
+}
+
+function optionsOf(words: readonly string[]): Options | undefined {
   try {
     const { values } = parseArgs({
       args: [...words],
-      options: { data: { type: 'string' }, new: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        data: { type: 'string' },
+        config: { type: 'string' },
+        new: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
     });
-    return { data: values.data ?? DATA, new: values.new ?? false, help: values.help ?? false };
+    return { data: values.data, config: values.config, new: values.new ?? false, help: values.help ?? false };
   } catch {
     return undefined;
   }

@@ -10,6 +10,7 @@
  *   control.socket        where the tools beside the registry ask for a standstill: control.ts.
  *   admin-password        what opens the admin API: admin-password.ts.
  *   encryption-key        what secrets of the admin API's are kept with: encryption-key.ts.
+ *   registry-id           which registry it is, for its backups: registry-id.ts.
  *   backup.json           says that this is a backup, which `npm run backup` may renew.
  *   verify/, state.new/   a copy of the databases that `npm run verify` or `npm run backup` works with.
  */
@@ -20,10 +21,11 @@ import { ADMIN_PASSWORD, NEW_ADMIN_PASSWORD } from './admin-password.ts';
 import type { StorageKind } from './settings/program-settings.ts';
 import { ALIVE, leftoverGone, LOCK, openForWriting, tryLock } from './directory-lock.ts';
 import { ENCRYPTION_KEY, NEW_ENCRYPTION_KEY } from './encryption-key.ts';
-import { demandOwnDirectory, PRIVATE_DIRECTORY_MODE, refuseLink } from './directory-owner.ts';
+import { demandOwnDirectory, PRIVATE_DIRECTORY_MODE, refuseLink, refuseOthersFiles } from './directory-owner.ts';
 import { removeEmptyDatabases } from './empty-databases.ts';
 import { BLOBS, HELD, SOCKET, UPLOADS } from './files/layout.ts';
 import { describeError, StartFailure, systemErrorCode, systemFailure } from './start-failure.ts';
+import { ensureRegistryId, NEW_REGISTRY_ID, REGISTRY_ID } from './registry-id.ts';
 import {
   DATA_VERSION,
   isNoted,
@@ -47,7 +49,7 @@ export const VERIFY = 'verify';
 const OWN_NAMES: ReadonlySet<string> = new Set([
   ...[LOCK, ALIVE, VERSION, NEW_VERSION, STATE, NEW_STATE, BLOBS, UPLOADS, HELD],
   ...[SOCKET, CONTROL_SOCKET, BACKUP_FILE, VERIFY, ADMIN_PASSWORD, NEW_ADMIN_PASSWORD],
-  ...[ENCRYPTION_KEY, NEW_ENCRYPTION_KEY],
+  ...[ENCRYPTION_KEY, NEW_ENCRYPTION_KEY, REGISTRY_ID, NEW_REGISTRY_ID],
 ]);
 
 export interface DataDirectory {
@@ -76,8 +78,7 @@ export async function openDataDirectory(
   create(path, typed);
   try {
     refuseLink(path, typed);
-    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
-    refuseForeign(path, typed);
+    demandUsable(path, typed);
     demandOwnDirectory(path, typed);
     lock(path, typed);
     const found = refuseVersion(path, typed, storage);
@@ -89,6 +90,7 @@ export async function openDataDirectory(
     const state = join(path, STATE);
     removeEmptyDatabases(join(state, OBJECTS));
     const noteServed = (): void => {
+      ensureRegistryId(path);
       if (found !== 'new' && !isNoted(found)) writeVersion(path, presentVersion(storage));
       // What is served is a registry of its own: the next backup of another one must not take its place.
       rmSync(join(path, BACKUP_FILE), { force: true });
@@ -128,8 +130,7 @@ export function lookAtDataDirectory(typed: string, storage: StorageKind): string
     }
     if (!found.isDirectory()) throw isFile(typed);
     refuseLink(path, typed);
-    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
-    refuseForeign(path, typed);
+    demandUsable(path, typed);
     refuseVersion(path, typed, storage);
     return undefined;
   } catch (error) {
@@ -167,6 +168,22 @@ function notMade(typed: string, code: string | undefined, cause?: unknown): Star
         : reasonOf(cause);
   const message = `${typed} can't be made: ${reason}. Or choose another: npm start -- --data DIR`;
   return systemFailure(cause, typed) ?? new StartFailure(message, { cause });
+}
+
+function demandUsable(path: string, typed: string): void {
+  // What holds other things is nobody's to give away; what can't be read may hold anything.
+  if (isReadable(path)) refuseForeign(path, typed);
+  refuseOthersFiles(path, typed, join(STATE, OBJECTS));
+  accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** `--data ~` would otherwise mix the registry with somebody's home. */

@@ -7,14 +7,16 @@ import {
   constants,
   fchmodSync,
   fstatSync,
+  fchownSync,
   fsyncSync,
   openSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describeError, StartFailure, systemErrorCode } from './start-failure.ts';
 
 const OWNER_ONLY = 0o600;
@@ -42,8 +44,21 @@ export function readSecretFile(path: string, remedy: string): string | undefined
     }
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return undefined;
-    throw new StartFailure(`${path} can't be read (${describeError(error)}). ${remedy}`, { cause: error });
+    throw (
+      notYours(error, path) ??
+      new StartFailure(`${path} can't be read (${describeError(error)}). ${remedy}`, { cause: error })
+    );
   }
+}
+
+/** Nothing is wrong with the secret then: it must not be made anew, which would lose what it opens. */
+function notYours(error: unknown, path: string): StartFailure | undefined {
+  if (!['EACCES', 'EPERM'].includes(systemErrorCode(error) ?? '')) return undefined;
+  const user = String(process.geteuid?.());
+  return new StartFailure(
+    `${path} is not this user's (uid ${user}) to read. Keep it, and give all that is there to this one: chown -R ${user} ${dirname(path)}`,
+    { cause: error },
+  );
 }
 
 /** In place of what is there. */
@@ -53,12 +68,20 @@ export function writeSecretFile(directory: string, name: string, secret: string)
   const descriptor = openSync(unfinished, 'wx', OWNER_ONLY);
   try {
     writeSync(descriptor, `${secret}\n`);
+    giveToOwnerOf(directory, descriptor);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
   }
   renameSync(unfinished, join(directory, name));
   syncDirectory(directory);
+}
+
+/** What root makes in a directory of the service's has to be the service's to read. */
+function giveToOwnerOf(directory: string, descriptor: number): void {
+  if (process.geteuid?.() !== 0) return;
+  const { uid, gid } = statSync(directory);
+  if (uid !== 0) fchownSync(descriptor, uid, gid);
 }
 
 /** Otherwise a power cut could take the name back, after something was done with the secret. */

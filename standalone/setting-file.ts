@@ -30,7 +30,11 @@ export function whyNotReadable(file: string): string | undefined {
   }
 }
 
-function unreadable(file: string, code: string | undefined): string {
+/** @param code of the system's error, undefined where there was none of its */
+export function unreadable(file: string, code: string | undefined): string {
+  const user = process.geteuid?.();
+  if ((code === 'EACCES' || code === 'EPERM') && user !== undefined)
+    return `${file} can't be read: this user (uid ${String(user)}) may not (${code}). Let it read the file, and enter the directories above.`;
   return `${file} can't be read (${code ?? 'no such file'}). Give the path of a file.`;
 }
 

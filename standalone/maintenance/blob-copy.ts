@@ -66,14 +66,37 @@ export async function lackingBlobs(mapping: Mapping, directory: string): Promise
 /** Deletes the files of blobs that are not mapped any more. */
 export async function dropUnmapped(mapping: Mapping, directory: string): Promise<number> {
   let dropped = 0;
-  for (const shard of await readdir(join(directory, BLOBS))) {
-    for (const name of await readdir(join(directory, BLOBS, shard))) {
-      if (mapping.hasKey(`${BLOBS}/${shard}/${name}`)) continue;
-      await rm(join(directory, BLOBS, shard, name), { force: true });
-      dropped += 1;
-    }
+  for await (const key of storedKeys(directory)) {
+    if (mapping.hasKey(key)) continue;
+    await rm(join(directory, key), { force: true });
+    dropped += 1;
   }
   return dropped;
+}
+
+/** How many files of blobs a directory has, and how many of them are mapped: keys are random, so those are of the same registry. */
+export async function countStored(mapping: Mapping, directory: string): Promise<{ stored: number; mapped: number }> {
+  const counts = { stored: 0, mapped: 0 };
+  for await (const key of storedKeys(directory)) {
+    counts.stored += 1;
+    if (mapping.hasKey(key)) counts.mapped += 1;
+  }
+  return counts;
+}
+
+async function* storedKeys(directory: string): AsyncGenerator<string> {
+  for (const shard of await namesIn(join(directory, BLOBS))) {
+    for (const name of await namesIn(join(directory, BLOBS, shard))) yield `${BLOBS}/${shard}/${name}`;
+  }
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** A file may have been deleted, hence be held, since the mapping was read; the other way round it never goes. */

@@ -7,6 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { BACKUP_FILE, STATE } from '../data-directory.ts';
 import { tryLock } from '../directory-lock.ts';
+import { readRegistryId, writeRegistryId } from '../registry-id.ts';
 import { StartFailure } from '../start-failure.ts';
 import { VERSION, writeVersion, type VersionFile } from '../version-file.ts';
 import { readBackupFile, type BackupFile } from './backup-file.ts';
@@ -62,6 +63,9 @@ async function restore({ from: typedSource, data }: { from: string; data: string
   progress.clear();
   renewIncarnations(state);
   await syncTree(state);
+  // So that backups go on where they were made.
+  const id = readRegistryId(source);
+  if (id !== undefined) writeRegistryId(target, id);
   await syncDirectory(target);
   writeVersion(target, version);
   await syncDirectory(target);

@@ -12,8 +12,10 @@ export interface Tool<Options> {
   readonly name: string;
   readonly help: string;
   readonly options: v.GenericSchema<unknown, Options>;
-  /** A value for each option that there is. */
+  /** A value for each option that has one. */
   readonly examples: Readonly<Record<string, string>>;
+  /** Options that have none. */
+  readonly switches?: readonly string[];
 }
 
 export type Words<Options> =
@@ -23,24 +25,32 @@ export type Words<Options> =
 
 /** Pure. */
 export function parseWords<Options>(tool: Tool<Options>, words: readonly string[]): Words<Options> {
-  const { name, examples } = tool;
+  const { name, examples, switches = [] } = tool;
   const usage = `npm run ${name} -- --help lists the options.`;
   // npm takes options for its own unless two dashes stand before them, and passes on what is left.
   const dashes = `Options go behind two dashes: npm run ${name} -- ${Object.entries(examples)
     .map(([option, example]) => `--${option} ${example}`)
     .join(' ')}`;
+  const options: Record<string, { type: 'string' | 'boolean' }> = {};
+  for (const option of Object.keys(examples)) options[option] = { type: 'string' };
+  for (const option of switches) options[option] = { type: 'boolean' };
   const { tokens } = parseArgs({
     args: [...words],
-    options: Object.fromEntries(Object.keys(examples).map((option) => [option, { type: 'string' }])),
+    options,
     strict: false,
     allowPositionals: true,
     tokens: true,
   });
-  const given: Record<string, string> = {};
+  const given: Record<string, string | true> = {};
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional') return mistake(`${JSON.stringify(token.value)} is not an option. ${dashes}`);
     if (['--help', '-h'].includes(token.rawName)) return { kind: 'help' };
+    if (switches.includes(token.name)) {
+      if (token.value !== undefined) return mistake(`${token.rawName} takes no value. ${usage}`);
+      given[token.name] = true;
+      continue;
+    }
     const example = examples[token.name];
     if (example === undefined) return mistake(`${JSON.stringify(token.rawName)} is unknown. ${usage}`);
     // Without an equals sign the parser takes whatever follows, another option included.
@@ -55,7 +65,7 @@ export function parseWords<Options>(tool: Tool<Options>, words: readonly string[
   return mistake(lacking.map(([option, example]) => needs(option, example)).join('; '));
 
   function needs(option: string, example: string): string {
-    return `--${option} needs a directory, behind two dashes, for example: npm run ${name} -- --${option} ${example}`;
+    return `--${option} needs a path, behind two dashes, for example: npm run ${name} -- --${option} ${example}`;
   }
 }
 
@@ -93,9 +103,12 @@ async function outcome(name: string, work: () => Promise<boolean>): Promise<numb
   try {
     return (await work()) ? 0 : EXIT_FAILED;
   } catch (error) {
-    if (error instanceof StartFailure) console.error(error.message);
+    if (error instanceof StartFailure) {
+      console.error(error.message);
+      return error.exitCode;
+    }
     // The disk is full, a directory is somebody else's: the system's message names the file.
-    else if (error instanceof Error && systemErrorCode(error) !== undefined)
+    if (error instanceof Error && systemErrorCode(error) !== undefined)
       console.error(`npm run ${name} broke off: ${error.message}`);
     else throw error;
     return EXIT_FAILED;

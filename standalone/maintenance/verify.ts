@@ -7,7 +7,7 @@ import { stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import * as v from 'valibot';
 import { digestAlgorithm, digestHex } from '../../src/oci/digest.ts';
-import { usualDataDirectory } from '../settings/program-settings.ts';
+import { DATA_HELP, dataDirectoryOf, type DataOptions } from '../settings/data-setting.ts';
 import { STATE, VERIFY } from '../data-directory.ts';
 import { heldPath } from '../files/layout.ts';
 import { describeError, systemErrorCode } from '../start-failure.ts';
@@ -26,28 +26,28 @@ import { runTool } from './tool.ts';
 /** So that the disk reads one file while another is opened or hashed; more would not hash faster. */
 const FILES_AT_ONCE = 3;
 
-const DATA = usualDataDirectory(process.env);
-
 const HELP = `Checks every stored file against its digest, also while the registry serves.
 
   npm run verify [-- --data DIR]
 
-  --data DIR   the registry's data directory, or a backup (${DATA})
+${DATA_HELP}
 
-It says what is wrong and what heals it, and changes nothing itself.
+DIR may be a backup, too. It says what is wrong and what heals it, and changes
+nothing itself.
 Exit code: 0 all is well, 1 something is wrong, 2 typed wrongly.`;
 
 await runTool(
   {
     name: 'verify',
     help: HELP,
-    options: v.object({ data: v.optional(v.string(), DATA) }),
-    examples: { data: '/srv/berth' },
+    options: v.object({ data: v.optional(v.string()), config: v.optional(v.string()) }),
+    examples: { data: '/srv/berth', config: '/etc/berth/berth.toml' },
   },
   verify,
 );
 
-async function verify({ data }: { data: string }): Promise<boolean> {
+async function verify(options: DataOptions): Promise<boolean> {
+  const data = dataDirectoryOf(options, process.env);
   const access = await openData(data, 'verify');
   if (access.control === undefined) return check(access, join(access.path, STATE), Infinity);
   const copy = join(access.path, VERIFY);

@@ -11,16 +11,10 @@ import * as v from 'valibot';
 import { oneOf, wholeNumber } from '../../src/config.ts';
 import { DEFAULT_HOST, HIGHEST_PORT, parseHost } from '../address.ts';
 import { LOG_FORMATS } from '../terminal.ts';
-import { variableOf, type Row, type SettingSchema } from './setting.ts';
+import type { Row, SettingSchema } from './setting.ts';
 
 export const DEFAULT_DATA_DIRECTORY = '.berth';
 const DEFAULT_PORT = 8787;
-
-/** For programs beside `npm start`, which look at its data. */
-export function usualDataDirectory(environment: Readonly<Record<string, string | undefined>>): string {
-  const given = environment[variableOf('data')] ?? '';
-  return given === '' ? DEFAULT_DATA_DIRECTORY : given;
-}
 
 /** `filesystem`: plain files. `r2`: the emulator of Cloudflare's bucket. */
 export const STORAGE_KINDS = ['filesystem', 'r2'] as const;

@@ -1,5 +1,6 @@
 /** A secret that somebody put into a file and named (`--admin-password-file F`). It must be nobody else's to read. */
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { unreadable } from '../setting-file.ts';
 import { systemErrorCode } from '../start-failure.ts';
 
 const READABLE_BY_OTHERS = 0o004;
@@ -27,7 +28,6 @@ export function readSecretText(file: string): SecretText {
       closeSync(descriptor);
     }
   } catch (error) {
-    const reason = systemErrorCode(error) ?? 'no such file';
-    return { kind: 'refused', why: `${file} can't be read (${reason}). Give the path of a file.` };
+    return { kind: 'refused', why: unreadable(file, systemErrorCode(error)) };
   }
 }

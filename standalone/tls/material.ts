@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { Config } from '../../src/config.ts';
 import { isOpenToOthers } from '../settings/secret-text.ts';
+import { unreadable } from '../setting-file.ts';
 import { systemErrorCode } from '../start-failure.ts';
 import { doubtsOf } from './doubts.ts';
 import { parseCertificates, parsePair, problem, type KeyPair, type Result } from './key-pair.ts';
@@ -91,8 +92,6 @@ function readText(option: string, path: string): Result<string> {
       return problem(`${option} ${path} is too large: it may have ${String(LARGEST_FILE_BYTES)} bytes`);
     return { kind: 'ok', value: readFileSync(path, 'utf8') };
   } catch (error) {
-    return problem(
-      `${option} ${path} can't be read (${systemErrorCode(error) ?? 'no such file'}). Give the path of a file that this user may read.`,
-    );
+    return problem(`${option} ${unreadable(path, systemErrorCode(error))}`);
   }
 }

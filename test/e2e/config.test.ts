@@ -36,10 +36,16 @@ interface Outcome {
   readonly stderr: string;
 }
 
-function config(words: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+/** @param within a command that runs the words that follow it */
+function config(
+  words: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  within: readonly string[] = [],
+): Promise<Outcome> {
   const program = join(ROOT, 'standalone', 'config-command.ts');
   const env = { ...outerEnvironment(), ...environment };
-  return promisify(execFile)(NODE, [program, ...words], { cwd: ROOT, env }).then(
+  const [command = '', ...rest] = [...within, NODE, program, ...words];
+  return promisify(execFile)(command, rest, { cwd: ROOT, env }).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     (error: unknown) =>
       v.parse(v.object({ code: v.unknown(), stdout: v.string(), stderr: v.string() }), { ...Object(error) }),
@@ -173,6 +179,18 @@ describe('npm run config -- check', () => {
     const proven = await config(['check', ...words, '--trusted-proxy'], { BERTH_PROXY_SECRET: 's'.repeat(32) });
     expect(proven.stdout).toMatch(/^Note: proxy-unproven: /m);
     expect([plain.code, secure.code, proven.code]).toEqual([0, 0, 0]);
+  });
+
+  it('says which user may not read a file', async () => {
+    const isRoot = process.geteuid?.() === 0;
+    const closed = file('closed.json', '{}', 0o000);
+    const within = isRoot ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : [];
+    const environment = { BERTH_POLICY: closed, BERTH_CONFIG: closed, BERTH_ADMIN_PASSWORD_FILE: closed };
+    const { code, stdout } = await config(['check'], environment, within);
+    const user = isRoot ? '65534' : String(process.geteuid?.());
+    const why = `${closed} can't be read: this user (uid ${user}) may not (EACCES). Let it read the file, and enter the directories above.`;
+    expect(code).toBe(1);
+    for (const name of Object.keys(environment)) expect(stdout.split('\n')).toContain(`${name} ${why}`);
   });
 
   it('is told apart from what it is not', async () => {

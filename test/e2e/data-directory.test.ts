@@ -5,8 +5,10 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -223,6 +225,35 @@ test("a data directory of another user's is refused", async (context) => {
   expect(code).toBe(1);
   expect(said).toEqual([
     `${used.data} belongs to another user (uid 12345; this is 0). Start Berth as that one, give it away (chown -R 0 ${used.data}), or choose another: npm start -- --data DIR`,
+  ]);
+});
+
+test("what root has restored is refused to the service's user, with whose it is and how to give it away", async (context) => {
+  if (process.geteuid?.() !== 0) return context.skip('only root can give a directory away');
+  const used = await start();
+  await used.stop();
+  const user = 65_534;
+  const within = ['setpriv', `--reuid=${String(user)}`, `--regid=${String(user)}`, '--clear-groups'];
+  const refused = async (): Promise<readonly string[]> => (await refusal({ data: used.data, within })).said;
+  const lineOf = (file: string): string =>
+    `${file} belongs to another user (uid 0; this is ${String(user)}), and this one may not use it. If ${used.data} holds data of Berth, give all of it to this one (chown -R ${String(user)} ${used.data}); or choose another: npm start -- --data DIR`;
+  expect(await refused()).toEqual([lineOf(used.data)]);
+  // The directory alone, then what lies in it, then all but one file.
+  lchownSync(used.data, user, user);
+  const tops = readdirSync(used.data).map((name) => lineOf(join(used.data, name)));
+  expect(tops).toContain((await refused())[0]);
+  const all = readdirSync(used.data, { recursive: true, encoding: 'utf8' }).map((name) => join(used.data, name));
+  const database = all.find((file) => file.includes('/state/do/') && file.endsWith('.sqlite')) ?? '';
+  for (const file of all) if (file !== database) lchownSync(file, user, user);
+  expect(await refused()).toEqual([lineOf(database)]);
+  lchownSync(database, user, user);
+  const key = join(used.data, 'encryption-key');
+  lchownSync(key, 0, 0);
+  expect(await refused()).toEqual([lineOf(key)]);
+  // Everybody may read it, and only its owner change that.
+  chmodSync(key, 0o666);
+  expect(await refused()).toEqual([
+    `${key} is not this user's (uid ${String(user)}) to read. Keep it, and give all that is there to this one: chown -R ${String(user)} ${used.data}`,
   ]);
 });
 

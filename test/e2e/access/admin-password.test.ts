@@ -58,6 +58,14 @@ test('npm run admin-password shows it, and --new makes another, which counts fro
   const shown = await command(['--data', berth.data]);
   const password = shown.stdout.trimEnd();
   expect(shown).toEqual({ code: 0, stdout: `${password}\n`, stderr: '' });
+  const folder = mkdtempSync(join(tmpdir(), 'berth-password-'));
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const settings = join(folder, 'berth.toml');
+  writeFileSync(settings, `data = ${JSON.stringify(berth.data)}\n`);
+  expect(await command([], { BERTH_CONFIG: settings })).toEqual(shown);
+  expect(await command(['--config', settings])).toEqual(shown);
   const renewed = await command(['--data', berth.data, '--new']);
   expect(renewed.stderr).toBe('A registry that is running takes the old one until it is stopped and started again.\n');
   const another = renewed.stdout.trimEnd();

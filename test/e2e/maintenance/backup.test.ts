@@ -180,7 +180,9 @@ test('a backup that is killed leaves the registry serving, and half a backup tha
   expect(await refused('restore', '--from', target, '--data', data)).toContain('is an unfinished backup');
   await mkdir(join(target, 'state.new'), { recursive: true });
   expect(await wellDone('backup', '--to', target, '--data', berth.data)).toContain('2 repositories');
-  expect(readdirSync(target).sort()).toEqual(['backup.json', 'blobs', 'lock', 'state', 'uploads', 'version.json']);
+  expect(readdirSync(target).sort()).toEqual([
+    ...['backup.json', 'blobs', 'lock', 'registry-id', 'state', 'uploads', 'version.json'],
+  ]);
 });
 
 test('a client that asks for a standstill and hangs costs ten seconds, and is told that it had too long', async () => {

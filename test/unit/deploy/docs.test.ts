@@ -52,6 +52,35 @@ it('ends in a service that knows its secret and its policy, and says what has to
   expect(steps).not.toContain('npm start');
 });
 
+it('checks the settings as the user and with the environment of the unit', () => {
+  const unit = read('deploy/berth.service');
+  const [, line = ''] = /^(systemd-run (?:.*\\\n)*.*)$/m.exec(servicePage) ?? [];
+  for (const key of ['User', 'WorkingDirectory', 'Environment', 'EnvironmentFile']) {
+    const values = [...unit.matchAll(new RegExp(`^${key}=.*$`, 'gm'))].map(([found]) => found);
+    expect(values.length, key).toBeGreaterThan(0);
+    for (const value of values) expect(line).toContain(`-p ${value} `);
+  }
+});
+
+it('runs a container with what the compose file gives one', () => {
+  const compose = read('deploy/compose.yaml');
+  const [, line = ''] = /^(docker run (?:.*\\\n)*.*)$/m.exec(servicePage) ?? [];
+  for (const [key, words] of [
+    ['init: true', '--init'],
+    ['restart: unless-stopped', '--restart unless-stopped'],
+    ['stop_grace_period: 5m', '--stop-timeout 300'],
+    ['read_only: true', '--read-only'],
+    ['tmpfs: [/tmp]', '--tmpfs /tmp'],
+    ['cap_drop: [ALL]', '--cap-drop all'],
+    ["security_opt: ['no-new-privileges:true']", '--security-opt no-new-privileges'],
+    ['ulimits: { nofile: 65536 }', '--ulimit nofile=65536'],
+    ['logging: { driver: local }', '--log-driver local'],
+  ] as const) {
+    expect(compose).toContain(key);
+    expect(line).toContain(`${words} `);
+  }
+});
+
 it('explains what the unit has that is no bound', () => {
   const explained = /^\[Service\]\n([\s\S]*?)^LimitNOFILE/m.exec(read('deploy/berth.service'))?.[1] ?? '';
   const keys = [...explained.matchAll(/^([A-Z]\w+)=/gm)].map(([, key = '']) => key);

@@ -1,6 +1,15 @@
 /** The key that `npm start` makes for the secrets of webhooks. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -25,6 +34,14 @@ test('the first start makes one in a file of its owner alone, and the next one k
   expect(statSync(path()).mode & 0o777).toBe(0o600);
   expect(readdirSync(data)).toEqual(['encryption-key']);
   expect(withEncryptionKey(data, { PATH: '/bin' })).toEqual(first);
+});
+
+test('one that root makes is of whoever owns the directory', (context) => {
+  if (process.geteuid?.() !== 0) return context.skip('only root can give a file away');
+  chownSync(data, 65_534, 65_534);
+  withEncryptionKey(data, {});
+  const { uid, gid, mode } = statSync(path());
+  expect([uid, gid, mode & 0o777]).toEqual([65_534, 65_534, 0o600]);
 });
 
 test('a variable of the environment outranks it, and none is made beside it', () => {

@@ -99,7 +99,7 @@ describe('a pair', () => {
       problem((folder) => {
         folder.writeKey(key);
       }),
-    ).toBe("--tls-cert cert.pem can't be read (ENOENT). Give the path of a file that this user may read.");
+    ).toBe("--tls-cert cert.pem can't be read (ENOENT). Give the path of a file.");
     expect(
       problem((folder) => {
         folder.writeCertificate(certificate);
