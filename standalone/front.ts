@@ -18,6 +18,7 @@ import { oddityOf, refusalOf } from './odd-request.ts';
 import { Peers } from './peers.ts';
 import { isTlsHello, NO_CERTIFICATE, NOT_TLS, ONLY_TLS } from './tls-hello.ts';
 import type { SecureSide } from './tls/secure-side.ts';
+import { Untaken } from './untaken.ts';
 
 const TOO_MANY =
   'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Type: application/json\r\n\r\n' +
@@ -29,6 +30,9 @@ export const BUFFER_BYTES = 1024 * 1024;
 /** What is first read of workerd into: most answers are small, and V8 collects the more often the more such memory it sees. */
 const FIRST_READ_BYTES = 16 * 1024;
 const READ_GROWTH = 8;
+/** Of more clients at once each is read for in smaller pieces, so that those who take nothing don't fill the memory. */
+const MANY_CLIENTS = 128;
+const PIECE_OF_MANY_BYTES = FIRST_READ_BYTES * READ_GROWTH;
 /** As much as Node reads of a connection in one turn. */
 const GATHERED_BYTES = 512 * 1024;
 /** How long workerd itself waits for a request; and for who spoke TLS to hang up. */
@@ -53,6 +57,9 @@ export class Front {
   readonly #endless = new Set<Socket>();
   /** Those that have asked for nothing yet, and those that were turned away; in the order in which they came. */
   readonly #idle = new Set<Socket>();
+  readonly #untaken = new Untaken((client) => {
+    this.#reset(client);
+  });
   readonly #mostClients: number;
   readonly #secure: SecureSide | undefined;
   /** Of a client that speaks TLS, the connection below it. */
@@ -94,6 +101,7 @@ export class Front {
   stopListening(): void {
     this.#server.close();
     for (const client of [...this.#idle, ...this.#endless]) client.destroy();
+    this.#untaken.hurry();
   }
 
   /** Fulfilled when every connection has got all that workerd said on it, whether or not its client hangs up too. */
@@ -142,6 +150,7 @@ export class Front {
       this.#idle.delete(client);
       this.#served.delete(client);
       this.#endless.delete(client);
+      this.#untaken.ended(client);
     });
     client.on('error', () => {
       client.destroy();
@@ -202,7 +211,7 @@ export class Front {
     workerd.once('error', () => {
       // An answer that came early, to a client that still sends: to hang up now could take it away (RFC 9112 §9.6).
       if (client.writableEnded || workerd.readableEnded) client.resume();
-      else (this.#below.get(client) ?? client).resetAndDestroy();
+      else this.#reset(client);
     });
     forward(client, workerd, first, () => {
       isEndless = true;
@@ -214,7 +223,7 @@ export class Front {
   /** Undefined when the client is gone, or workerd for longer than a restart takes. */
   async #connect(client: Socket): Promise<Socket | undefined> {
     for (let attempt = 0; attempt < CONNECT_ATTEMPTS && !client.destroyed; attempt += 1) {
-      const workerd = connectTo(this.target, client);
+      const workerd = this.#connectTo(this.target, client);
       try {
         await once(workerd, 'connect');
         return workerd;
@@ -223,6 +232,47 @@ export class Front {
       }
     }
     return undefined;
+  }
+
+  /**
+   * A connection to workerd whose answer goes to the client through one buffer, which is read into again once the system
+   * has taken what was in it; one that was filled gives way to a larger one. A stream in flowing mode allocates 64 KiB for every
+   * read and makes two turns of them.
+   */
+  #connectTo(port: number, client: Socket): Socket {
+    let chunk = Buffer.allocUnsafeSlow(FIRST_READ_BYTES);
+    let isFilled = false;
+    const workerd = connect({
+      host: INNER_HOST,
+      port,
+      allowHalfOpen: true,
+      noDelay: true,
+      ...(client instanceof TLSSocket ? { highWaterMark: GATHERED_BYTES } : {}),
+      onread: {
+        buffer: () => {
+          const most = this.#served.size > MANY_CLIENTS ? PIECE_OF_MANY_BYTES : BUFFER_BYTES;
+          if (isFilled && chunk.byteLength < most) chunk = Buffer.allocUnsafeSlow(chunk.byteLength * READ_GROWTH);
+          return chunk;
+        },
+        callback: (length, buffer) => {
+          isFilled = length === buffer.byteLength;
+          const taken = (): boolean => client.writableLength === 0;
+          client.write(buffer.subarray(0, length), () => {
+            if (!taken()) return;
+            this.#untaken.ended(client);
+            workerd.resume();
+          });
+          if (!taken()) this.#untaken.waits(client);
+          return taken();
+        },
+      },
+    });
+    return workerd;
+  }
+
+  /** Ends a connection at once, with what is on its way to the client. */
+  #reset(client: Socket): void {
+    (this.#below.get(client) ?? client).resetAndDestroy();
   }
 }
 
@@ -313,36 +363,4 @@ function gatherer(workerd: Socket): () => void {
       workerd.uncork();
     });
   };
-}
-
-/**
- * A connection to workerd whose answer goes to the client through one buffer, which is read into again once the system
- * has taken what was in it; one that was filled gives way to a larger one. A stream in flowing mode allocates 64 KiB for every
- * read and makes two turns of them.
- */
-function connectTo(port: number, client: Socket): Socket {
-  let chunk = Buffer.allocUnsafeSlow(FIRST_READ_BYTES);
-  let isFilled = false;
-  const workerd = connect({
-    host: INNER_HOST,
-    port,
-    allowHalfOpen: true,
-    noDelay: true,
-    ...(client instanceof TLSSocket ? { highWaterMark: GATHERED_BYTES } : {}),
-    onread: {
-      buffer: () => {
-        if (isFilled && chunk.byteLength < BUFFER_BYTES) chunk = Buffer.allocUnsafeSlow(chunk.byteLength * READ_GROWTH);
-        return chunk;
-      },
-      callback: (length, buffer) => {
-        isFilled = length === buffer.byteLength;
-        const taken = (): boolean => client.writableLength === 0;
-        client.write(buffer.subarray(0, length), () => {
-          if (taken()) workerd.resume();
-        });
-        return taken();
-      },
-    },
-  });
-  return workerd;
 }

@@ -21,6 +21,8 @@ const PATIENCE_MS = 60_000;
 const PATIENCE_AFTER_BODY_MS = 600_000;
 /** Signed addresses in Location are long. */
 const MAX_HEADER_BYTES = 64 * 1024;
+/** Of status 1xx (RFC 9110 §15.2); each of them counts as a word, so that a server could go on for ever. */
+const MOST_INTERIM_ANSWERS = 16;
 /** What is left of an answer that nobody reads: less than a new connection costs. */
 const DRAINED_BYTES = 64 * 1024;
 
@@ -82,6 +84,11 @@ export class Connections {
         ? secureRequest(url, { ...options, ...this.#certificateFor(url), agent: this.#secure })
         : plainRequest(url, { ...options, agent: this.#plain });
     request.on('timeout', () => request.destroy(new Error('it says nothing any more')));
+    let hints = 0;
+    request.on('information', () => {
+      hints += 1;
+      if (hints > MOST_INTERIM_ANSWERS) request.destroy(new Error('it says again and again that its answer is coming'));
+    });
     const answered = answerTo(request);
     try {
       if (body === undefined) request.end();

@@ -6,7 +6,7 @@ import { connect, createServer, Socket, type Server } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { Front } from '../../../standalone/front.ts';
 
 const HOST = '127.0.0.1';
@@ -157,6 +157,25 @@ test('what workerd answers arrives unchanged, and is not taken from it before th
   await still(sent);
   expect(sent.taken).toBeLessThan(LARGE_BYTES / PIECE_BYTES);
   expect(await receive(client)).toEqual({ length: LARGE_BYTES, digest: sha256(bytes) });
+});
+
+test.each(['in the end', 'soon while Berth stops'])('who takes nothing of an answer is cut off %s', async (when) => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  const front = await openFront();
+  const { inner } = await openInner(front);
+  const { client, socket } = await openBoth(front, inner);
+  client.pause();
+  await still(send(socket, randomBytes(LARGE_BYTES)));
+  const closed = new Promise((settle) => socket.once('close', settle));
+  const failed = new Promise((settle) => client.once('error', settle));
+  if (when !== 'in the end') front.stopListening();
+  vi.advanceTimersByTime(when === 'in the end' ? 120_000 : 15_000);
+  await closed;
+  client.resume();
+  expect(await failed).toMatchObject({ code: 'ECONNRESET' });
 });
 
 test('both ways are open at the same time', async () => {
