@@ -103,7 +103,7 @@ export async function openDataDirectory(
 }
 
 function cantBeUsed(typed: string, cause: unknown): StartFailure {
-  const message = `${typed} can't be used: ${reasonOf(cause)}. Choose another: npm start -- --data DIR`;
+  const message = `${typed} can't be used: ${reasonOf(cause)}. Choose another: --data DIR`;
   return systemFailure(cause, typed) ?? new StartFailure(message, { cause });
 }
 
@@ -156,7 +156,7 @@ function create(path: string, typed: string): void {
 }
 
 function isFile(typed: string): StartFailure {
-  return new StartFailure(`${typed} is a file, not a directory. Choose another: npm start -- --data DIR`);
+  return new StartFailure(`${typed} is a file, not a directory. Choose another: --data DIR`);
 }
 
 function notMade(typed: string, code: string | undefined, cause?: unknown): StartFailure {
@@ -166,7 +166,7 @@ function notMade(typed: string, code: string | undefined, cause?: unknown): Star
       : code === 'ENOTDIR'
         ? 'part of its path is a file, not a directory'
         : reasonOf(cause);
-  const message = `${typed} can't be made: ${reason}. Or choose another: npm start -- --data DIR`;
+  const message = `${typed} can't be made: ${reason}. Or choose another: --data DIR`;
   return systemFailure(cause, typed) ?? new StartFailure(message, { cause });
 }
 
@@ -191,14 +191,14 @@ function refuseForeign(path: string, typed: string): void {
   const names = readdirSync(path);
   if (names.includes(VERSION) || names.every((name) => OWN_NAMES.has(name))) return;
   throw new StartFailure(
-    `${typed} holds other files and no data of Berth. Choose an empty or new directory: npm start -- --data DIR`,
+    `${typed} holds other files and no data of Berth. Choose an empty or new directory: --data DIR`,
   );
 }
 
 function lock(path: string, typed: string): void {
   if (tryLock(path)) return;
   throw new StartFailure(
-    `${typed} is in use by another Berth. Stop that one, or choose another directory and port: npm start -- --data DIR --port N`,
+    `${typed} is in use by another Berth. Stop that one, or choose another directory and port: --data DIR --port N`,
   );
 }
 
@@ -208,7 +208,7 @@ function refuseVersion(path: string, typed: string, storage: StorageKind): 'new'
     // Ours is written before anything else; that of a copy when all else is there.
     if (existsSync(join(path, STATE)) || existsSync(join(path, BLOBS)))
       throw new StartFailure(
-        `${typed} is half a backup or restore: it has no ${VERSION}. Run the one that broke off again (a restore needs an empty directory), or choose another: npm start -- --data DIR`,
+        `${typed} is half a backup or restore: it has no ${VERSION}. Run the one that broke off again (a restore needs an empty directory), or choose another: --data DIR`,
       );
     return 'new';
   }
@@ -219,11 +219,11 @@ function refuseVersion(path: string, typed: string, storage: StorageKind): 'new'
   const newer = newerPart(found);
   if (newer !== undefined)
     throw new StartFailure(
-      `${typed} was written by a newer Berth (${newer}). Update Berth, or choose another directory: npm start -- --data DIR`,
+      `${typed} was written by a newer Berth (${newer}). Update Berth, or choose another directory: --data DIR`,
     );
   if (found.storage !== storage)
     throw new StartFailure(
-      `${typed} keeps its blobs ${KIND_WORDS[found.storage]}. Start with --storage ${found.storage} to go on with it, or choose another directory: npm start -- --data DIR`,
+      `${typed} keeps its blobs ${KIND_WORDS[found.storage]}. Start with --storage ${found.storage} to go on with it, or choose another directory: --data DIR`,
     );
   return found;
 }
@@ -237,7 +237,7 @@ function makeNamedPipe(path: string, typed: string): void {
   if (status === 0) return;
   const reason = error?.message ?? stderr.trim();
   throw new StartFailure(
-    `${typed} lies on a file system that has no named pipes (${reason}). Choose a local one: npm start -- --data DIR`,
+    `${typed} lies on a file system that has no named pipes (${reason}). Choose a local one: --data DIR`,
   );
 }
 

@@ -20,7 +20,7 @@ export interface OwnerAdvice {
   readonly another: string;
 }
 
-const SERVING: OwnerAdvice = { asOwner: 'Start Berth as that one', another: 'choose another: npm start -- --data DIR' };
+const SERVING: OwnerAdvice = { asOwner: 'Start Berth as that one', another: 'choose another: --data DIR' };
 
 /** The failure, in one line that says what to do, where another user has the directory; undefined where this one has. */
 export function foreignOwner(uid: number, typed: string, { asOwner, another }: OwnerAdvice): StartFailure | undefined {
@@ -43,7 +43,7 @@ export function demandOwnDirectory(path: string, typed: string): void {
   const isTaken = isEmpty && readdirSync(path).length === 0;
   if (isTaken || (mode & WRITABLE_BY_OTHERS) === 0) return;
   throw new StartFailure(
-    `${typed} can be written by other users (mode ${(mode & PERMISSIONS).toString(8)}). If nobody else has written there, take that away (chmod go-w ${typed}) and start again; or choose another: npm start -- --data DIR`,
+    `${typed} can be written by other users (mode ${(mode & PERMISSIONS).toString(8)}). If nobody else has written there, take that away (chmod go-w ${typed}) and start again; or choose another: --data DIR`,
   );
 }
 
@@ -59,7 +59,7 @@ export function refuseOthersFiles(path: string, typed: string, databases: string
     const found = lstatSync(file, { throwIfNoEntry: false });
     if (found === undefined || found.isSymbolicLink() || found.uid === user || isUsable(file)) continue;
     throw new StartFailure(
-      `${join(typed, relative(path, file))} belongs to another user (uid ${String(found.uid)}; this is ${String(user)}), and this one may not use it. If ${typed} holds data of Berth, give all of it to this one (chown -R ${String(user)} ${typed}); or choose another: npm start -- --data DIR`,
+      `${join(typed, relative(path, file))} belongs to another user (uid ${String(found.uid)}; this is ${String(user)}), and this one may not use it. If ${typed} holds data of Berth, give all of it to this one (chown -R ${String(user)} ${typed}); or choose another: --data DIR`,
     );
   }
 }

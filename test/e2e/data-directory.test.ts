@@ -40,7 +40,7 @@ test('a second Berth on the same data is refused, and the first one goes on', as
   const { code, said } = await refusal({ data: first.data });
   expect(code).toBe(1);
   expect(said).toEqual([
-    `${first.data} is in use by another Berth. Stop that one, or choose another directory and port: npm start -- --data DIR --port N`,
+    `${first.data} is in use by another Berth. Stop that one, or choose another directory and port: --data DIR --port N`,
   ]);
   expect((await fetch(`${first.url}/v2/`)).status).toBe(200);
 });
@@ -58,7 +58,7 @@ test('data of a newer Berth are refused and left alone', async () => {
   const { code, said } = await refusal({ data: first.data });
   expect(code).toBe(1);
   expect(said).toEqual([
-    `${first.data} was written by a newer Berth (data version 2, this one knows 1). Update Berth, or choose another directory: npm start -- --data DIR`,
+    `${first.data} was written by a newer Berth (data version 2, this one knows 1). Update Berth, or choose another directory: --data DIR`,
   ]);
   expect(readFileSync(file, 'utf8')).toBe('{"version":2}\n');
 });
@@ -80,7 +80,7 @@ test('data that a newer Berth has opened, whose objects may be newer, are refuse
     const { code, said } = await refusal({ data: first.data });
     expect(code).toBe(1);
     expect(said).toEqual([
-      `${first.data} was written by a newer Berth (schema of ${name} ${String(theirs)}, this one knows ${String(ours)}). Update Berth, or choose another directory: npm start -- --data DIR`,
+      `${first.data} was written by a newer Berth (schema of ${name} ${String(theirs)}, this one knows ${String(ours)}). Update Berth, or choose another directory: --data DIR`,
     ]);
     expect(readFileSync(file, 'utf8')).toBe(written);
   }
@@ -157,7 +157,7 @@ test('a directory that holds other things is refused and left alone', async () =
   const { code, said } = await refusal({ data: foreign });
   expect(code).toBe(1);
   expect(said).toEqual([
-    `${foreign} holds other files and no data of Berth. Choose an empty or new directory: npm start -- --data DIR`,
+    `${foreign} holds other files and no data of Berth. Choose an empty or new directory: --data DIR`,
   ]);
   expect(existsSync(join(foreign, 'lock'))).toBe(false);
 });
@@ -168,19 +168,19 @@ test('a data directory whose parent is missing, and one that is a file, are refu
   expect(await refusal({ data: orphan })).toEqual({
     code: 1,
     said: [
-      `${orphan} can't be made: its parent directory does not exist; make that first. Or choose another: npm start -- --data DIR`,
+      `${orphan} can't be made: its parent directory does not exist; make that first. Or choose another: --data DIR`,
     ],
   });
   const file = join(holder.data, 'version.json');
   expect(await refusal({ data: file })).toEqual({
     code: 1,
-    said: [`${file} is a file, not a directory. Choose another: npm start -- --data DIR`],
+    said: [`${file} is a file, not a directory. Choose another: --data DIR`],
   });
   const below = join(file, 'data');
   expect(await refusal({ data: below })).toEqual({
     code: 1,
     said: [
-      `${below} can't be made: part of its path is a file, not a directory. Or choose another: npm start -- --data DIR`,
+      `${below} can't be made: part of its path is a file, not a directory. Or choose another: --data DIR`,
     ],
   });
 });
@@ -205,7 +205,7 @@ test('a data directory that others could write is refused until its owner has ju
     expect(await refusal({ data: used.data })).toEqual({
       code: 1,
       said: [
-        `${used.data} can be written by other users (mode ${mode.toString(8)}). If nobody else has written there, take that away (chmod go-w ${used.data}) and start again; or choose another: npm start -- --data DIR`,
+        `${used.data} can be written by other users (mode ${mode.toString(8)}). If nobody else has written there, take that away (chmod go-w ${used.data}) and start again; or choose another: --data DIR`,
       ],
     });
     expect(statSync(used.data).mode & 0o7777).toBe(mode);
@@ -224,7 +224,7 @@ test("a data directory of another user's is refused", async (context) => {
   const { code, said } = await refusal({ data: used.data });
   expect(code).toBe(1);
   expect(said).toEqual([
-    `${used.data} belongs to another user (uid 12345; this is 0). Start Berth as that one, give it away (chown -R 0 ${used.data}), or choose another: npm start -- --data DIR`,
+    `${used.data} belongs to another user (uid 12345; this is 0). Start Berth as that one, give it away (chown -R 0 ${used.data}), or choose another: --data DIR`,
   ]);
 });
 
@@ -236,7 +236,7 @@ test("what root has restored is refused to the service's user, with whose it is 
   const within = ['setpriv', `--reuid=${String(user)}`, `--regid=${String(user)}`, '--clear-groups'];
   const refused = async (): Promise<readonly string[]> => (await refusal({ data: used.data, within })).said;
   const lineOf = (file: string): string =>
-    `${file} belongs to another user (uid 0; this is ${String(user)}), and this one may not use it. If ${used.data} holds data of Berth, give all of it to this one (chown -R ${String(user)} ${used.data}); or choose another: npm start -- --data DIR`;
+    `${file} belongs to another user (uid 0; this is ${String(user)}), and this one may not use it. If ${used.data} holds data of Berth, give all of it to this one (chown -R ${String(user)} ${used.data}); or choose another: --data DIR`;
   expect(await refused()).toEqual([lineOf(used.data)]);
   // The directory alone, then what lies in it, then all but one file.
   lchownSync(used.data, user, user);
