@@ -179,9 +179,7 @@ test('a data directory whose parent is missing, and one that is a file, are refu
   const below = join(file, 'data');
   expect(await refusal({ data: below })).toEqual({
     code: 1,
-    said: [
-      `${below} can't be made: part of its path is a file, not a directory. Or choose another: --data DIR`,
-    ],
+    said: [`${below} can't be made: part of its path is a file, not a directory. Or choose another: --data DIR`],
   });
 });
 
