@@ -38,6 +38,8 @@ export class Renewals {
   #material: Material;
   /** What lies there now will not do. */
   #isRefused = false;
+  /** Whether that stands in the log. */
+  #isTold = false;
   /** Of what the paths led to when they were looked at last. */
   #signs = '';
   #patience: NodeJS.Timeout | undefined;
@@ -79,10 +81,11 @@ export class Renewals {
     const found = this.#look();
     this.#endPatience();
     if (found.kind === 'ok') return;
+    this.#isTold = true;
     this.#settings.terminal.notice({
       level: 'error',
       event: 'certificate-refused',
-      message: `${found.message}. The certificate from before is served on.`,
+      message: `${found.message.replace(/\.$/, '')}. The certificate from before is served on.`,
     });
   }
 
@@ -125,7 +128,12 @@ export class Renewals {
 
   #take(material: Material): void {
     this.#endPatience();
-    if (material.version === this.#material.version) return;
+    const wasTold = this.#isTold;
+    this.#isTold = false;
+    if (material.version === this.#material.version) {
+      if (wasTold) this.#sayInOrder();
+      return;
+    }
     this.#material = material;
     this.#settings.use(material);
     const [leaf] = material.pair.chain;
@@ -137,6 +145,14 @@ export class Renewals {
       fields: { subject: subjectOf(leaf), until: validToDate.toISOString() },
     });
     this.#sayDoubts();
+  }
+
+  #sayInOrder(): void {
+    this.#settings.terminal.notice({
+      level: 'info',
+      event: 'certificate-in-order',
+      message: 'The files of the certificate are in order again, and hold the one that is served.',
+    });
   }
 
   #endPatience(): void {

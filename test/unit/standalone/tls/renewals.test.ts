@@ -90,6 +90,20 @@ describe('a renewal', () => {
     expect([events(said), used.length]).toEqual([['certificate-refused', 'certificate-renewed'], 1]);
   });
 
+  it('that was refused is said to be in order once the one that is served lies there again', () => {
+    const folder = new Folder();
+    const pair = issue();
+    folder.write(pair);
+    const { renewals, used, said } = renewing(folder.plainFiles);
+    rmSync(folder.files.key);
+    renewals.asked();
+    folder.write(pair);
+    renewals.asked();
+    renewals.asked();
+    expect([events(said), used]).toEqual([['certificate-refused', 'certificate-in-order'], []]);
+    expect(said[0]?.message).not.toContain('..');
+  });
+
   it('of nothing new is none', () => {
     const folder = new Folder();
     folder.write(issue());
