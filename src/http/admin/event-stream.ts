@@ -92,6 +92,7 @@ class StreamReader {
   #first: Page | undefined;
   #cursor: number;
   #reads = 0;
+  #toldAt = Date.now();
   #askedAt = Date.now();
 
   constructor(context: AdminContext, { id, filter, first }: { id: string; filter: Filter; first: Page }) {
@@ -110,6 +111,7 @@ class StreamReader {
         await this.end();
         return undefined;
       }
+      this.#toldAt = Date.now();
       this.#cursor = page.next;
       return written(page, this.#filter);
     } catch (error) {
@@ -136,9 +138,9 @@ class StreamReader {
   }
 
   async #read(): Promise<Page | undefined> {
-    this.#reads += 1;
-    if (this.#reads > MOST_READS) return undefined;
     const now = Date.now();
+    this.#reads += 1;
+    if (now - this.#toldAt > LONGEST_TAKING_MS || this.#reads > MOST_READS) return undefined;
     if (now - this.#askedAt > ASKED_AGAIN_MS) {
       await this.#context.askAgain();
       this.#askedAt = now;
