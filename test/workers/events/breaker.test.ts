@@ -34,9 +34,10 @@ describe('the breaker', () => {
 
   it('stays closed for requests that a receiver refuses for what is in them, and gets on with the others', async () => {
     const [poison, source, webhook] = [new Source('team/poison'), new Source('team/app'), new Webhook()];
-    await webhook.answers(...Array.from({ length: 8 }, () => ({ status: 422 })), {});
+    const many = FAILURES_UNTIL_OPEN + 3;
+    await webhook.answers(...Array.from({ length: many }, () => ({ status: 422 })), {});
     await webhook.make({ concurrency: 1 });
-    await consume(poison.take(8));
+    await consume(poison.take(many));
     await webhook.settle();
     await consume(source.take(1));
     await webhook.settle();
