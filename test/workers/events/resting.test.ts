@@ -35,14 +35,20 @@ async function dead(source: Source): Promise<Webhook> {
   return webhook;
 }
 
-/** One whose only place is taken by a call that is held, and that rests; `running` ends with its run. */
-async function stalled(source: Source): Promise<{ webhook: Webhook; running: Promise<void> }> {
+/** One whose only place is taken by a call that is held; `running` ends with its run. */
+async function busy(source: Source): Promise<{ webhook: Webhook; running: Promise<void> }> {
   const webhook = new Webhook();
   await webhook.answers({ isHeld: true });
   await webhook.make({ concurrency: 1 });
   await consume(source.take(1));
   const running = webhook.settle();
   await webhook.until(async () => (await webhook.underWay()) === 1);
+  return { webhook, running };
+}
+
+/** One that has been busy for so long that it rests. */
+async function stalled(source: Source): Promise<{ webhook: Webhook; running: Promise<void> }> {
+  const { webhook, running } = await busy(source);
   await consume(source.take(1));
   expect(await isWoken(webhook)).toBe(true);
   passTime(STALLS_AFTER_MS);
@@ -155,12 +161,7 @@ describe('an endpoint whose receiver stalls', () => {
 
   it('is woken again, however many batches it said it to', async () => {
     const source = new Source('team/app');
-    const webhook = new Webhook();
-    await webhook.answers({ isHeld: true });
-    await webhook.make({ concurrency: 1 });
-    await consume(source.take(1));
-    const running = webhook.settle();
-    await webhook.until(async () => (await webhook.underWay()) === 1);
+    const { webhook, running } = await busy(source);
     passTime(STALLS_AFTER_MS);
     const batches = [consume(source.take(1)), consume(source.take(1)), consume(source.take(1))];
     await webhook.answers({});
