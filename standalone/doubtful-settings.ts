@@ -4,6 +4,7 @@
  */
 import type { Config } from '../src/config.ts';
 import { isLoopback, rightsAt, type Access } from './exposure.ts';
+import { ownAddress } from './tls/material.ts';
 
 export interface Doubt {
   readonly event: 'plain-address' | 'proxy-unproven' | 'plain-passwords' | 'events-off';
@@ -11,13 +12,10 @@ export interface Doubt {
 }
 
 /** What to say where the port speaks TLS and clients are sent to plain HTTP, where they would not be heard. A proxy may do that. */
-export function plainAddress({
-  publicUrl,
-  trustedProxy,
-  proxySecrets,
-}: Pick<Config, 'publicUrl' | 'trustedProxy' | 'proxySecrets'>): Doubt[] {
-  if (publicUrl?.startsWith('http://') !== true || trustedProxy || proxySecrets.length > 0) return [];
-  const message = `BERTH_PUBLIC_URL sends clients to ${publicUrl}, and this port speaks TLS: let it begin with https://`;
+export function plainAddress(config: Parameters<typeof ownAddress>[0]): Doubt[] {
+  const address = ownAddress(config);
+  if (address?.protocol !== 'http:') return [];
+  const message = `BERTH_PUBLIC_URL sends clients to ${address.origin}, and this port speaks TLS: let it begin with https://`;
   return [{ event: 'plain-address', message }];
 }
 

@@ -1,4 +1,5 @@
 /** TLS of one start: read first of all, served by the front, renewed until the end. */
+import { plainAddress } from '../doubtful-settings.ts';
 import { BUFFER_BYTES } from '../front.ts';
 import { EXIT_USAGE, StartFailure } from '../start-failure.ts';
 import type { Terminal } from '../terminal.ts';
@@ -29,17 +30,11 @@ export class ServedTls {
 
   /** Says what is doubtful, and takes up renewals from now on. */
   watch(config: Parameters<typeof ownAddress>[0], terminal: Pick<Terminal, 'notice'>): Renewals {
-    const address = ownAddress(config);
-    if (address?.protocol === 'http:')
-      terminal.notice({
-        level: 'warn',
-        event: 'plain-address',
-        message: `BERTH_PUBLIC_URL sends clients to ${address.origin}, and this port speaks TLS: let it begin with https://`,
-      });
+    for (const doubt of plainAddress(config)) terminal.notice({ level: 'warn', ...doubt });
     const renewals = new Renewals({
       files: this.#files,
       material: this.#material,
-      host: address?.hostname,
+      host: ownAddress(config)?.hostname,
       use: (material) => {
         this.side.use(material);
       },
