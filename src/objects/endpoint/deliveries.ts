@@ -10,6 +10,7 @@ import { retryDelayMs } from '../../notifications/retry.ts';
 import type { CallOutcome } from '../../notifications/webhook-call.ts';
 import { logEvent } from '../../observability/log.ts';
 import type { Database } from '../database.ts';
+import { LONGEST_REST_MS } from '../event-log/messages.ts';
 import type { TaskOutcome } from '../tasks.ts';
 import { buryPending, buryRequest, type Pending } from './burying.ts';
 import { callReceiver } from './delivery-call.ts';
@@ -25,9 +26,8 @@ const RUN_MS = 60_000;
 const LEASE_EXTRA_MS = 30_000;
 const UNREADABLE_RETRY_MS = 60_000;
 const SHORTEST_PAUSE_MS = 10;
-/** For how long every place has to be taken until the receiver counts as one that stalls, and how long it may stay so. */
+/** For how long every place has to be taken until the receiver counts as one that stalls. */
 const STALL_MS = 1_000;
-const STALLED_REST_MS = 30_000;
 /** What a dead receiver may come to have waiting, since each second probe of it is something new. */
 const MOST_PROBES = 50;
 export const DISABLED_REASON = 'the endpoint was disabled';
@@ -76,7 +76,7 @@ export class Deliveries {
 
   /** For how long it is of no use to hear of the log (ms); 0 unless all that is under way stalls. */
   restMs(now: number): number {
-    return this.#isRunning && now >= (this.#fullSince ?? now) + STALL_MS ? STALLED_REST_MS : 0;
+    return this.#isRunning && now >= (this.#fullSince ?? now) + STALL_MS ? LONGEST_REST_MS : 0;
   }
 
   /** Why nothing can be sent, if it can't. */

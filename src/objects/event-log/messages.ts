@@ -16,6 +16,9 @@ export interface Reader {
   readonly origin: Origin;
 }
 
+/** How late an endpoint may hear of an event whose word that it can send again was lost. */
+export const LONGEST_REST_MS = 30_000;
+
 /** Where an endpoint is from. */
 export type Origin = 'setting' | 'admin';
 

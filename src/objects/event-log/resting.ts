@@ -4,10 +4,7 @@
  *
  * In memory: an object that starts anew wakes everybody.
  */
-import type { Reader } from './messages.ts';
-
-/** How late an endpoint may hear of an event whose word that it can send again was lost. */
-const LONGEST_REST_MS = 30_000;
+import { LONGEST_REST_MS, type Reader } from './messages.ts';
 
 export class Resting {
   readonly #rests = new Map<string, { readonly reader: Reader; readonly until: number }>();
