@@ -10,6 +10,8 @@ const HEAD_END = /\r?\n\r?\n/;
 const LINE_END = /\r?\n/;
 /** What workerd writes (kj/compat/url.c++). Whether it is a host, the Worker judges (src/http/app.ts). */
 const WRITABLE_HOST = /^[A-Za-z0-9._:[\]-]*$/;
+/** What says whose a request is, and where it ends: once each. */
+const FRAMING: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding']);
 const LENGTH = /^\d{1,19}$/;
 
 /** The answer to such a request. */
@@ -53,7 +55,7 @@ function oddField(fields: readonly string[]): string | undefined {
     if (seen.has(name)) return `the request has ${name} twice`;
     seen.set(name, field.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, ''));
   }
-  const [host, length, coding] = [...FRAMING].map((name) => seen.get(name));
+  const [host, length, coding] = [seen.get('host'), seen.get('content-length'), seen.get('transfer-encoding')];
   if (host !== undefined && !WRITABLE_HOST.test(host)) return 'the Host header names no host';
   if (length !== undefined && !LENGTH.test(length)) return 'the Content-Length of the request is no number';
   if (coding === undefined) return undefined;
@@ -61,5 +63,3 @@ function oddField(fields: readonly string[]): string | undefined {
   if (coding.toLowerCase() !== 'chunked') return 'the Transfer-Encoding of a request may be chunked, and nothing else';
   return length === undefined ? undefined : 'the request has both Content-Length and Transfer-Encoding';
 }
-
-const FRAMING: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding']);
