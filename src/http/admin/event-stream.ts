@@ -140,6 +140,7 @@ class StreamReader {
   async #read(): Promise<Page | undefined> {
     const now = Date.now();
     this.#reads += 1;
+    // Also where the timer comes late.
     if (now - this.#toldAt > LONGEST_TAKING_MS || this.#reads > MOST_READS) return undefined;
     if (now - this.#askedAt > ASKED_AGAIN_MS) {
       await this.#context.askAgain();
