@@ -196,7 +196,7 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
     }
   }
 
-  /** Whoever pings has mended something: what waits is looked at, and who answered 410 once is asked again. */
+  /** Whoever pings has mended something: what waits is sent, and who answered 410 once is asked again. */
   async #answersAgain(): Promise<void> {
     const standing = this.#standings.get();
     if (standing === undefined) return;
@@ -207,6 +207,7 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
       if (standing.isDisabled) buryPending(this.#pending, missed, Date.now(), DISABLED_REASON);
       this.#standings.enable();
       this.#standings.setBreaker(CLOSED);
+      this.#waiting.endPauses(Date.now());
       this.#tasks.add('deliver', '', Date.now());
     });
     this.#deliveries.wake();
@@ -261,6 +262,7 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
       // What happened meanwhile is among the dead letters; what happens from now on is not.
       if (standing.isDisabled) buryPending(this.#pending, missed, Date.now(), DISABLED_REASON);
       this.#standings.change(document);
+      this.#waiting.endPauses(Date.now());
     }
     if (isDisabled) this.#standings.disable(undefined);
     return { kind: 'configured' };

@@ -112,6 +112,11 @@ export class Waiting {
     this.#database.run('UPDATE waiting SET due = ?, leased = 0 WHERE leased = 1', now);
   }
 
+  /** Whatever kept them from being taken is over: none waits for its own time. What is under way stays so. */
+  endPauses(now: number): void {
+    this.#database.run('UPDATE waiting SET due = ? WHERE due > ? AND leased = 0', now, now);
+  }
+
   /** A clock that was ahead, and has been put right, would have them wait until then. */
   endFarFuture(now: number): void {
     this.#database.run(

@@ -14,6 +14,7 @@ import {
   type React,
 } from '../../e2e/notifications/reactions.ts';
 import { Receiver } from '../../e2e/notifications/receiver.ts';
+import { ADMINISTRATOR } from './administrator.ts';
 import { Told } from './told.ts';
 
 const SECRET = `whsec_${Buffer.alloc(32, 9).toString('base64')}`;
@@ -60,6 +61,7 @@ export class Audience {
       ...{ signingSecrets: [{ binding: 'CAMPAIGN_SECRET' }], ...fields },
     }));
     return {
+      ...ADMINISTRATOR,
       BERTH_WEBHOOKS_PRIVATE: 'on',
       BERTH_ENDPOINTS: JSON.stringify({ endpoints }),
       CAMPAIGN_SECRET: SECRET,
@@ -81,13 +83,14 @@ export class Audience {
     return this.all.flatMap(({ problems }) => problems);
   }
 
-  /** Who was dead is well from now on. */
-  revive(): void {
-    for (const { receiver } of this.#listeners) {
-      if (receiver.react !== stalling && receiver.react !== dead) continue;
+  /** Who was dead is well from now on. Tells who. */
+  revive(): string[] {
+    const revived = this.#listeners.filter(({ receiver: { react } }) => react === stalling || react === dead);
+    for (const { receiver } of revived) {
       receiver.react = answering(200);
       receiver.letGo();
     }
+    return revived.map(({ told }) => told.name);
   }
 
   /** Waits until all of them have heard of these attempts, for as long as anybody hears of something. Tells who has not. */

@@ -4,6 +4,7 @@ import { exchange } from '../../e2e/crash/exchange.ts';
 import type { Seeded } from '../../e2e/crash/seeded.ts';
 import { UnstableBerth, type Victim } from '../../e2e/crash/unstable-berth.ts';
 import { Wire } from '../../e2e/crash/wire.ts';
+import { deliveriesOf, figuresOf, ping } from './administrator.ts';
 import { Audience } from './audience.ts';
 import { ChangingClient, LAST_TAG, MANIFEST_DIGESTS } from './changing-client.ts';
 import { History } from './history.ts';
@@ -14,8 +15,10 @@ const CLIENTS = 10;
 const VICTIMS = ['workerd', 'workerd', 'node', 'all'] as const satisfies readonly Victim[];
 /** A change is three steps or four. */
 const FEWEST_STEPS_BETWEEN_KILLS = 30;
-/** So that a dead endpoint has time to be found alive: its breaker waits as long as it was dead, or twice that. */
+/** What was refused at the end is tried again within it. */
 const SETTLING_MS = 40_000;
+/** Of what Berth printed. */
+const LAST_LINES = 40;
 
 export interface RunOptions {
   readonly random: Seeded;
@@ -62,7 +65,7 @@ export async function runEvents(options: RunOptions): Promise<RunResult> {
     const took = Date.now() - began;
     await berth.kill('all');
     await Promise.all(clients.map((client) => client.finish()));
-    audience.revive();
+    await ping(berth, audience.revive());
     const { done, refused, unknown } = history.counts();
     log(
       `${String(history.count)} changes in ${String(Math.round(took / 1_000))} s: ${String(done)} done, ${String(refused)} refused, ` +
@@ -72,7 +75,7 @@ export async function runEvents(options: RunOptions): Promise<RunResult> {
     const missing = await audience.untilTold(last, 2 * took + settlingMs);
     for (const { name, count, repeated } of audience.all)
       log(`${name}: ${String(count)} events, ${String(repeated)} of them again`);
-    const problems = [...audience.problems, ...missing];
+    const problems = [...audience.problems, ...(await explained(missing, berth, audience, log))];
     if (problems.length === 0) problems.push(...(await problemsOf(history, audience.well, finalStateAt(berth))));
     problems.push(...unlike(audience, history.repositories));
     return { changes: history.count, kills: killing.kills + 1, problems };
@@ -80,6 +83,19 @@ export async function runEvents(options: RunOptions): Promise<RunResult> {
     await berth.discard();
     await audience.close();
   }
+}
+
+/** Who was not told of all, and what Berth knows of it. */
+async function explained(
+  missing: readonly string[],
+  berth: UnstableBerth,
+  { all }: Audience,
+  log: RunOptions['log'],
+): Promise<string[]> {
+  if (missing.length === 0) return [];
+  for (const { name } of all) log(`sent to ${name}: ${await deliveriesOf(berth, name)}`);
+  for (const line of (await berth.serving()).run.output.slice(-LAST_LINES)) log(line);
+  return [...missing, ...(await Promise.all(all.map(({ name }) => figuresOf(berth, name))))];
 }
 
 /** All of them were told the same. */

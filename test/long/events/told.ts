@@ -10,7 +10,9 @@ const Event = v.object({
   request: v.object({ useragent: v.string() }),
   berth: v.object({ kind: v.string(), repository: v.string(), sequence: v.number(), incarnation: v.string() }),
 });
-const Envelope = v.pipe(v.string(), v.parseJson(), v.object({ events: v.array(Event) }));
+/** Tells of nothing that happened. */
+const Ping = v.object({ berth: v.object({ kind: v.literal('ping') }) });
+const Envelope = v.pipe(v.string(), v.parseJson(), v.object({ events: v.array(v.union([Ping, Event])) }));
 
 export interface ToldEvent {
   readonly id: string;
@@ -55,7 +57,9 @@ export class Told {
 
   /** A request that was answered with a 2xx. */
   took(body: string): void {
-    for (const { id, target, request, berth } of v.parse(Envelope, body).events) {
+    for (const event of v.parse(Envelope, body).events) {
+      if (v.is(Ping, event)) continue;
+      const { id, target, request, berth } = event;
       const { kind, repository, sequence } = berth;
       this.#take(repository, sequence, {
         id,

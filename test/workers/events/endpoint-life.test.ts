@@ -223,6 +223,19 @@ describe('a ping', () => {
     expect(body).toContain('"kind":"ping"');
   });
 
+  it.each(['ping', 'change'] as const)('or a change: once it is there, what waits is sent (%s)', async (how) => {
+    const [source, webhook] = [new Source('team/app'), new Webhook()];
+    await webhook.answers({ status: 503, headers: { 'retry-after': '3600' } }, {});
+    await webhook.make({ order: 'repository' });
+    await consume(source.take(3));
+    await webhook.settle();
+    expect(await webhook.figures()).toMatchObject({ breaker: 'open', waiting: 3 });
+    if (how === 'ping') expect((await webhook.stub.ping()).result).toMatchObject({ isDelivered: true });
+    else await webhook.change({ order: 'repository' });
+    await webhook.settle();
+    expect(await webhook.figures()).toMatchObject({ breaker: 'closed', waiting: 0, delivered: 3 });
+  });
+
   it('that is taken enables an endpoint which 410 had disabled, and what it missed is among the dead letters', async () => {
     const [source, webhook] = [new Source('team/app'), new Webhook()];
     await webhook.answers({ status: 410 }, {});
