@@ -115,7 +115,10 @@ export class Front {
         if (isTlsHello(first)) turnAway(raw, NOT_TLS);
         else this.#begin(raw, first);
       } else if (isTlsHello(first)) void this.#acceptSecure(raw, first, this.#secure);
-      else turnAway(raw, ONLY_TLS);
+      else {
+        this.#secure.refusePlain(raw);
+        turnAway(raw, ONLY_TLS);
+      }
     });
   }
 

@@ -1,6 +1,6 @@
 /**
- * Clients that were answered 403 for their certificate, in the log: no request of theirs comes to the Worker, which would tell of
- * it otherwise. Anybody can be refused as often as he likes, so it is a line in a while, with how many there were besides.
+ * Clients that came no further than the served port, in the log: no request of theirs comes to the Worker, which would tell of it
+ * otherwise. Anybody can be refused as often as he likes, so it is a line in a while, with how many there were besides.
  */
 import type { X509Certificate } from 'node:crypto';
 import { harmless } from '../harmless.ts';
@@ -12,18 +12,24 @@ const PAUSE_MS = 10_000;
 const LONGEST_SUBJECT_CHARACTERS = 200;
 
 export interface RefusedClient {
+  /** Its certificate will not do; no handshake came to its end; or it tried none. */
+  readonly why: 'certificate' | 'handshake' | 'plain';
   readonly address: string | undefined;
   /** Undefined where it showed none. */
-  readonly certificate: Pick<X509Certificate, 'subject'> | undefined;
-  /** OpenSSL's code, as Node names it: `CERT_HAS_EXPIRED`. */
+  readonly certificate?: Pick<X509Certificate, 'subject'> | undefined;
+  /** OpenSSL's code, as Node names it: `CERT_HAS_EXPIRED`, `ERR_SSL_TLSV1_ALERT_UNKNOWN_CA`. */
   readonly reason: string;
 }
+
+/** The alerts by which a client says that it does not trust what it was shown (RFC 8446 §6.2). */
+const DISTRUST =
+  /ALERT_(?:BAD_CERTIFICATE|CERTIFICATE_EXPIRED|CERTIFICATE_UNKNOWN|UNKNOWN_CA|UNSUPPORTED_CERTIFICATE)$/;
 
 export class RefusedClients {
   readonly #terminal: Pick<Terminal, 'notice'>;
   readonly #now: () => number;
-  #silentUntil = 0;
-  #unsaid = 0;
+  /** Of each kind, so that none hides another. */
+  readonly #silences = new Map<RefusedClient['why'], { readonly until: number; unsaid: number }>();
 
   /** @param now in milliseconds; from where it counts is no matter */
   constructor(terminal: Pick<Terminal, 'notice'>, now: () => number = () => performance.now()) {
@@ -31,24 +37,37 @@ export class RefusedClients {
     this.#now = now;
   }
 
-  add({ address = 'unknown', certificate, reason }: RefusedClient): void {
+  add({ why, address = 'unknown', certificate, reason }: RefusedClient): void {
     const now = this.#now();
-    if (now < this.#silentUntil) {
-      this.#unsaid += 1;
+    const silence = this.#silences.get(why);
+    if (silence !== undefined && now < silence.until) {
+      silence.unsaid += 1;
       return;
     }
     const subject = certificate && harmless(subjectOf(certificate).slice(0, LONGEST_SUBJECT_CHARACTERS));
-    const others = this.#unsaid === 0 ? '' : `; ${String(this.#unsaid)} more were refused before`;
+    const others = silence?.unsaid ?? 0;
+    const counted = others === 0 ? '' : `; ${String(others)} more were refused before`;
     this.#terminal.notice({
-      level: 'warn',
+      level: why === 'certificate' ? 'warn' : 'info',
       event: 'client-refused',
-      message:
-        subject === undefined
-          ? `a client at ${address} was refused: it showed no certificate${others}`
-          : `a client at ${address} was refused: the certificate of ${subject} will not do (${reason})${others}`,
-      fields: { address, reason, ...(subject === undefined ? {} : { subject }), others: this.#unsaid },
+      message: `a client at ${address} was refused: ${messageOf({ why, reason }, subject)}${counted}`,
+      fields: { why, address, reason, ...(subject === undefined ? {} : { subject }), others },
     });
-    this.#silentUntil = now + PAUSE_MS;
-    this.#unsaid = 0;
+    this.#silences.set(why, { until: now + PAUSE_MS, unsaid: 0 });
+  }
+}
+
+function messageOf({ why, reason }: Pick<RefusedClient, 'why' | 'reason'>, subject: string | undefined): string {
+  switch (why) {
+    case 'certificate':
+      return subject === undefined
+        ? 'it showed no certificate'
+        : `the certificate of ${subject} will not do (${reason})`;
+    case 'handshake':
+      return DISTRUST.test(reason)
+        ? `it does not trust this registry's certificate (${reason}); has it got the authority's?`
+        : `it came to no agreement on TLS (${reason})`;
+    case 'plain':
+      return 'it did not speak TLS, and this port speaks nothing else; its address has to begin with https://';
   }
 }

@@ -10,6 +10,7 @@ import { APPLICATION_PROTOCOLS, PROTOCOL } from './protocol.ts';
 import type { RefusedClient } from './refused-clients.ts';
 
 const NO_CERTIFICATE = 'NO_CERTIFICATE';
+const NO_TLS = 'NO_TLS';
 /** As Go's clients wait for it. */
 const HANDSHAKE_LIMIT_MS = 10_000;
 
@@ -19,7 +20,7 @@ interface Handshake {
 }
 
 export class SecureSide {
-  /** Told of each client that has to show a certificate and has no good one. */
+  /** Told of each client that comes no further. */
   onRefused: ((client: RefusedClient) => void) | undefined;
   /** Listens nowhere: it is handed connections, as Node allows for its event 'connection'. */
   readonly #server: Server;
@@ -44,7 +45,8 @@ export class SecureSide {
       client.disableRenegotiation();
       this.#settle(client, client);
     });
-    this.#server.on('tlsClientError', (_, client) => {
+    this.#server.on('tlsClientError', (error, client) => {
+      this.onRefused?.({ why: 'handshake', address: client.remoteAddress, reason: codeOf(error) });
       this.#settle(client, undefined);
       // Node does it by itself where the handshake went wrong, its alert sent by then, and not where it took too long.
       client.destroy();
@@ -78,8 +80,13 @@ export class SecureSide {
     if (client.authorized && certificate !== undefined) return true;
     // Declared as an error, it is OpenSSL's code.
     const reason = certificate === undefined ? NO_CERTIFICATE : String(client.authorizationError);
-    this.onRefused?.({ address: client.remoteAddress, certificate, reason });
+    this.onRefused?.({ why: 'certificate', address: client.remoteAddress, certificate, reason });
     return false;
+  }
+
+  /** It tried no handshake. */
+  refusePlain({ remoteAddress }: Socket): void {
+    this.onRefused?.({ why: 'plain', address: remoteAddress, reason: NO_TLS });
   }
 
   #settle(ended: TLSSocket, client: TLSSocket | undefined): void {
@@ -90,6 +97,10 @@ export class SecureSide {
     if (handshake === undefined) ended.destroy();
     else handshake.settle(client);
   }
+}
+
+function codeOf(error: NodeJS.ErrnoException): string {
+  return error.code ?? error.message;
 }
 
 function endsOf({ localAddress, localPort, remoteAddress, remotePort }: Socket): string {

@@ -11,7 +11,7 @@ import { connect } from 'node:tls';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { Authority, type Issued } from '../../certificate-authority.ts';
-import { startBerth, type BerthProcess } from '../berth-process.ts';
+import { startBerth, type BerthProcess, type Line } from '../berth-process.ts';
 import { refusal } from '../berths.ts';
 import { requireClient } from '../clients/client.ts';
 import { startCtr } from '../clients/ctr-client.ts';
@@ -63,6 +63,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 }, TEST_LIMIT_MS);
 
+const isOfDistrust = ({ event, ...fields }: Line): boolean =>
+  event === 'client-refused' && fields['why'] === 'handshake';
+
 const CLIENTS = [
   ['docker', startDocker],
   ['podman', startPodman],
@@ -90,6 +93,9 @@ test.for(CLIENTS)(
     await expect(client.push(reference)).rejects.toThrow(/wants a certificate of its clients|403 \(?Forbidden/);
     writeTrust(trust, host, Authority.root('another').certificate, own);
     await expect(client.push(reference)).rejects.toThrow(/certificate signed by unknown authority/);
+    // A line in ten seconds: of this client, or of one before it.
+    const told = await berth.run.waitFor(isOfDistrust, { from: 0 });
+    expect(String(told['reason'])).toMatch(/_ALERT_(BAD_CERTIFICATE|UNKNOWN_CA)$/);
 
     writeTrust(trust, host, authority.certificate, own);
     await client.push(reference);

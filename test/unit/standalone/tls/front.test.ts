@@ -7,6 +7,7 @@ import { finished } from 'node:stream/promises';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import { BUFFER_BYTES, Front } from '../../../../standalone/front.ts';
+import type { RefusedClient } from '../../../../standalone/tls/refused-clients.ts';
 import { SecureSide } from '../../../../standalone/tls/secure-side.ts';
 import { Authority, type Issued } from '../../../certificate-authority.ts';
 import { Folder } from './pairs.ts';
@@ -175,6 +176,20 @@ test('HTTP/1.1 is agreed on with whoever offers it, and nothing with whoever doe
 test('older versions than 1.2 are refused', async () => {
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
   await expect(openClient(await serve(), old)).rejects.toThrow(/protocol version/);
+});
+
+test('who comes to no agreement, or speaks no TLS, is told of', async () => {
+  const served = await serve();
+  const told: RefusedClient[] = [];
+  served.side.onRefused = (client) => told.push(client);
+  await expect(openClient(served, { ALPNProtocols: ['h2'] })).rejects.toThrow('no application protocol');
+  const plain = connectPlain(served.front.port, HOST);
+  plain.write('GET /v2/ HTTP/1.1\r\n\r\n');
+  expect(await text(plain)).toContain('This port speaks HTTPS');
+  expect(told).toEqual([
+    { why: 'handshake', address: HOST, reason: 'ERR_SSL_NO_APPLICATION_PROTOCOL' },
+    { why: 'plain', address: HOST, reason: 'NO_TLS' },
+  ]);
 });
 
 test('a client cannot have the keys agreed on anew', async () => {

@@ -1,9 +1,9 @@
-/** What the log says of clients whose certificate will not do. */
+/** What the log says of clients that come no further than TLS. */
 import { expect, it } from 'vitest';
 import { RefusedClients } from '../../../../standalone/tls/refused-clients.ts';
 import type { Notice } from '../../../../standalone/terminal.ts';
 
-const NONE = { address: '192.0.2.7', certificate: undefined, reason: 'NO_CERTIFICATE' };
+const NONE = { why: 'certificate', address: '192.0.2.7', certificate: undefined, reason: 'NO_CERTIFICATE' } as const;
 
 function saying(): { said: Notice[]; clients: RefusedClients; pass: (ms: number) => void } {
   const said: Notice[] = [];
@@ -27,7 +27,10 @@ it('names the certificate and what is wrong with it', () => {
       event: 'client-refused',
       message:
         'a client at 192.0.2.7 was refused: the certificate of O=Builders, CN=builder-7 will not do (CERT_HAS_EXPIRED)',
-      fields: { address: '192.0.2.7', reason: 'CERT_HAS_EXPIRED', subject: 'O=Builders, CN=builder-7', others: 0 },
+      fields: {
+        ...{ why: 'certificate', address: '192.0.2.7', reason: 'CERT_HAS_EXPIRED' },
+        ...{ subject: 'O=Builders, CN=builder-7', others: 0 },
+      },
     },
   ]);
 });
@@ -52,4 +55,36 @@ it('lets a stranger’s name neither move the cursor nor fill the log', () => {
   clients.add({ ...NONE, certificate: { subject: `CN=\u001b[2J${'x'.repeat(10_000)}` } });
   expect(said[0]?.message).toMatch(/^a client at 192\.0\.2\.7 was refused: the certificate of CN=\\x1b\[2Jx+ will/);
   expect(said[0]?.message.length).toBeLessThan(400);
+});
+
+it.each([
+  [
+    'handshake',
+    'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA',
+    "it does not trust this registry's certificate (ERR_SSL_TLSV1_ALERT_UNKNOWN_CA); has it got the authority's?",
+  ],
+  ['handshake', 'ERR_SSL_UNSUPPORTED_PROTOCOL', 'it came to no agreement on TLS (ERR_SSL_UNSUPPORTED_PROTOCOL)'],
+  [
+    'plain',
+    'NO_TLS',
+    'it did not speak TLS, and this port speaks nothing else; its address has to begin with https://',
+  ],
+] as const)('tells of a %s that went wrong by %s', (why, reason, told) => {
+  const { said, clients } = saying();
+  clients.add({ why, address: '192.0.2.7', reason });
+  expect(said).toEqual([
+    {
+      level: 'info',
+      event: 'client-refused',
+      message: `a client at 192.0.2.7 was refused: ${told}`,
+      fields: { why, address: '192.0.2.7', reason, others: 0 },
+    },
+  ]);
+});
+
+it('lets a flood of one kind hide none of another', () => {
+  const { said, clients } = saying();
+  for (let times = 0; times < 10; times += 1) clients.add({ why: 'plain', address: '192.0.2.9', reason: 'NO_TLS' });
+  clients.add(NONE);
+  expect(said.map(({ fields }) => fields?.['why'])).toEqual(['plain', 'certificate']);
 });
