@@ -59,8 +59,12 @@ export async function listDeliveries(context: AdminContext): Promise<Response> {
   const { meter, objects } = context;
   const { name } = await finishedEndpoint(context);
   const attempts = await meter.call(objects.endpoint(name).attempts());
-  const deliveries = attempts.map(({ id, at, status, durationMs, answer, nextAt }) => ({
+  const deliveries = attempts.map(({ id, told, at, status, durationMs, answer, nextAt }) => ({
     id,
+    kind: told?.kind ?? null,
+    repository: told?.repository ?? null,
+    tag: told?.tag ?? null,
+    events: told?.events ?? null,
     time: timeOf(at),
     status: status ?? null,
     durationMs,

@@ -17,6 +17,7 @@ import { callReceiver } from './delivery-call.ts';
 import { LogReader, type Going, type Log } from './log-reader.ts';
 import type { Outbound } from './outbound.ts';
 import type { Readiness, ReadyEndpoint } from './ready-endpoint.ts';
+import type { Told } from './records.ts';
 import type { Rest } from './rest.ts';
 import type { Standing, Standings } from './standing.ts';
 
@@ -232,7 +233,14 @@ export class Deliveries {
     const { waiting, records, standings } = this.#parts;
     const now = Date.now();
     const { id, attempts, begunAt } = request;
-    const attempt = { id, at, status: outcome.status, durationMs: now - at, answer: outcome.answer };
+    const attempt = {
+      id,
+      told: toldBy(request),
+      at,
+      status: outcome.status,
+      durationMs: now - at,
+      answer: outcome.answer,
+    };
     const breaker = standings.get()?.breaker ?? CLOSED;
     // What was under way when it opened says nothing new.
     const isTelling = !isOfOldAddress && stateOf(breaker, now) !== 'open';
@@ -310,6 +318,11 @@ export class Deliveries {
     this.#change.resolve(null);
     this.#change = Promise.withResolvers();
   }
+}
+
+function toldBy({ events: [{ event }, ...rest] }: Going): Told {
+  const { kind, repository, target } = event;
+  return { kind, repository, tag: target.tag, events: 1 + rest.length };
 }
 
 async function eitherOf(change: Promise<null>, ms: number): Promise<void> {

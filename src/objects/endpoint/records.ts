@@ -8,6 +8,8 @@ export const MOST_DEAD_LETTERS = 10_000;
 export interface Attempt {
   /** The header `webhook-id`. */
   readonly id: string;
+  /** What it told of; absent where a release before has written it down. */
+  readonly told: Told | undefined;
   /** In ms since the epoch, as `nextAt`. */
   readonly at: number;
   /** Absent where there was no answer. */
@@ -16,6 +18,14 @@ export interface Attempt {
   /** The start of the answer, or what went wrong. */
   readonly answer: string;
   readonly nextAt: number | undefined;
+}
+
+/** The first event of a request, and how many it has. */
+export interface Told {
+  readonly kind: string;
+  readonly repository: string;
+  readonly tag: string | undefined;
+  readonly events: number;
 }
 
 export interface DeadLetter {
@@ -36,10 +46,15 @@ export class Records {
     this.#database = database;
   }
 
-  attempted({ id, at, status, durationMs, answer, nextAt }: Attempt): void {
+  attempted({ id, told, at, status, durationMs, answer, nextAt }: Attempt): void {
     this.#database.run(
-      'INSERT INTO attempts (id, at, status, duration_ms, answer, next_at) VALUES (?, ?, ?, ?, ?, ?)',
+      `INSERT INTO attempts (id, kind, repository, tag, events, at, status, duration_ms, answer, next_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id,
+      told?.kind ?? null,
+      told?.repository ?? null,
+      told?.tag ?? null,
+      told?.events ?? null,
       at,
       status ?? null,
       durationMs,
@@ -53,6 +68,10 @@ export class Records {
   attempts(): Attempt[] {
     interface Row extends Record<string, string | number | null> {
       id: string;
+      kind: string | null;
+      repository: string | null;
+      tag: string | null;
+      events: number | null;
       at: number;
       status: number | null;
       duration_ms: number;
@@ -60,9 +79,16 @@ export class Records {
       next_at: number | null;
     }
     return this.#database
-      .all<Row>('SELECT id, at, status, duration_ms, answer, next_at FROM attempts ORDER BY number DESC')
-      .map(({ id, at, status, duration_ms: durationMs, answer, next_at: nextAt }) => ({
+      .all<Row>(
+        `SELECT id, kind, repository, tag, events, at, status, duration_ms, answer, next_at
+         FROM attempts ORDER BY number DESC`,
+      )
+      .map(({ id, kind, repository, tag, events, at, status, duration_ms: durationMs, answer, next_at: nextAt }) => ({
         id,
+        told:
+          kind === null || repository === null || events === null
+            ? undefined
+            : { kind, repository, tag: tag ?? undefined, events },
         at,
         status: status ?? undefined,
         durationMs,

@@ -66,4 +66,11 @@ export const MIGRATIONS = [
   ) STRICT;
   ${TASKS_SCHEMA}
   `,
+  `
+  -- What each told of: its first event, and how many they were; null in a row of a release before.
+  ALTER TABLE attempts ADD COLUMN kind TEXT;
+  ALTER TABLE attempts ADD COLUMN repository TEXT;
+  ALTER TABLE attempts ADD COLUMN tag TEXT;
+  ALTER TABLE attempts ADD COLUMN events INTEGER;
+  `,
 ] as const;

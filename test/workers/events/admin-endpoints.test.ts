@@ -56,7 +56,7 @@ describe('an endpoint of the admin API', () => {
     expect((await call('GET', pathOf(hook))).json).toMatchObject({
       figures: { pending: 0, oldestPendingSeconds: null, delivered: 2, failed: 0 },
     });
-    const sent = { status: 204, next: null };
+    const sent = { kind: 'manifest.push', repository: source.name, tag: null, events: 1, status: 204, next: null };
     expect((await call('GET', `${pathOf(hook)}/deliveries`)).json).toMatchObject({ deliveries: [sent, sent] });
   });
 

@@ -247,6 +247,7 @@ describe('a failed call', () => {
       await consume(source.take(1));
       await webhook.settle();
       const [attempt] = (await webhook.stub.attempts()).result;
+      expect(attempt?.told).toEqual({ kind: 'manifest.push', repository: source.name, tag: undefined, events: 1 });
       expect([attempt?.status, attempt?.answer]).toEqual([undefined, expect.stringContaining("registry's own")]);
     },
   );

@@ -5,6 +5,7 @@ import { Database } from '../../../src/objects/database.ts';
 import { MOST_DEAD_LETTERS, Records } from '../../../src/objects/endpoint/records.ts';
 import { MIGRATIONS } from '../../../src/objects/endpoint/schema.ts';
 import { MOST_BLOCKED, MOST_WAITING } from '../../../src/objects/endpoint/waiting.ts';
+import { downgrade } from '../older-schemas.ts';
 import { passTime, objects } from '../world.ts';
 import { consume, eachAheadOfTheClock, Source, Webhook } from './deliveries.ts';
 
@@ -144,7 +145,10 @@ describe('bounds', () => {
       for (let cursor = begin + MOST_DEAD_LETTERS + 1; cursor <= begin + MOST_DEAD_LETTERS + 50; cursor += 1) {
         records.buried({ first: cursor, last: cursor, event: 'id', at: 0, reason: 'given up' });
         for (let time = 0; time < 3; time += 1) {
-          records.attempted({ id: 'id', at: 0, status: 500, durationMs: 0, answer: '', nextAt: undefined });
+          records.attempted({
+            ...{ id: 'id', told: undefined, at: 0, status: 500 },
+            ...{ durationMs: 0, answer: '', nextAt: undefined },
+          });
         }
       }
     });
@@ -259,6 +263,21 @@ describe('a ping', () => {
 
   it('of an endpoint that there is not is not sent', async () => {
     expect((await new Webhook().stub.ping()).result).toEqual({ kind: 'not-sent', reason: 'there is no such endpoint' });
+  });
+});
+
+describe('an endpoint of a release before', () => {
+  it('goes on where it was, and knows of its attempts what was written down then', async () => {
+    const [source, webhook] = [new Source('team/app'), new Webhook()];
+    await webhook.make({ batch: 2 });
+    await consume(source.take(1));
+    await webhook.settle();
+    await downgrade(webhook.stub, MIGRATIONS, 1);
+    await consume(source.take(2));
+    await webhook.settle();
+    expect(await webhook.told()).toEqual(source.numbers(3));
+    const told = { kind: 'manifest.push', repository: source.name, tag: undefined, events: 2 };
+    expect((await webhook.stub.attempts()).result.map((attempt) => attempt.told)).toEqual([told, undefined]);
   });
 });
 
