@@ -19,7 +19,7 @@ const WORKERS = 2;
 const E2E_TIMEOUT_MS = 240_000;
 /** Berths alone, without engines and builders: these files wait more than they compute, so two of them go at a time. */
 const PAIRED = [
-  'test/e2e/{copy,doctor,maintenance}/**/*.test.ts',
+  'test/e2e/{conformance,copy,doctor,maintenance}/**/*.test.ts',
   'test/e2e/{answers,config,crash-moments,data-directory,process-tree,slow-bodies,start,upgrades}.test.ts',
   'test/e2e/access/admin-password.test.ts',
 ];
