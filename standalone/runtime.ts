@@ -20,7 +20,8 @@ import type { DataDirectory } from './data-directory.ts';
 import { urlHost } from './exposure.ts';
 import { BLOBS } from './files/layout.ts';
 import { Front } from './front.ts';
-import { EVENT_QUEUE, OUTBOUND, SERVED_SCHEME } from './own-bindings.ts';
+import { EVENT_QUEUE, OUTBOUND, PEERS, SERVED_SCHEME } from './own-bindings.ts';
+import { servePeers, type PeerService } from './peer-service.ts';
 import { listenFailure } from './port.ts';
 import { describeError, StartFailure, systemErrorCode, systemFailure } from './start-failure.ts';
 import type { Terminal } from './terminal.ts';
@@ -59,18 +60,26 @@ export interface RuntimeSettings {
   readonly onLost: (reason: string) => void;
 }
 
+interface Parts {
+  readonly workerds: WorkerdProcesses;
+  readonly front: Front;
+  readonly peers: PeerService;
+}
+
 export class Runtime {
   readonly url: string;
   readonly #workerds: WorkerdProcesses;
   readonly #front: Front;
+  readonly #peers: PeerService;
   readonly #settings: RuntimeSettings;
   #draining = false;
   #restarting = false;
 
-  private constructor(settings: RuntimeSettings, workerds: WorkerdProcesses, front: Front) {
+  private constructor(settings: RuntimeSettings, { workerds, front, peers }: Parts) {
     this.#settings = settings;
     this.#workerds = workerds;
     this.#front = front;
+    this.#peers = peers;
     const scheme = schemeOf(settings);
     const port = front.port === DEFAULT_PORTS[scheme] ? '' : `:${String(front.port)}`;
     this.url = `${scheme}://${urlHost(settings.host)}${port}`;
@@ -83,16 +92,17 @@ export class Runtime {
     const { terminal, data } = settings;
     terminal.knowPeers(front.peers);
     try {
+      const peers = await servePeers(front.peers, data.path);
       const workerds = new WorkerdProcesses({
         terminal,
         environment: { BERTH_WORKERD_BINARY: workerdBinary(), BERTH_WORKERD_ALIVE: data.alive },
-        config: await workerdConfig(miniflareOptions(settings), terminal),
+        config: await workerdConfig(miniflareOptions({ ...settings, peers: peers.path }), terminal),
         socket: INNER_SOCKET_NAME,
       });
       // workerd wakes objects by itself, whose alarms are due.
       data.noteServed();
       front.target = await workerds.start();
-      return new Runtime(settings, workerds, front);
+      return new Runtime(settings, { workerds, front, peers });
     } catch (error) {
       const other = systemFailure(error, data.path);
       throw other ?? new StartFailure(`workerd can't be started: ${describeError(error)}`, { cause: error });
@@ -111,6 +121,7 @@ export class Runtime {
     // A workerd that is only starting has begun nothing.
     if (!this.#restarting) await this.#workerds.finish();
     await this.#front.finished();
+    this.#peers.close();
   }
 
   #stopped(): boolean {
@@ -186,11 +197,13 @@ async function workerdConfig(options: MiniflareOptions, terminal: Terminal): Pro
 type OptionSettings = Pick<RuntimeSettings, 'worker' | 'variables' | 'files'> & {
   readonly secure?: RuntimeSettings['secure'];
   readonly data: Pick<DataDirectory, 'state' | 'path'>;
+  /** The socket of peer-service.ts; without it nobody knows where clients are. */
+  readonly peers?: string;
 };
 
 /** All of it is JSON. */
 export function miniflareOptions(settings: OptionSettings): MiniflareOptions & { workers: WorkerOptions[] } {
-  const { worker, variables, data } = settings;
+  const { worker, variables, data, peers } = settings;
   return {
     // Otherwise Miniflare asks the internet what `request.cf` looks like.
     cf: false,
@@ -204,6 +217,7 @@ export function miniflareOptions(settings: OptionSettings): MiniflareOptions & {
         serviceBindings: {
           ...worker.options.serviceBindings,
           ...storageServices(settings),
+          ...(peers === undefined ? {} : { [PEERS]: { external: { address: `unix:${peers}`, http: {} } } }),
           [OUTBOUND]: outboundService(v.parse(Webhooks, variables)),
         },
         // Here is one isolate, which counts by itself (src/http/access/guesses.ts).

@@ -26,6 +26,7 @@ import { corsHeaders, preflight } from './cors.ts';
 import { errorResponse, explained } from './error-response.ts';
 import { hostOf } from './location.ts';
 import { loggedUploadId } from './logged-target.ts';
+import { peerAddress } from './peer.ts';
 import { demandWritable } from './read-only.ts';
 import { logRequest, type Note, type RequestRecord } from './request-log.ts';
 import { openStore } from '../storage/stores.ts';
@@ -141,7 +142,8 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   // Cloudflare's own logs have it.
   if (!onCloudflare) record.address = circumstances.address;
   const url = new URL(request.url);
-  const arrival = { ...services, id: record.id, note, request, url, proxy, place, circumstances, params };
+  const peer = (): Promise<string | undefined> => peerAddress(env, circumstances.connection);
+  const arrival = { ...services, peer, id: record.id, note, request, url, proxy, place, circumstances, params };
   const nobody: Context = { ...arrival, principal: { kind: 'anonymous' } };
   if (route.right === 'anyone') return route.handler(nobody);
   demandOpenToProxy(proxy, route.right);

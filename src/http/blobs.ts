@@ -103,7 +103,8 @@ function content(body: ReadableStream | undefined, contentLength: number): Conte
 export async function deleteBlob(context: RepositoryContext): Promise<Response> {
   const { request, repository, registry, params } = context;
   const digest = digestOf(params['digest'] ?? '');
-  const { kind, user } = await registry.deleteBlob(repository, digest, preconditionsOf(request), causeOf(context));
+  const cause = await causeOf(context);
+  const { kind, user } = await registry.deleteBlob(repository, digest, preconditionsOf(request), cause);
   switch (kind) {
     case 'dropped':
       auditDeletion(context, digest);

@@ -4,17 +4,10 @@ import type { Context } from './context.ts';
 import { publicOrigin } from './location.ts';
 
 /** Undefined where events are off: then nothing is written down of it. */
-export function causeOf({
-  config,
-  place,
-  request,
-  principal,
-  circumstances,
-  id,
-  deployment,
-}: Context): Cause | undefined {
+export async function causeOf(context: Context): Promise<Cause | undefined> {
+  const { config, place, request, principal, circumstances, id, deployment } = context;
   if (!config.events) return undefined;
-  const { address } = circumstances;
+  const address = circumstances.address ?? (await context.peer());
   return boundedCause({
     requestId: id,
     method: request.method,

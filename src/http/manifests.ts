@@ -72,7 +72,7 @@ export async function putManifest(context: RepositoryContext): Promise<Response>
     fixedTags: fixedAmong(tags, moves),
     preconditions: preconditionsOf(request),
     mayLack: config.allowMissing,
-    told: toldOf(context, manifest),
+    told: await toldOf(context, manifest),
   };
   const result = await registry.putManifest(repository, summary(manifest, digest, bytes), bytes, target);
   switch (result.kind) {
@@ -108,7 +108,7 @@ export async function deleteManifest(context: RepositoryContext): Promise<Respon
   const mayMove = mayMoveTags(policy, principal, repository, circumstances);
   const result = await registry.deleteManifest(repository, reference, preconditionsOf(request), {
     mayMove,
-    cause: causeOf(context),
+    cause: await causeOf(context),
   });
   switch (result.kind) {
     case 'deleted':
@@ -130,11 +130,11 @@ export async function deleteManifest(context: RepositoryContext): Promise<Respon
 }
 
 /** What the event of this push tells, where events are on. */
-function toldOf(
+async function toldOf(
   context: RepositoryContext,
   { annotations, blobs, foreign, manifests }: Manifest,
-): PushTold | undefined {
-  const cause = causeOf(context);
+): Promise<PushTold | undefined> {
+  const cause = await causeOf(context);
   if (cause === undefined) return undefined;
   const references = [...blobs, ...foreign, ...manifests].map(({ mediaType, digest, size }) => ({
     ...{ mediaType, digest, size },

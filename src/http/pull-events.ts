@@ -30,14 +30,19 @@ let believed: { wanted: boolean; until: number } | undefined;
 /** @param context of a request that was answered with content, or with its head */
 export function notePull(context: RepositoryContext, kind: PullKind, target: EventTarget): void {
   const now = Date.now();
-  if (believed !== undefined && now < believed.until && !believed.wanted) return;
-  const cause = causeOf(context);
-  if (cause === undefined) return;
+  if (!context.config.events || (believed !== undefined && now < believed.until && !believed.wanted)) return;
+  context.hold(gather(context, kind, target, now));
+}
+
+async function gather(context: RepositoryContext, kind: PullKind, target: EventTarget, now: number): Promise<void> {
+  const cause = gathered.length < MOST_GATHERED ? await causeOf(context) : undefined;
   const { repository } = context;
-  if (gathered.length < MOST_GATHERED) gathered.push(newEvent(now, { kind, repository, target, cause }));
+  // Others came while it was asked where this one is from.
+  if (cause !== undefined && gathered.length < MOST_GATHERED)
+    gathered.push(newEvent(now, { kind, repository, target, cause }));
   if (sender !== undefined && Math.abs(now - sender.since) < TAKEN_OVER_MS) return;
   sender = { since: now };
-  context.hold(send(context, sender));
+  await send(context, sender);
 }
 
 async function send(context: RepositoryContext, self: { since: number }): Promise<void> {

@@ -25,7 +25,7 @@ export async function openUpload(context: RepositoryContext): Promise<Response> 
   const { request, uploads } = context;
   const given = query(context, 'digest');
   const length = contentLength(request);
-  const owner = ownerOf(context);
+  const owner = await ownerOf(context);
   const mounted = query(context, 'mount') === undefined ? undefined : await mountedOrNot(context);
   if (mounted !== undefined) return blobAnswer(context, mounted);
   const id = uploads.open(owner, algorithmOf(context));
@@ -58,11 +58,13 @@ async function mountBlob(context: RepositoryContext): Promise<Digest | undefined
   const from = query(context, 'from');
   if (from === undefined) {
     const mayRead = mayPull(context, undefined);
-    return mayRead && (await registry.mountFromAnywhere(repository, digest, causeOf(context))) ? digest : undefined;
+    return mayRead && (await registry.mountFromAnywhere(repository, digest, await causeOf(context)))
+      ? digest
+      : undefined;
   }
   const source = parseRepositoryName(from);
   const mayRead = source !== undefined && mayPull(context, source);
-  const asked = { name: source ?? repository, mayRead, cause: causeOf(context) };
+  const asked = { name: source ?? repository, mayRead, cause: await causeOf(context) };
   return (await registry.mount(repository, digest, asked)) ? digest : undefined;
 }
 
@@ -83,7 +85,7 @@ function algorithmOf(context: RepositoryContext): DigestAlgorithm | undefined {
 export async function appendToUpload(context: RepositoryContext): Promise<Response> {
   const { request, uploads } = context;
   const stream = request.body ?? new Blob([]).stream();
-  const taken = await uploads.append(ownerOf(context), uploadIdOf(context), { stream, ...chunkOf(request) });
+  const taken = await uploads.append(await ownerOf(context), uploadIdOf(context), { stream, ...chunkOf(request) });
   const { id, result } = taken;
   if (result.kind === 'appended') return sessionAnswer(context, 202, id, result.committed);
   throw failure(context, taken);
@@ -93,7 +95,7 @@ export async function closeUpload(context: RepositoryContext): Promise<Response>
   const { request, uploads } = context;
   const id = uploadIdOf(context);
   const digest = digestOf(query(context, 'digest') ?? '');
-  const owner = ownerOf(context);
+  const owner = await ownerOf(context);
   const { start, length } = chunkOf(request);
   const stream = request.body;
   if (stream === null || length === 0) return commitAnswer(context, digest, await uploads.close(owner, id, digest));
@@ -105,13 +107,13 @@ export async function closeUpload(context: RepositoryContext): Promise<Response>
 }
 
 export async function getUpload(context: RepositoryContext): Promise<Response> {
-  const { id, result } = await context.uploads.status(ownerOf(context), uploadIdOf(context));
+  const { id, result } = await context.uploads.status(await ownerOf(context), uploadIdOf(context));
   if (result.kind !== 'open') throw unknownUpload();
   return sessionAnswer(context, NO_CONTENT, id, result.committed);
 }
 
 export async function cancelUpload(context: RepositoryContext): Promise<Response> {
-  const result = await context.uploads.cancel(ownerOf(context), uploadIdOf(context));
+  const result = await context.uploads.cancel(await ownerOf(context), uploadIdOf(context));
   if (result.kind === 'unknown') throw unknownUpload();
   if (result.kind === 'too-late') {
     throw new RegistryError('BLOB_UPLOAD_INVALID', {
@@ -123,9 +125,9 @@ export async function cancelUpload(context: RepositoryContext): Promise<Response
 }
 
 /** A session belongs to its repository and to the principal that opened it. */
-function ownerOf(context: RepositoryContext): Owner {
+async function ownerOf(context: RepositoryContext): Promise<Owner> {
   const { repository, principal } = context;
-  return { repository, principal: principalName(principal), cause: causeOf(context) };
+  return { repository, principal: principalName(principal), cause: await causeOf(context) };
 }
 
 /** Where a chunk starts and how long it is, as far as the client says. */

@@ -1,0 +1,46 @@
+/**
+ * Tells the Worker where a client is (src/http/peer.ts), which sees nothing but the served port's own connections. An HTTP
+ * service on a Unix socket, which lies where this user alone may come.
+ *
+ *   GET /<port of this machine>   200 and the address, or 404 where no client is known by it
+ */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { PEERS_SOCKET } from './data-directory.ts';
+import type { Peers } from './peers.ts';
+import { socketPath } from './socket-path.ts';
+
+const PORT = /^\/(\d{1,5})$/;
+
+export interface PeerService {
+  /** Of its socket. */
+  readonly path: string;
+  /** Takes the socket away; who has asked is answered. */
+  readonly close: () => void;
+}
+
+/** Fulfilled when it serves. */
+export async function servePeers(peers: Pick<Peers, 'addressOf'>, root: string): Promise<PeerService> {
+  const server = createServer((request, response) => {
+    answer(peers, request, response);
+  });
+  // workerd keeps its connection, which holds up no end.
+  server.keepAliveTimeout = 0;
+  const path = socketPath(root, PEERS_SOCKET);
+  server.listen(path);
+  await once(server, 'listening');
+  server.unref();
+  return {
+    path,
+    close: () => {
+      server.close();
+    },
+  };
+}
+
+function answer(peers: Pick<Peers, 'addressOf'>, { url = '' }: IncomingMessage, response: ServerResponse): void {
+  const [, port] = PORT.exec(url) ?? [];
+  const address = port === undefined ? undefined : peers.addressOf(Number(port));
+  response.writeHead(address === undefined ? 404 : 200, { 'content-type': 'text/plain' });
+  response.end(address);
+}

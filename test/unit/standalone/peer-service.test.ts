@@ -1,0 +1,52 @@
+/** Where the Worker asks for the address of a client (standalone/peer-service.ts). */
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { IncomingMessage, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import * as v from 'valibot';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Peers } from '../../../standalone/peers.ts';
+import { servePeers, type PeerService } from '../../../standalone/peer-service.ts';
+
+let root: string;
+let peers: Peers;
+let service: PeerService;
+
+beforeEach(async () => {
+  root = mkdtempSync(join(tmpdir(), 'berth-peers-'));
+  peers = new Peers();
+  service = await servePeers(peers, root);
+});
+afterEach(() => {
+  service.close();
+  rmSync(root, { recursive: true });
+});
+
+async function ask(path: string, method = 'GET'): Promise<string> {
+  const asked = request({ socketPath: service.path, path, method, agent: false }).end();
+  const [answer] = v.parse(v.tuple([v.instance(IncomingMessage)]), await once(asked, 'response'));
+  return `${String(answer.statusCode)} ${await text(answer)}`;
+}
+
+it('tells who is at the other end of a connection, and for a while of one that has ended', async () => {
+  peers.add(40_000, '::ffff:192.0.2.7');
+  expect(await ask('/40000')).toBe('200 192.0.2.7');
+  peers.ended(40_000);
+  expect(await ask('/40000')).toBe('200 192.0.2.7');
+  peers.add(40_000, '2001:db8::7');
+  expect(await ask('/40000')).toBe('200 2001:db8::7');
+});
+
+it.each(['/40001', '/', '/x', '/40000/', '/040000', '/-1', '//40000'])('knows nobody by %s', async (path) => {
+  peers.add(40_000, '192.0.2.7');
+  expect(await ask(path)).toBe('404 ');
+});
+
+it('lies in the data directory, and is gone when it is closed', () => {
+  expect(service.path).toBe(join(root, 'peers.socket'));
+  expect(statSync(service.path).isSocket()).toBe(true);
+  service.close();
+  expect(existsSync(service.path)).toBe(false);
+});
