@@ -90,6 +90,7 @@ const SettingsObject = v.object({
   BERTH_MANIFESTS_ALLOW_MISSING: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_PUBLIC_URL: v.optional(origin),
   BERTH_TRUSTED_PROXY: v.optional(oneOf(['off', 'on']), 'off'),
+  BERTH_DIRECT_CLIENTS: v.optional(oneOf(['off', 'on']), 'off'),
   BERTH_PROXY_SECRET: v.optional(proxySecret),
   BERTH_PROXY_SECRET_PREVIOUS: v.optional(proxySecret),
   BERTH_HTPASSWD: v.optional(v.string()),
@@ -171,6 +172,8 @@ export interface Config {
   readonly publicUrl: string | undefined;
   /** Whether the registry stands behind a proxy whose X-Forwarded-Proto, -Host and -For can be believed. */
   readonly trustedProxy: boolean;
+  /** Whether who is at the other end of a connection is the client, unless a proxy has proven itself. */
+  readonly directClients: boolean;
   /** How the served port is spoken to where that is not the Worker's to see, as its TLS ends before it. */
   readonly servedScheme: 'http' | 'https' | undefined;
   /** What a proxy in front proves itself with: none, one, or two while one is replaced (auth/proxy-proof.ts). */
@@ -247,6 +250,7 @@ export function parseConfig(environment: unknown): Config {
     allowMissing: settings.BERTH_MANIFESTS_ALLOW_MISSING === 'on',
     publicUrl: settings.BERTH_PUBLIC_URL,
     trustedProxy: settings.BERTH_TRUSTED_PROXY === 'on',
+    directClients: settings.BERTH_DIRECT_CLIENTS === 'on',
     servedScheme: v.parse(Served, environment).SERVED_SCHEME,
     proxySecrets: [settings.BERTH_PROXY_SECRET, settings.BERTH_PROXY_SECRET_PREVIOUS].filter(
       (secret) => secret !== undefined,

@@ -7,7 +7,7 @@ import { isLoopback, rightsAt, type Access } from './exposure.ts';
 import { ownAddress } from './tls/material.ts';
 
 export interface Doubt {
-  readonly event: 'plain-address' | 'proxy-unproven' | 'plain-passwords' | 'events-off';
+  readonly event: 'plain-address' | 'proxy-unproven' | 'setting-ignored' | 'plain-passwords' | 'events-off';
   readonly message: string;
 }
 
@@ -25,8 +25,14 @@ export function doubtsOf(
   access: Access,
   { host, speaksTls }: { readonly host: string; readonly speaksTls: boolean },
 ): Doubt[] {
-  const { trustedProxy, proxySecrets } = access;
+  const { trustedProxy, proxySecrets, directClients } = access;
   const doubts: Doubt[] = [];
+  if (trustedProxy && directClients)
+    doubts.push({
+      event: 'setting-ignored',
+      message:
+        'BERTH_DIRECT_CLIENTS=on has no effect, since BERTH_TRUSTED_PROXY=on says that every client comes through a proxy.',
+    });
   if (trustedProxy && proxySecrets.length > 0)
     doubts.push({
       event: 'proxy-unproven',

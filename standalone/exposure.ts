@@ -25,7 +25,10 @@ export function isLoopback(address: string): boolean {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The settings that say who may come in, and the policy that they make. */
-export type Access = Pick<Config, 'anonymous' | 'openLoopback' | 'proxySecrets' | 'readOnly' | 'trustedProxy'> & {
+export type Access = Pick<
+  Config,
+  'anonymous' | 'openLoopback' | 'proxySecrets' | 'readOnly' | 'trustedProxy' | 'directClients'
+> & {
   /** Undefined where the tokens of an outside server decide alone. */
   readonly policy: OwnPolicy | undefined;
   readonly hasTokenServer: boolean;
@@ -120,13 +123,17 @@ function policyWarnings(access: Access, { rules }: Extract<OwnPolicy, { kind: 'd
   const ignored = ignoredAnonymous(access);
   if (ignored !== undefined) warnings.push({ event: 'setting-ignored', message: ignored });
   const bound = rules.filter(({ networks }) => networks !== undefined).map(({ name }) => JSON.stringify(name));
-  if (bound.length > 0 && !access.trustedProxy && access.proxySecrets.length === 0) {
+  if (bound.length > 0 && !isAddressKnown(access)) {
     warnings.push({
       event: 'rule-ignored',
-      message: `the policy names networks in ${bound.join(', ')}: such a rule allows nothing here, since npm start does not know where a client is. Behind a proxy that sets X-Forwarded-For, BERTH_PROXY_SECRET lets it know (docs/nginx.md).`,
+      message: `the policy names networks in ${bound.join(', ')}: such a rule allows nothing here, since npm start does not know where a client is. Where no proxy stands in front, BERTH_DIRECT_CLIENTS=on says that who connects is the client; behind a proxy that sets X-Forwarded-For, BERTH_PROXY_SECRET lets it know (docs/nginx.md).`,
     });
   }
   return warnings;
+}
+
+function isAddressKnown({ trustedProxy, proxySecrets, directClients }: Access): boolean {
+  return trustedProxy || proxySecrets.length > 0 || directClients;
 }
 
 /** An address as it stands in a URL. */

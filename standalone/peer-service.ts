@@ -2,7 +2,8 @@
  * Tells the Worker where a client is (src/http/peer.ts), which sees nothing but the served port's own connections. An HTTP
  * service on a Unix socket, which lies where this user alone may come.
  *
- *   GET /<port of this machine>   200 and the address, or 404 where no client is known by it
+ *   GET /live/<port of this machine>    200 and the address, or 404 where no client is connected by it
+ *   GET /known/<port of this machine>   the same, also of a connection that has ended a moment ago
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -10,7 +11,9 @@ import { PEERS_SOCKET } from './data-directory.ts';
 import type { Peers } from './peers.ts';
 import { socketPath } from './socket-path.ts';
 
-const PORT = /^\/(\d{1,5})$/;
+const QUESTION = /^\/(live|known)\/(\d{1,5})$/;
+
+type Asked = Pick<Peers, 'addressOf' | 'liveAddressOf'>;
 
 export interface PeerService {
   /** Of its socket. */
@@ -20,7 +23,7 @@ export interface PeerService {
 }
 
 /** Fulfilled when it serves. */
-export async function servePeers(peers: Pick<Peers, 'addressOf'>, root: string): Promise<PeerService> {
+export async function servePeers(peers: Asked, root: string): Promise<PeerService> {
   const server = createServer((request, response) => {
     answer(peers, request, response);
   });
@@ -38,9 +41,14 @@ export async function servePeers(peers: Pick<Peers, 'addressOf'>, root: string):
   };
 }
 
-function answer(peers: Pick<Peers, 'addressOf'>, { url = '' }: IncomingMessage, response: ServerResponse): void {
-  const [, port] = PORT.exec(url) ?? [];
-  const address = port === undefined ? undefined : peers.addressOf(Number(port));
+function answer(peers: Asked, { url = '' }: IncomingMessage, response: ServerResponse): void {
+  const address = addressOf(peers, url);
   response.writeHead(address === undefined ? 404 : 200, { 'content-type': 'text/plain' });
   response.end(address);
+}
+
+function addressOf(peers: Asked, url: string): string | undefined {
+  const [, what, port] = QUESTION.exec(url) ?? [];
+  if (port === undefined) return undefined;
+  return what === 'live' ? peers.liveAddressOf(Number(port)) : peers.addressOf(Number(port));
 }

@@ -35,6 +35,11 @@ export class Peers {
     }
   }
 
+  /** Of a connection that there is. Another program may have the port of one that has ended. */
+  liveAddressOf(connection: number): string | undefined {
+    return this.#live.get(connection);
+  }
+
   addressOf(connection: number): string | undefined {
     return this.#live.get(connection) ?? this.#gone.get(connection);
   }

@@ -132,17 +132,19 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
     record.proxy = 'wrong secret';
     warnOfWrongSecret(Date.now());
   }
-  const { publicUrl, servedScheme, trustedProxy, onCloudflare } = services.config;
+  const { publicUrl, servedScheme, trustedProxy, directClients, onCloudflare } = services.config;
   const place = { publicUrl, servedScheme, trustedProxy: trustedProxy || isThroughProxy(proxy) };
+  const connection = connectionOf(request);
+  const isDirect = directClients && !onCloudflare && !place.trustedProxy;
   const circumstances = {
-    address: clientAddress(request, { ...place, onCloudflare }),
-    connection: connectionOf(request),
+    address: isDirect ? await peerAddress(env, connection, 'live') : clientAddress(request, { ...place, onCloudflare }),
+    connection,
     now: Date.now(),
   };
   // Cloudflare's own logs have it.
   if (!onCloudflare) record.address = circumstances.address;
   const url = new URL(request.url);
-  const peer = (): Promise<string | undefined> => peerAddress(env, circumstances.connection);
+  const peer = (): Promise<string | undefined> => peerAddress(env, connection, 'known');
   const arrival = { ...services, peer, id: record.id, note, request, url, proxy, place, circumstances, params };
   const nobody: Context = { ...arrival, principal: { kind: 'anonymous' } };
   if (route.right === 'anyone') return route.handler(nobody);

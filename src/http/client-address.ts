@@ -4,7 +4,8 @@
  * On Cloudflare it is `CF-Connecting-IP`, which Cloudflare sets on every request, and takes away where a client sends it.
  * Behind a proxy that a setting trusts it is the last entry of `X-Forwarded-For`: each proxy adds the peer that it sees, so
  * the ones before are whatever the client said. Under `npm start` without such a proxy nobody knows: the served port
- * passes bytes to workerd and changes none (docs/adr/0006-a-front-that-answers-tls.md), so its peer is always the front.
+ * passes bytes to workerd and changes none (docs/adr/0006-a-front-that-answers-tls.md), so its peer is always the front. Where a
+ * setting says that clients come directly, the served port is asked (peer.ts).
  */
 import * as v from 'valibot';
 import { isAddress } from '../auth/networks.ts';

@@ -63,6 +63,10 @@ export const WORKER_ROWS = {
     group: 'web',
     doc: 'believes X-Forwarded-Proto, -Host and -For, since all that comes is from a proxy that sets them',
   },
+  BERTH_DIRECT_CLIENTS: {
+    group: 'web',
+    doc: 'no proxy stands in front: who connects is the client, for rules that name networks and for guesses',
+  },
   BERTH_PROXY_SECRET: {
     group: 'secrets',
     doc: 'by what a proxy in front proves itself, whose word of who asks is then taken (docs/nginx.md)',

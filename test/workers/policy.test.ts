@@ -181,7 +181,8 @@ describe('the network of a client', () => {
 
   it('is nobody’s to claim by a header where neither stands in front', async () => {
     for (const header of ['cf-connecting-ip', 'x-forwarded-for', 'x-real-ip', 'forwarded', 'true-client-ip'])
-      expect(await from(neither, { [header]: '10.1.2.3' }), header).toBe(401);
+      for (const settings of [neither, { ...neither, BERTH_DIRECT_CLIENTS: 'on' }])
+        expect(await from(settings, { [header]: '10.1.2.3' }), header).toBe(401);
   });
 });
 

@@ -32,6 +32,7 @@ function said(
         anonymous,
         openLoopback,
         trustedProxy: false,
+        directClients: false,
         proxySecrets: [],
         readOnly: false,
         policy,

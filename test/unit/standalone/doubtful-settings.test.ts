@@ -36,6 +36,14 @@ test('a proxy that everybody may claim to be, beside a secret that proves it, is
   expect(events(SECRET)).toEqual([]);
 });
 
+test('clients that come directly, and all of them through a proxy, cannot be', () => {
+  const direct = { BERTH_DIRECT_CLIENTS: 'on' };
+  expect(events({ ...TRUSTED, ...direct })).toEqual(['setting-ignored']);
+  expect(events(direct)).toEqual([]);
+  // What has not proven itself comes directly.
+  expect(events({ ...SECRET, ...direct })).toEqual([]);
+});
+
 test('passwords in the clear on a network are doubtful, by whatever setting somebody signs in', () => {
   expect(events(HTPASSWD)).toEqual(['plain-passwords']);
   expect(events(POLICY)).toEqual(['plain-passwords']);

@@ -97,13 +97,14 @@ test('a variable that is empty counts as unset', () => {
 const access = (
   anonymous: Access['anonymous'],
   openLoopback = false,
-  more: { policy?: string; trustedProxy?: boolean } = {},
+  more: { policy?: string; trustedProxy?: boolean; directClients?: boolean } = {},
 ): Access =>
   accessOf(
     parseConfig({
       BERTH_ANONYMOUS: anonymous,
       BERTH_OPEN_LOOPBACK: openLoopback ? 'on' : 'off',
       BERTH_TRUSTED_PROXY: more.trustedProxy === true ? 'on' : 'off',
+      BERTH_DIRECT_CLIENTS: more.directClients === true ? 'on' : 'off',
       ...(more.policy === undefined ? {} : { BERTH_POLICY: more.policy }),
     }),
   );
@@ -193,12 +194,13 @@ test('beside a policy BERTH_ANONYMOUS has no effect, and that is said', () => {
   expect(exposureWarnings('0.0.0.0', access('none', false, { policy: policy() }), {})).toEqual([]);
 });
 
-test('a rule for a network that can never match is named, unless a proxy says where clients are', () => {
+test('a rule for a network that can never match is named, unless it is known where clients are', () => {
   const bound = policy(['10.0.0.0/8']);
   const said = exposureWarnings('0.0.0.0', access('none', false, { policy: bound }), {});
   expect(said.map(({ event }) => event)).toEqual(['rule-ignored']);
   expect(said[0]?.message).toContain('"office"');
   expect(exposureWarnings('0.0.0.0', access('none', false, { policy: bound, trustedProxy: true }), {})).toEqual([]);
+  expect(exposureWarnings('0.0.0.0', access('none', false, { policy: bound, directClients: true }), {})).toEqual([]);
 });
 
 test('nobody on one machine is taken for coming through Cloudflare, whatever is set', () => {

@@ -32,14 +32,27 @@ async function ask(path: string, method = 'GET'): Promise<string> {
 
 it('tells who is at the other end of a connection, and for a while of one that has ended', async () => {
   peers.add(40_000, '::ffff:192.0.2.7');
-  expect(await ask('/40000')).toBe('200 192.0.2.7');
+  expect(await ask('/known/40000')).toBe('200 192.0.2.7');
+  expect(await ask('/live/40000')).toBe('200 192.0.2.7');
   peers.ended(40_000);
-  expect(await ask('/40000')).toBe('200 192.0.2.7');
+  expect(await ask('/known/40000')).toBe('200 192.0.2.7');
+  // Another program of this machine may have its port by now.
+  expect(await ask('/live/40000')).toBe('404 ');
   peers.add(40_000, '2001:db8::7');
-  expect(await ask('/40000')).toBe('200 2001:db8::7');
+  expect(await ask('/known/40000')).toBe('200 2001:db8::7');
 });
 
-it.each(['/40001', '/', '/x', '/40000/', '/040000', '/-1', '//40000'])('knows nobody by %s', async (path) => {
+it.each([
+  '/known/40001',
+  '/live/40001',
+  '/',
+  '/40000',
+  '/known/x',
+  '/known/40000/',
+  '/known/040000',
+  '/known/-1',
+  '//known/40000',
+])('knows nobody by %s', async (path) => {
   peers.add(40_000, '192.0.2.7');
   expect(await ask(path)).toBe('404 ');
 });
