@@ -8,6 +8,7 @@
  *   blobs/, uploads/, held/   the bytes of blobs as plain files: files/layout.ts.
  *   files.socket          where the file service listens.
  *   peers.socket          where the Worker asks for the address of a client: peer-service.ts.
+ *   entry.socket          where Miniflare's own Worker listens, which nobody asks for anything: workerd-processes.ts.
  *   control.socket        where the tools beside the registry ask for a standstill: control.ts.
  *   admin-password        what opens the admin API: admin-password.ts.
  *   encryption-key        what secrets of the admin API's are kept with: encryption-key.ts.
@@ -45,12 +46,13 @@ export const OBJECTS = 'do';
 export const NEW_STATE = 'state.new';
 export const CONTROL_SOCKET = 'control.socket';
 export const PEERS_SOCKET = 'peers.socket';
+export const ENTRY_SOCKET = 'entry.socket';
 export const BACKUP_FILE = 'backup.json';
 /** The copy of the databases that `npm run verify` reads. */
 export const VERIFY = 'verify';
 const OWN_NAMES: ReadonlySet<string> = new Set([
   ...[LOCK, ALIVE, VERSION, NEW_VERSION, STATE, NEW_STATE, BLOBS, UPLOADS, HELD],
-  ...[SOCKET, PEERS_SOCKET, CONTROL_SOCKET, BACKUP_FILE, VERIFY, ADMIN_PASSWORD, NEW_ADMIN_PASSWORD],
+  ...[SOCKET, PEERS_SOCKET, ENTRY_SOCKET, CONTROL_SOCKET, BACKUP_FILE, VERIFY, ADMIN_PASSWORD, NEW_ADMIN_PASSWORD],
   ...[ENCRYPTION_KEY, NEW_ENCRYPTION_KEY, REGISTRY_ID, NEW_REGISTRY_ID],
 ]);
 

@@ -5,7 +5,10 @@ import { spawnSync } from 'node:child_process';
 export const FEW_DESCRIPTORS = 4_096;
 /** More clients at once than a machine of this kind has work for. */
 const MOST_CONNECTIONS = 4_096;
-/** Of one client: two in Node, and in workerd its connection, the file that it reads, and a share of the databases. */
+/**
+ * Of one client: two in Node, and in workerd its connection, the file that it reads, and a share of the databases; for a moment one
+ * more in each, to ask where it is (peer-service.ts). Either has the limit to itself, so there is room for that.
+ */
 const DESCRIPTORS_PER_CONNECTION = 5;
 
 /** Node raises its own limit as far as it may and hands it on, so a child's is the one that workerd has. */

@@ -110,6 +110,8 @@ export class Front {
   }
 
   #accept(raw: Socket): void {
+    // Node keeps what it was asked once: of a connection that has ended meanwhile nobody could tell.
+    this.#addressOf(raw);
     this.#await(raw, (first) => {
       if (this.#secure === undefined) {
         if (isTlsHello(first)) turnAway(raw, NOT_TLS);
@@ -194,10 +196,7 @@ export class Front {
       return;
     }
     const { localPort } = workerd;
-    this.peers.add(localPort, client.remoteAddress);
-    workerd.once('close', () => {
-      this.peers.ended(localPort);
-    });
+    if (localPort !== undefined) workerd.once('close', this.peers.add(localPort, this.#addressOf(client)));
     let isEndless = false;
     client.once('close', () => {
       // workerd goes on answering who only sends no more: of a stream it would hear with the next heartbeat.
@@ -271,6 +270,10 @@ export class Front {
       },
     });
     return workerd;
+  }
+
+  #addressOf(client: Socket): string | undefined {
+    return (this.#below.get(client) ?? client).remoteAddress;
   }
 
   /** Ends a connection at once, with what is on its way to the client. */

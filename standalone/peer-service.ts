@@ -11,6 +11,8 @@ import { PEERS_SOCKET } from './data-directory.ts';
 import type { Peers } from './peers.ts';
 import { socketPath } from './socket-path.ts';
 
+/** As many as there may be clients (descriptors.ts), each of which is asked about at once. The system may allow fewer. */
+const BACKLOG = 4_096;
 const QUESTION = /^\/(live|known)\/(\d{1,5})$/;
 
 type Asked = Pick<Peers, 'addressOf' | 'liveAddressOf'>;
@@ -27,10 +29,10 @@ export async function servePeers(peers: Asked, root: string): Promise<PeerServic
   const server = createServer((request, response) => {
     answer(peers, request, response);
   });
-  // workerd keeps its connection, which holds up no end.
+  // No limit: workerd ends its connections itself, and a request on one that ends just then would be lost.
   server.keepAliveTimeout = 0;
   const path = socketPath(root, PEERS_SOCKET);
-  server.listen(path);
+  server.listen({ path, backlog: BACKLOG });
   await once(server, 'listening');
   server.unref();
   return {

@@ -15,7 +15,7 @@ import * as v from 'valibot';
 import { NOT_PUBLIC_NETWORKS } from '../src/notifications/destination.ts';
 import { BUNDLE_FILE } from './built-worker.ts';
 import type { BuiltWorker } from './built-worker.ts';
-import { OBJECTS } from './data-directory.ts';
+import { ENTRY_SOCKET, OBJECTS } from './data-directory.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { urlHost } from './exposure.ts';
 import { BLOBS } from './files/layout.ts';
@@ -23,6 +23,7 @@ import { Front } from './front.ts';
 import { EVENT_QUEUE, OUTBOUND, PEERS, SERVED_SCHEME } from './own-bindings.ts';
 import { servePeers, type PeerService } from './peer-service.ts';
 import { listenFailure } from './port.ts';
+import { socketPath } from './socket-path.ts';
 import { describeError, StartFailure, systemErrorCode, systemFailure } from './start-failure.ts';
 import type { Terminal } from './terminal.ts';
 import type { SecureSide } from './tls/secure-side.ts';
@@ -98,6 +99,7 @@ export class Runtime {
         environment: { BERTH_WORKERD_BINARY: workerdBinary(), BERTH_WORKERD_ALIVE: data.alive },
         config: await workerdConfig(miniflareOptions({ ...settings, peers: peers.path }), terminal),
         socket: INNER_SOCKET_NAME,
+        entrySocket: socketPath(data.path, ENTRY_SOCKET),
       });
       // workerd wakes objects by itself, whose alarms are due.
       data.noteServed();

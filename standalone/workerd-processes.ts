@@ -3,6 +3,7 @@
  * configuration that Miniflare made (workerd-config.ts), as often as it takes. In workerd.sh, so it never outlives Node.
  */
 import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -21,13 +22,14 @@ const LAUNCHER = join(import.meta.dirname, 'workerd.sh');
 const CONTROL_DESCRIPTOR = 3;
 
 /**
- * Miniflare's own Worker, to which no request comes here, gets a port of the system's choice. Where Miniflare would have
+ * Miniflare's own Worker, to which no request comes here, listens where this user alone may come: it believes a header that says
+ * where a client is. Where Miniflare would have
  * an HTTP server of its own, for what a development server wants, nobody answers: that one asks for no host, origin or
  * secret, and any web page could reach it. Port 9 is RFC 863's, which discards what it is sent.
  */
-const ARGUMENTS: readonly string[] = [
+const argumentsOf = (entrySocket: string): readonly string[] => [
   ...['serve', '--binary', '--experimental'],
-  ...['--socket-addr=entry=127.0.0.1:0', '--external-addr=loopback=127.0.0.1:9'],
+  ...[`--socket-addr=entry=unix:${entrySocket}`, '--external-addr=loopback=127.0.0.1:9'],
   ...[`--control-fd=${String(CONTROL_DESCRIPTOR)}`, '-'],
 ];
 
@@ -48,6 +50,8 @@ export interface WorkerdSettings {
   readonly config: Buffer;
   /** The name in `config` of the socket that matters. */
   readonly socket: string;
+  /** The path of a Unix socket for Miniflare's own Worker. */
+  readonly entrySocket: string;
 }
 
 export class WorkerdProcesses {
@@ -72,8 +76,10 @@ export class WorkerdProcesses {
 
   /** Fulfilled with its port when it serves. Rejects with what it said when it ends before. */
   async start(): Promise<number> {
-    const { environment, config, socket } = this.#settings;
-    const child = spawn(LAUNCHER, ARGUMENTS, {
+    const { environment, config, socket, entrySocket } = this.#settings;
+    // Of the workerd before this one.
+    rmSync(entrySocket, { force: true });
+    const child = spawn(LAUNCHER, argumentsOf(entrySocket), {
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       // The Worker's clock has no zone, as at Cloudflare; Miniflare's own Workers are told not to colour what they say.
       env: { ...process.env, TZ: 'UTC', FORCE_COLOR: '0', ...environment },
@@ -119,6 +125,7 @@ export class WorkerdProcesses {
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
     await ended;
+    rmSync(this.#settings.entrySocket, { force: true });
     await this.#printed;
   }
 

@@ -26,7 +26,7 @@ import { corsHeaders, preflight } from './cors.ts';
 import { errorResponse, explained } from './error-response.ts';
 import { hostOf } from './location.ts';
 import { loggedUploadId } from './logged-target.ts';
-import { peerAddress } from './peer.ts';
+import { directAddress, peerAddress } from './peer.ts';
 import { demandWritable } from './read-only.ts';
 import { logRequest, type Note, type RequestRecord } from './request-log.ts';
 import { openStore } from '../storage/stores.ts';
@@ -137,7 +137,7 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   const connection = connectionOf(request);
   const isDirect = directClients && !onCloudflare && !place.trustedProxy;
   const circumstances = {
-    address: isDirect ? await peerAddress(env, connection, 'live') : clientAddress(request, { ...place, onCloudflare }),
+    address: isDirect ? await directAddress(env, connection) : clientAddress(request, { ...place, onCloudflare }),
     connection,
     now: Date.now(),
   };

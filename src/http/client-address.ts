@@ -20,8 +20,8 @@ export function clientAddress(
   return undefined;
 }
 
-/** workerd alone says it, of the connection that a request came on. */
-const Peer = v.object({ clientIp: v.pipe(v.string(), v.regex(/:\d{1,5}$/)) });
+/** workerd alone says it, of the connection that a request came on. The served port connects from this address, and others may not. */
+const Peer = v.object({ clientIp: v.pipe(v.string(), v.regex(/^127\.0\.0\.1:\d{1,5}$/)) });
 
 /** Under `npm start`: the port of this machine by which the served port knows the client's address (standalone/peers.ts). */
 export function connectionOf({ cf }: { readonly cf?: unknown }): number | undefined {

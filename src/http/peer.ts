@@ -5,6 +5,8 @@
  */
 import { isAddress } from '../auth/networks.ts';
 import { logEvent } from '../observability/log.ts';
+import { Seldom } from '../observability/seldom.ts';
+import { RegistryError } from '../oci/error.ts';
 
 /** What `npm start` binds. */
 export interface PeerBindings {
@@ -13,6 +15,26 @@ export interface PeerBindings {
 
 /** `live`: of a connection that there is; `known`: also of one that ended a moment ago, whose port may be another program's now. */
 export type PeerQuestion = 'live' | 'known';
+
+/** Of this isolate. Who opens enough connections at once can make it happen. */
+const untold = new Seldom();
+
+/**
+ * Of a client that comes directly. Without it nobody would be slowed who guesses and hangs up before he is asked for: such a
+ * request ends here, with UNAVAILABLE. Undefined where nobody could ever tell, which opens nothing.
+ */
+export async function directAddress(
+  env: Env & PeerBindings,
+  connection: number | undefined,
+): Promise<string | undefined> {
+  if (env.PEERS === undefined) return undefined;
+  const address = await peerAddress(env, connection, 'live');
+  if (address !== undefined) return address;
+  throw new RegistryError('UNAVAILABLE', {
+    message: 'the registry cannot tell just now from where this request came; send it again',
+    headers: { 'retry-after': '1' },
+  });
+}
 
 /** @param connection see `connectionOf` */
 export async function peerAddress(
@@ -26,8 +48,9 @@ export async function peerAddress(
     const text = await answer.text();
     return answer.ok && isAddress(text) ? text : undefined;
   } catch (error) {
-    // Nobody knows then, which opens nothing; and of an event that is lost for it nobody would have anything.
-    logEvent('warn', 'address of a client not told', { error: String(error) });
+    // Nobody would have anything of an event that is lost for it.
+    const times = untold.seen(Date.now());
+    if (times !== undefined) logEvent('warn', 'address of a client not told', { times, error: String(error) });
     return undefined;
   }
 }

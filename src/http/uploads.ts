@@ -11,7 +11,7 @@ import { formatUploadRange, parseContentRange } from '../oci/range.ts';
 import { parseRepositoryName, type RepositoryName } from '../oci/repository-name.ts';
 import { formatUploadId, type UploadId } from '../oci/upload-id.ts';
 import type { AppendResult } from '../objects/upload/messages.ts';
-import type { Owner, Taken } from '../registry/uploads.ts';
+import type { ClosingOwner, Owner, Taken } from '../registry/uploads.ts';
 import { logEvent } from '../observability/log.ts';
 import { contentLength } from './body.ts';
 import { causeOf } from './cause.ts';
@@ -25,11 +25,11 @@ export async function openUpload(context: RepositoryContext): Promise<Response> 
   const { request, uploads } = context;
   const given = query(context, 'digest');
   const length = contentLength(request);
-  const owner = await ownerOf(context);
   const mounted = query(context, 'mount') === undefined ? undefined : await mountedOrNot(context);
   if (mounted !== undefined) return blobAnswer(context, mounted);
-  const id = uploads.open(owner, algorithmOf(context));
+  const id = uploads.open(ownerOf(context), algorithmOf(context));
   if (given === undefined) return sessionAnswer(context, 202, id, 0);
+  const owner = await closingOwnerOf(context);
   const digest = digestOf(given);
   if (length === 0) return commitAnswer(context, digest, await uploads.close(owner, id, digest));
   if (request.body === null || length === undefined) {
@@ -85,7 +85,7 @@ function algorithmOf(context: RepositoryContext): DigestAlgorithm | undefined {
 export async function appendToUpload(context: RepositoryContext): Promise<Response> {
   const { request, uploads } = context;
   const stream = request.body ?? new Blob([]).stream();
-  const taken = await uploads.append(await ownerOf(context), uploadIdOf(context), { stream, ...chunkOf(request) });
+  const taken = await uploads.append(ownerOf(context), uploadIdOf(context), { stream, ...chunkOf(request) });
   const { id, result } = taken;
   if (result.kind === 'appended') return sessionAnswer(context, 202, id, result.committed);
   throw failure(context, taken);
@@ -95,7 +95,7 @@ export async function closeUpload(context: RepositoryContext): Promise<Response>
   const { request, uploads } = context;
   const id = uploadIdOf(context);
   const digest = digestOf(query(context, 'digest') ?? '');
-  const owner = await ownerOf(context);
+  const owner = await closingOwnerOf(context);
   const { start, length } = chunkOf(request);
   const stream = request.body;
   if (stream === null || length === 0) return commitAnswer(context, digest, await uploads.close(owner, id, digest));
@@ -107,13 +107,13 @@ export async function closeUpload(context: RepositoryContext): Promise<Response>
 }
 
 export async function getUpload(context: RepositoryContext): Promise<Response> {
-  const { id, result } = await context.uploads.status(await ownerOf(context), uploadIdOf(context));
+  const { id, result } = await context.uploads.status(ownerOf(context), uploadIdOf(context));
   if (result.kind !== 'open') throw unknownUpload();
   return sessionAnswer(context, NO_CONTENT, id, result.committed);
 }
 
 export async function cancelUpload(context: RepositoryContext): Promise<Response> {
-  const result = await context.uploads.cancel(await ownerOf(context), uploadIdOf(context));
+  const result = await context.uploads.cancel(ownerOf(context), uploadIdOf(context));
   if (result.kind === 'unknown') throw unknownUpload();
   if (result.kind === 'too-late') {
     throw new RegistryError('BLOB_UPLOAD_INVALID', {
@@ -125,9 +125,12 @@ export async function cancelUpload(context: RepositoryContext): Promise<Response
 }
 
 /** A session belongs to its repository and to the principal that opened it. */
-async function ownerOf(context: RepositoryContext): Promise<Owner> {
-  const { repository, principal } = context;
-  return { repository, principal: principalName(principal), cause: await causeOf(context) };
+function ownerOf({ repository, principal }: RepositoryContext): Owner {
+  return { repository, principal: principalName(principal) };
+}
+
+async function closingOwnerOf(context: RepositoryContext): Promise<ClosingOwner> {
+  return { ...ownerOf(context), cause: await causeOf(context) };
 }
 
 /** Where a chunk starts and how long it is, as far as the client says. */

@@ -4,30 +4,10 @@
  * so the warnings are few.
  */
 import { logEvent } from '../observability/log.ts';
-
-const WARNED_EVERY_MS = 60_000;
-
-export class WrongSecrets {
-  #warnedAt = Number.NEGATIVE_INFINITY;
-  #unsaid = 0;
-
-  /**
-   * @param now in milliseconds since the epoch
-   * @returns how many there were since the last warning; undefined where that was a moment ago
-   */
-  seen(now: number): number | undefined {
-    this.#unsaid += 1;
-    // A clock that is set back must not keep it silent.
-    if (Math.abs(now - this.#warnedAt) < WARNED_EVERY_MS) return undefined;
-    const requests = this.#unsaid;
-    this.#warnedAt = now;
-    this.#unsaid = 0;
-    return requests;
-  }
-}
+import { Seldom } from '../observability/seldom.ts';
 
 /** Of this isolate. */
-const seen = new WrongSecrets();
+const seen = new Seldom();
 
 export function warnOfWrongSecret(now: number): void {
   const requests = seen.seen(now);

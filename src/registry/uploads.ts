@@ -34,6 +34,10 @@ const UNKNOWN = { kind: 'unknown' } as const;
 export interface Owner {
   repository: RepositoryName;
   principal: string;
+}
+
+/** Who ends an upload, which is told of. */
+export interface ClosingOwner extends Owner {
   /** Of the event that the end of an upload is, where events are on. */
   cause: Cause | undefined;
 }
@@ -71,7 +75,7 @@ export class Uploads {
   }
 
   /** @param algorithm of the digest that the bytes will have, where the client says it */
-  open({ repository, principal }: Omit<Owner, 'cause'>, algorithm: DigestAlgorithm = 'sha256'): UploadId {
+  open({ repository, principal }: Owner, algorithm: DigestAlgorithm = 'sha256'): UploadId {
     return this.#objects.newUpload(repository, principal, algorithm);
   }
 
@@ -122,7 +126,7 @@ export class Uploads {
   }
 
   /** A PUT or POST with a whole body. */
-  async put(owner: Owner, id: UploadId, digest: Digest, body: WholeBody): Promise<Taken<AppendResult>> {
+  async put(owner: ClosingOwner, id: UploadId, digest: Digest, body: WholeBody): Promise<Taken<AppendResult>> {
     const session = this.#session(owner, id);
     if (session === undefined) return { id, result: UNKNOWN };
     const { stream, length, start } = body;
@@ -147,7 +151,7 @@ export class Uploads {
   }
 
   /** A PUT whose body is of unknown length, or the last chunk of several. */
-  async appendAndClose(owner: Owner, id: UploadId, digest: Digest, chunk: Chunk): Promise<Taken<AppendResult>> {
+  async appendAndClose(owner: ClosingOwner, id: UploadId, digest: Digest, chunk: Chunk): Promise<Taken<AppendResult>> {
     const session = this.#session(owner, id);
     if (session === undefined) return { id, result: UNKNOWN };
     const { stream, start, length } = chunk;
@@ -155,7 +159,7 @@ export class Uploads {
   }
 
   /** A PUT without a body, after PATCHes. */
-  async close(owner: Owner, id: UploadId, digest: Digest): Promise<Taken<CommitResult>> {
+  async close(owner: ClosingOwner, id: UploadId, digest: Digest): Promise<Taken<CommitResult>> {
     const session = this.#session(owner, id);
     if (session === undefined) return { id, result: UNKNOWN };
     if (!id.streams) {

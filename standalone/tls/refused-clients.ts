@@ -12,8 +12,8 @@ const PAUSE_MS = 10_000;
 const LONGEST_SUBJECT_CHARACTERS = 200;
 
 export interface RefusedClient {
-  /** Its certificate will not do; no handshake came to its end; or it tried none. */
-  readonly why: 'certificate' | 'handshake' | 'plain';
+  /** Its certificate will not do; ours will not do for it; no handshake came to its end; or it tried none. */
+  readonly why: 'certificate' | 'distrust' | 'handshake' | 'plain';
   readonly address: string | undefined;
   /** Undefined where it showed none. */
   readonly certificate?: Pick<X509Certificate, 'subject'> | undefined;
@@ -23,7 +23,12 @@ export interface RefusedClient {
 
 /** The alerts by which a client says that it does not trust what it was shown (RFC 8446 §6.2). */
 const DISTRUST =
-  /ALERT_(?:BAD_CERTIFICATE|CERTIFICATE_EXPIRED|CERTIFICATE_UNKNOWN|UNKNOWN_CA|UNSUPPORTED_CERTIFICATE)$/;
+  /ALERT_(?:BAD_CERTIFICATE|CERTIFICATE_EXPIRED|CERTIFICATE_REVOKED|CERTIFICATE_UNKNOWN|UNKNOWN_CA|UNSUPPORTED_CERTIFICATE)$/;
+
+/** Of a handshake that broke off. */
+export function whyOf(reason: string): 'distrust' | 'handshake' {
+  return DISTRUST.test(reason) ? 'distrust' : 'handshake';
+}
 
 export class RefusedClients {
   readonly #terminal: Pick<Terminal, 'notice'>;
@@ -63,10 +68,10 @@ function messageOf({ why, reason }: Pick<RefusedClient, 'why' | 'reason'>, subje
       return subject === undefined
         ? 'it showed no certificate'
         : `the certificate of ${subject} will not do (${reason})`;
+    case 'distrust':
+      return `it does not trust this registry's certificate (${reason}); has it got the authority's?`;
     case 'handshake':
-      return DISTRUST.test(reason)
-        ? `it does not trust this registry's certificate (${reason}); has it got the authority's?`
-        : `it came to no agreement on TLS (${reason})`;
+      return `it came to no agreement on TLS (${reason})`;
     case 'plain':
       return 'it did not speak TLS, and this port speaks nothing else; its address has to begin with https://';
   }

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import type { Material } from './material.ts';
 import { APPLICATION_PROTOCOLS, PROTOCOL } from './protocol.ts';
-import type { RefusedClient } from './refused-clients.ts';
+import { whyOf, type RefusedClient } from './refused-clients.ts';
 
 const NO_CERTIFICATE = 'NO_CERTIFICATE';
 const NO_TLS = 'NO_TLS';
@@ -46,7 +46,8 @@ export class SecureSide {
       this.#settle(client, client);
     });
     this.#server.on('tlsClientError', (error, client) => {
-      this.onRefused?.({ why: 'handshake', address: client.remoteAddress, reason: codeOf(error) });
+      const reason = codeOf(error);
+      this.onRefused?.({ why: whyOf(reason), address: client.remoteAddress, reason });
       this.#settle(client, undefined);
       // Node does it by itself where the handshake went wrong, its alert sent by then, and not where it took too long.
       client.destroy();

@@ -1,11 +1,15 @@
 /** BERTH_DIRECT_CLIENTS: who connects to `npm start` is the client, by whatever family of addresses. */
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { Agent, IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { expect, onTestFinished, test } from 'vitest';
 import { basic, PERSON, WITH_ONE_PERSON } from './access/one-person.ts';
 import { start } from './berths.ts';
 import type { BerthProcess } from './berth-process.ts';
 import { makeScratch } from './clients/scratch.ts';
+import { tcpSockets } from './tcp-sockets.ts';
 
 const DIRECT = { BERTH_DIRECT_CLIENTS: 'on' };
 /** Of a name that is there for nobody. */
@@ -44,6 +48,38 @@ test('who guesses waits, and nobody does who connects from elsewhere', async () 
   expect(await status(berth, V4, right)).toBe(429);
   expect(await status(berth, V6, right)).toBe(404);
 });
+
+test.skipIf(process.platform !== 'linux')(
+  'nobody else on this machine passes for a client: not by a header, nor by its port at another address',
+  async () => {
+    const berth = await start({ host: '::', environment: { ...DIRECT, ...WITH_ONE_PERSON } });
+    const agent = new Agent({ keepAlive: true });
+    onTestFinished(() => {
+      agent.destroy();
+    });
+    const client = request({ host: '::1', port: berth.port, path: TAGS, headers: basic(PERSON), agent }).end();
+    const [answer] = v.parse(v.tuple([v.instance(IncomingMessage)]), await once(client, 'response'));
+    await once(answer.resume(), 'end');
+    const listening = tcpSockets([berth.workerdPid], 'listening');
+    // Miniflare's own Worker, which would believe the header, has no port.
+    expect(listening).toHaveLength(1);
+    const [{ port: inner } = { port: 0 }] = listening;
+    const [{ peer: own } = { peer: 0 }] = tcpSockets([berth.workerdPid], 'connected');
+    const claim = { 'mf-cf-blob': JSON.stringify({ clientIp: `${V4}:${String(own)}` }) };
+    for (const from of [{}, { localAddress: '127.0.0.2', localPort: own }]) {
+      const forged = request({
+        host: V4,
+        port: inner,
+        path: TAGS,
+        headers: { ...basic(PERSON), ...claim },
+        ...from,
+      }).end();
+      const [refused] = v.parse(v.tuple([v.instance(IncomingMessage)]), await once(forged, 'response'));
+      expect([refused.statusCode, refused.headers['retry-after']]).toEqual([503, '1']);
+      refused.destroy();
+    }
+  },
+);
 
 test('without it nobody knows where a client is', async () => {
   const berth = await start({ host: '::', environment: WITH_ONE_PERSON });

@@ -52,8 +52,8 @@ export class Deliveries {
   #hasRun = false;
   #hasProbedNew = true;
   #isRunning = false;
-  /** Which address requests go to, and of which endpoint of this name: what was under way before says nothing of these. */
-  #address = 0;
+  /** How often the receiver was changed or mended, and the endpoint made anew: what was under way before says nothing of these. */
+  #receiver = 0;
   #life = 0;
   /** Since when every place is taken (ms since the epoch). */
   #fullSince: number | undefined;
@@ -91,9 +91,9 @@ export class Deliveries {
     this.#notify();
   }
 
-  /** What the endpoint is was changed: what its receiver was until now does not count any more. */
+  /** What the endpoint is was changed, or its receiver mended: what that was until now does not count any more. */
   changed(): void {
-    this.#address += 1;
+    this.#receiver += 1;
     this.wake();
   }
 
@@ -213,14 +213,14 @@ export class Deliveries {
 
   async #send(endpoint: ReadyEndpoint, request: Going): Promise<void> {
     const at = Date.now();
-    const [address, life] = [this.#address, this.#life];
+    const [receiver, life] = [this.#receiver, this.#life];
     const [first, ...rest] = request.events;
     const events = [first.event, ...rest.map(({ event }) => event)] as const;
     const outcome = await callReceiver(this.#parts.outbound, endpoint, request.id, events);
     // It may have been removed meanwhile.
     if (life !== this.#life || this.#parts.standings.get() === undefined) return;
     this.#parts.database.transaction(() => {
-      this.#record(endpoint, request, outcome, { at, isOfOldAddress: address !== this.#address });
+      this.#record(endpoint, request, outcome, { at, isOutdated: receiver !== this.#receiver });
     });
   }
 
@@ -228,7 +228,7 @@ export class Deliveries {
     { document }: ReadyEndpoint,
     request: Going,
     outcome: CallOutcome,
-    { at, isOfOldAddress }: { readonly at: number; readonly isOfOldAddress: boolean },
+    { at, isOutdated }: { readonly at: number; readonly isOutdated: boolean },
   ): void {
     const { waiting, records, standings } = this.#parts;
     const now = Date.now();
@@ -243,7 +243,7 @@ export class Deliveries {
     };
     const breaker = standings.get()?.breaker ?? CLOSED;
     // What was under way when it opened says nothing new.
-    const isTelling = !isOfOldAddress && stateOf(breaker, now) !== 'open';
+    const isTelling = !isOutdated && stateOf(breaker, now) !== 'open';
     if (outcome.kind === 'delivered') {
       waiting.end(request, now);
       if (isTelling) this.#setBreaker(document.name, breaker, CLOSED, outcome);
@@ -252,13 +252,13 @@ export class Deliveries {
       return;
     }
     standings.count(0, 1);
-    if (outcome.kind === 'gone' && !isOfOldAddress) {
+    if (outcome.kind === 'gone' && !isOutdated) {
       records.attempted({ ...attempt, nextAt: undefined });
       standings.disable(document.url);
       logEvent('warn', 'endpoint disabled', { endpoint: document.name, reason: REFUSED_REASON });
       return;
     }
-    const retryAfterMs = outcome.kind === 'failed' ? outcome.retryAfterMs : undefined;
+    const retryAfterMs = outcome.kind === 'failed' && !isOutdated ? outcome.retryAfterMs : undefined;
     const next = isAtWork(outcome.status) ? CLOSED : failed(breaker, now, retryAfterMs, Math.random());
     if (isTelling) this.#setBreaker(document.name, breaker, next, outcome);
     if (now - begunAt >= document.giveUpAfterMs) {

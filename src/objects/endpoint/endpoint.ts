@@ -210,7 +210,8 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
       this.#waiting.endPauses(Date.now());
       this.#tasks.add('deliver', '', Date.now());
     });
-    this.#deliveries.wake();
+    // What was under way before says nothing of it now.
+    this.#deliveries.changed();
     await this.#tasks.arm();
   }
 
@@ -237,6 +238,7 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
       this.#deliveries.changed();
     } else if (origin === 'setting' && standing.document !== undefined) {
       this.#standings.change(undefined);
+      this.#waiting.endPauses(Date.now());
       this.#deliveries.changed();
     }
   }

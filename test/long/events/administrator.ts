@@ -15,7 +15,10 @@ const Figures = v.pipe(v.string(), v.parseJson(), v.object({ figures: v.unknown(
  * they are.
  */
 export async function ping(berth: UnstableBerth, endpoints: readonly string[]): Promise<void> {
-  for (const name of endpoints) v.parse(Pinged, await ask(berth, 'POST', `/admin/endpoints/${name}/ping`));
+  for (const name of endpoints) {
+    const answer = await ask(berth, 'POST', `/admin/endpoints/${name}/ping`);
+    if (!v.safeParse(Pinged, answer).success) throw new Error(`the ping of ${name} was not delivered: ${answer}`);
+  }
 }
 
 /** What Berth says of an endpoint, in one line. */

@@ -31,15 +31,28 @@ async function ask(path: string, method = 'GET'): Promise<string> {
 }
 
 it('tells who is at the other end of a connection, and for a while of one that has ended', async () => {
-  peers.add(40_000, '::ffff:192.0.2.7');
+  const end = peers.add(40_000, '::ffff:192.0.2.7');
   expect(await ask('/known/40000')).toBe('200 192.0.2.7');
   expect(await ask('/live/40000')).toBe('200 192.0.2.7');
-  peers.ended(40_000);
+  end();
   expect(await ask('/known/40000')).toBe('200 192.0.2.7');
   // Another program of this machine may have its port by now.
   expect(await ask('/live/40000')).toBe('404 ');
   peers.add(40_000, '2001:db8::7');
-  expect(await ask('/known/40000')).toBe('200 2001:db8::7');
+  // The end of one that had its port before, and comes late, is none of its own.
+  end();
+  expect(await ask('/live/40000')).toBe('200 2001:db8::7');
+});
+
+it('takes no client for the one that had its port before', async () => {
+  peers.add(40_000, '192.0.2.7')();
+  peers.add(40_000, undefined)();
+  expect(await ask('/known/40000')).toBe('404 ');
+});
+
+it('knows a client of the link by its address alone', async () => {
+  peers.add(40_000, 'fe80::1%eth0');
+  expect(await ask('/live/40000')).toBe('200 fe80::1');
 });
 
 it.each([

@@ -254,6 +254,20 @@ describe('a ping', () => {
     expect(await webhook.figures()).toMatchObject({ delivered: 1 });
   });
 
+  it('that is taken counts for more than the end of a call that was under way', async () => {
+    const [source, webhook] = [new Source('team/app'), new Webhook()];
+    await webhook.answers({ status: 503, headers: { 'retry-after': '3600' }, isHeld: true }, {});
+    await webhook.make();
+    await consume(source.take(1));
+    const running = webhook.settle();
+    await webhook.until(async () => (await webhook.underWay()) === 1);
+    expect((await webhook.stub.ping()).result).toMatchObject({ isDelivered: true });
+    await webhook.release();
+    await running;
+    expect(await webhook.figures()).toMatchObject({ breaker: 'closed', failed: 1 });
+    expect(((await webhook.alarmAt()) ?? 0) - Date.now()).toBeLessThanOrEqual(1_000);
+  });
+
   it('that is taken enables none that its document disables', async () => {
     const webhook = new Webhook();
     await webhook.make({ disabled: true });

@@ -1,6 +1,6 @@
 /** What the log says of clients that come no further than TLS. */
 import { expect, it } from 'vitest';
-import { RefusedClients } from '../../../../standalone/tls/refused-clients.ts';
+import { RefusedClients, whyOf } from '../../../../standalone/tls/refused-clients.ts';
 import type { Notice } from '../../../../standalone/terminal.ts';
 
 const NONE = { why: 'certificate', address: '192.0.2.7', certificate: undefined, reason: 'NO_CERTIFICATE' } as const;
@@ -59,7 +59,7 @@ it('lets a stranger’s name neither move the cursor nor fill the log', () => {
 
 it.each([
   [
-    'handshake',
+    'distrust',
     'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA',
     "it does not trust this registry's certificate (ERR_SSL_TLSV1_ALERT_UNKNOWN_CA); has it got the authority's?",
   ],
@@ -87,4 +87,15 @@ it('lets a flood of one kind hide none of another', () => {
   for (let times = 0; times < 10; times += 1) clients.add({ why: 'plain', address: '192.0.2.9', reason: 'NO_TLS' });
   clients.add(NONE);
   expect(said.map(({ fields }) => fields?.['why'])).toEqual(['plain', 'certificate']);
+});
+
+it.each([
+  'ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE',
+  'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA',
+  'ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED',
+])('takes %s for distrust, which no flood of broken handshakes hides', (reason) => {
+  const { said, clients } = saying();
+  for (const one of ['ECONNRESET', 'ERR_TLS_HANDSHAKE_TIMEOUT', reason])
+    clients.add({ why: whyOf(one), address: '192.0.2.7', reason: one });
+  expect(said.map(({ fields }) => fields?.['why'])).toEqual(['handshake', 'distrust']);
 });
