@@ -16,8 +16,10 @@ export interface PeerBindings {
 /** `live`: of a connection that there is; `known`: also of one that ended a moment ago, whose port may be another program's now. */
 export type PeerQuestion = 'live' | 'known';
 
+const WARNED_EVERY_MS = 60_000;
+
 /** Of this isolate. Who opens enough connections at once can make it happen. */
-const untold = new Seldom();
+const untold = new Seldom(WARNED_EVERY_MS);
 
 /**
  * Of a client that comes directly. Without it nobody would be slowed who guesses and hangs up before he is asked for: such a

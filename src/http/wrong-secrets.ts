@@ -6,8 +6,10 @@
 import { logEvent } from '../observability/log.ts';
 import { Seldom } from '../observability/seldom.ts';
 
+const WARNED_EVERY_MS = 60_000;
+
 /** Of this isolate. */
-const seen = new Seldom();
+const seen = new Seldom(WARNED_EVERY_MS);
 
 export function warnOfWrongSecret(now: number): void {
   const requests = seen.seen(now);

@@ -3,6 +3,7 @@
  * otherwise. Anybody can be refused as often as he likes, so it is a line in a while, with how many there were besides.
  */
 import type { X509Certificate } from 'node:crypto';
+import { Seldom } from '../../src/observability/seldom.ts';
 import { harmless } from '../harmless.ts';
 import type { Terminal } from '../terminal.ts';
 import { subjectOf } from './key-pair.ts';
@@ -34,7 +35,12 @@ export class RefusedClients {
   readonly #terminal: Pick<Terminal, 'notice'>;
   readonly #now: () => number;
   /** Of each kind, so that none hides another. */
-  readonly #silences = new Map<RefusedClient['why'], { readonly until: number; unsaid: number }>();
+  readonly #seen = {
+    certificate: new Seldom(PAUSE_MS),
+    distrust: new Seldom(PAUSE_MS),
+    handshake: new Seldom(PAUSE_MS),
+    plain: new Seldom(PAUSE_MS),
+  } as const satisfies Record<RefusedClient['why'], Seldom>;
 
   /** @param now in milliseconds; from where it counts is no matter */
   constructor(terminal: Pick<Terminal, 'notice'>, now: () => number = () => performance.now()) {
@@ -43,14 +49,10 @@ export class RefusedClients {
   }
 
   add({ why, address = 'unknown', certificate, reason }: RefusedClient): void {
-    const now = this.#now();
-    const silence = this.#silences.get(why);
-    if (silence !== undefined && now < silence.until) {
-      silence.unsaid += 1;
-      return;
-    }
+    const times = this.#seen[why].seen(this.#now());
+    if (times === undefined) return;
     const subject = certificate && harmless(subjectOf(certificate).slice(0, LONGEST_SUBJECT_CHARACTERS));
-    const others = silence?.unsaid ?? 0;
+    const others = times - 1;
     const counted = others === 0 ? '' : `; ${String(others)} more were refused before`;
     this.#terminal.notice({
       level: why === 'certificate' ? 'warn' : 'info',
@@ -58,7 +60,6 @@ export class RefusedClients {
       message: `a client at ${address} was refused: ${messageOf({ why, reason }, subject)}${counted}`,
       fields: { why, address, reason, ...(subject === undefined ? {} : { subject }), others },
     });
-    this.#silences.set(why, { until: now + PAUSE_MS, unsaid: 0 });
   }
 }
 
