@@ -205,9 +205,7 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
     this.#database.transaction(() => {
       if (this.#standings.get()?.since !== standing.since) return;
       if (standing.isDisabled) buryPending(this.#pending, missed, Date.now(), DISABLED_REASON);
-      this.#standings.enable();
-      this.#standings.setBreaker(CLOSED);
-      this.#waiting.endPauses(Date.now());
+      this.#forgetFailures();
       this.#tasks.add('deliver', '', Date.now());
     });
     // What was under way before says nothing of it now.
@@ -237,10 +235,17 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
       this.#readings.begin(since);
       this.#deliveries.changed();
     } else if (origin === 'setting' && standing.document !== undefined) {
-      this.#standings.change(undefined);
-      this.#waiting.endPauses(Date.now());
+      this.#standings.setDocument(undefined);
+      this.#forgetFailures();
       this.#deliveries.changed();
     }
+  }
+
+  /** Its receiver may be well by now: nothing of the past keeps anything from being sent to it. */
+  #forgetFailures(): void {
+    this.#standings.enable();
+    this.#standings.setBreaker(CLOSED);
+    this.#waiting.endPauses(Date.now());
   }
 
   #begin(name: string, document: string | undefined, since: number): void {
@@ -263,8 +268,8 @@ export class Endpoint extends DurableObject<Env & OutboundBindings> {
       }
       // What happened meanwhile is among the dead letters; what happens from now on is not.
       if (standing.isDisabled) buryPending(this.#pending, missed, Date.now(), DISABLED_REASON);
-      this.#standings.change(document);
-      this.#waiting.endPauses(Date.now());
+      this.#standings.setDocument(document);
+      this.#forgetFailures();
     }
     if (isDisabled) this.#standings.disable(undefined);
     return { kind: 'configured' };

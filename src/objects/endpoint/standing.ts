@@ -1,5 +1,5 @@
 /** The one row of an endpoint: what it is, whether it is disabled, and how its receiver is doing. */
-import { CLOSED, type Breaker } from '../../notifications/breaker.ts';
+import type { Breaker } from '../../notifications/breaker.ts';
 import type { EndpointDocument } from '../../notifications/endpoint-document.ts';
 import type { Database } from '../database.ts';
 
@@ -67,11 +67,8 @@ export class Standings {
     this.#database.run('INSERT INTO endpoint (name, document, since) VALUES (?, ?, ?)', name, document ?? null, since);
   }
 
-  /** What was changed may have mended it: nothing of the receiver's past counts. */
-  change(document: string | undefined): void {
+  setDocument(document: string | undefined): void {
     this.#database.run('UPDATE endpoint SET document = ?', document ?? null);
-    this.enable();
-    this.setBreaker(CLOSED);
   }
 
   disable(refusedUrl: string | undefined): void {

@@ -227,7 +227,7 @@ describe('a ping', () => {
     expect(body).toContain('"kind":"ping"');
   });
 
-  it.each(['ping', 'change'] as const)('or a change: once it is there, what waits is sent (%s)', async (how) => {
+  it.each(['ping', 'change'] as const)('and a change have what waits sent at once (%s)', async (how) => {
     const [source, webhook] = [new Source('team/app'), new Webhook()];
     await webhook.answers({ status: 503, headers: { 'retry-after': '3600' } }, {});
     await webhook.make({ order: 'repository' });
