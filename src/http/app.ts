@@ -144,7 +144,8 @@ async function run(route: Route, request: IRequest & Request, { env, execution, 
   // Cloudflare's own logs have it.
   if (!onCloudflare) record.address = circumstances.address;
   const url = new URL(request.url);
-  const peer = (): Promise<string | undefined> => peerAddress(env, connection, 'known');
+  let asked: Promise<string | undefined> | undefined;
+  const peer = (): Promise<string | undefined> => (asked ??= peerAddress(env, connection, 'known'));
   const arrival = { ...services, peer, id: record.id, note, request, url, proxy, place, circumstances, params };
   const nobody: Context = { ...arrival, principal: { kind: 'anonymous' } };
   if (route.right === 'anyone') return route.handler(nobody);

@@ -44,7 +44,7 @@ export interface Context {
   /** What counts now. */
   readonly policy: Policy;
   readonly circumstances: Circumstances;
-  /** Where the request came from as far as anybody can tell (peer.ts): for what is told of it, and not for what is decided. */
+  /** Where the request came from as far as anybody can tell (peer.ts): for what is told of it, and not for what is decided. Asked once. */
   readonly peer: () => Promise<string | undefined>;
   readonly registry: Registry;
   readonly uploads: Uploads;
