@@ -23,9 +23,8 @@ const CONTROL_DESCRIPTOR = 3;
 
 /**
  * Miniflare's own Worker, to which no request comes here, listens where this user alone may come: it believes a header that says
- * where a client is. Where Miniflare would have
- * an HTTP server of its own, for what a development server wants, nobody answers: that one asks for no host, origin or
- * secret, and any web page could reach it. Port 9 is RFC 863's, which discards what it is sent.
+ * where a client is. Where Miniflare would have an HTTP server of its own, for what a development server wants, nobody answers:
+ * that one asks for no host, origin or secret, and any web page could reach it. Port 9 is RFC 863's, which discards what it is sent.
  */
 const argumentsOf = (entrySocket: string): readonly string[] => [
   ...['serve', '--binary', '--experimental'],
